@@ -1,0 +1,133 @@
+/**
+ * The invalidation walker: the host takes a page away, and every shadow leaf that reaches it is cleared (spec 6,
+ * "remove rmap range").
+ *
+ *     for every gfn of the range: take all; for each entry, newest first:
+ *         no nested guest has that LPID        -> stale
+ *         its shadow table has no leaf there   -> stale
+ *         the leaf maps a page outside         -> stale
+ *         else                                 -> clear the leaf
+ *
+ * The frames are compared under the mask of the host leaf that went, so any base page of a large one matches. The
+ * walk takes every entry out of the range, stale or not: what it does not clear needs no clearing.
+ */
+import { checkInteger, checkObject, checkOneOf, wrongType } from './args'
+import { entryOf, entryLpid, MAX_GPA, type Entry, type Lpid } from './entry'
+import { FRAME_HI, type Hpa, type LeafShift } from './leaf'
+import { Memslot, type Gfn } from './memslot'
+import { NONE, type Leaf, type RadixTable } from './radix-table'
+
+/** Where the walk finds the nested guest that has an LPID now: a `Map`, say (spec 9). */
+export interface GuestLookup {
+  get(lpid: Lpid): { readonly shadow: RadixTable } | undefined
+}
+
+/** The range of a memslot that one host leaf mapped. */
+export interface RmapRange {
+  readonly memslot: Memslot
+  /** The first gfn. */
+  readonly gfn: Gfn
+  /** How many gfns: as many base pages as the host leaf had. */
+  readonly npages: number
+  /** The host address that the leaf mapped, in bytes, 0..2^53-1. */
+  readonly hpa: Hpa
+  /** log2 of the leaf's size. */
+  readonly shift: LeafShift
+}
+
+/** What became of an entry: its leaf was cleared, or why it was stale. */
+export type EntryFate = 'cleared' | 'no-guest' | 'no-leaf' | 'other-frame'
+
+/** Shown what the walk met, in its order, when the walk is done: whatever a visitor does or throws, it is whole. */
+export interface RangeVisitor {
+  /** An entry was taken from this gfn's slot; `leaf` is what was cleared, undefined for a stale entry. */
+  entry(gfn: Gfn, entry: Entry, fate: EntryFate, leaf: Leaf | undefined): void
+}
+
+/** What walks did (spec 12). */
+export class RangeCounters {
+  /** Ranges walked. */
+  ranges = 0
+  /** Slots that were not empty. */
+  slots = 0
+  /** Entries taken. */
+  entries = 0
+  /** Shadow leaves cleared. */
+  cleared = 0
+  /** Entries of which no nested guest has the LPID. */
+  staleNoGuest = 0
+  /** Entries whose shadow table has no leaf there. */
+  staleNoLeaf = 0
+  /** Entries whose leaf maps a page outside the range. */
+  staleOtherFrame = 0
+}
+
+/**
+ * Walks a range, and clears what reaches it (spec 6). Cost: the gfns of the range and the entries met; without a
+ * visitor it allocates nothing that grows with them.
+ *
+ * @param guests who has which LPID
+ * @param range wholly inside its memslot
+ * @param visitor shown each entry
+ * @param counters added to
+ * @returns the counters
+ * @throws RangeError, TypeError; nothing has changed then
+ */
+export function removeRmapRange(
+  guests: GuestLookup, range: RmapRange, visitor?: RangeVisitor, counters: RangeCounters = new RangeCounters(),
+): RangeCounters {
+  const { memslot, gfn, npages, hpa, shift } = checkObject('range', range)
+  if (!(memslot instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
+  const first = memslot.indexOf(gfn)
+  checkInteger('npages', npages, 1, memslot.npages - first)
+  checkInteger('hpa', hpa, 0, 2 * MAX_GPA + 1, 16)
+  checkOneOf<LeafShift>('shift', shift, [12, 16, 21, 30])
+
+  const maskLo = -1 << shift
+  const hpaHi = Math.floor(hpa / 2 ** 32)
+  const hpaLo = hpa | 0
+  const reports: (() => void)[] = []
+  let index = first
+
+  const follow = (hi: number, lo: number): void => {
+    counters.entries++
+    let fate: EntryFate
+    let leaf: Leaf | undefined
+    const shadow = guests.get(entryLpid(hi))?.shadow
+    if (shadow === undefined) {
+      counters.staleNoGuest++
+      fate = 'no-guest'
+    } else {
+      const ref = shadow.find(hi, lo)
+      if (ref === NONE) {
+        counters.staleNoLeaf++
+        fate = 'no-leaf'
+      } else {
+        const at = (ref >>> 2) * 2
+        if (((shadow.halves[at + 1]! ^ hpaHi) & FRAME_HI) !== 0 || ((shadow.halves[at]! ^ hpaLo) & maskLo) !== 0) {
+          counters.staleOtherFrame++
+          fate = 'other-frame'
+        } else {
+          if (visitor !== undefined) leaf = shadow.lookup(entryOf(hi, lo).gpa)
+          shadow.clearAt(ref)
+          counters.cleared++
+          fate = 'cleared'
+        }
+      }
+    }
+    if (visitor !== undefined) {
+      const at = memslot.baseGfn + index
+      reports.push(() => visitor.entry(at, entryOf(hi, lo), fate, leaf))
+    }
+  }
+
+  counters.ranges++
+  for (const end = first + npages; index < end; index++) {
+    if (memslot.isEmptyAt(index)) continue
+    counters.slots++
+    memslot.takeEntries(index, follow)
+  }
+  for (const report of reports) report()
+  return counters
+}
+

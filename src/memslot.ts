@@ -1,0 +1,301 @@
+/**
+ * A memslot's rmap: one 64-bit slot word per gfn, and the lists behind the words (spec 3).
+ *
+ *     gfn 0   [ 0           ]                                                       no entry
+ *     gfn 1   [ e1 | 1      ]                                                       one, in the word itself
+ *     gfn 2   [ -> node b   ] --> node b { next -> a, e3 } --> node a { next = e1 | 1, e2 }
+ *                                  newest                       e1 rides in a's next, tagged: the end
+ *
+ * Entries are pushed at the head and only ever taken all together: there is no removal of one entry. An insert
+ * scans for a duplicate first; without the scan a guest that faults on one page again and again would grow the
+ * list for ever.
+ *
+ * **Quirk**, LPID 0 (spec 11): a walk ends at an entry whose word is 0. A *node* that holds (LPID 0, frame 0) hides
+ * itself and all that is older: they are neither scanned, visited nor freed. LPID 0 is refused unless asked for.
+ */
+import { badInteger, checkBoolean, checkInteger, checkObject, wrongType } from './args'
+import { checkEntry, entryGpa, entryHi, entryLo, entryLpid, entryOf, TAG, type Entry, type Gpa, type Lpid } from './entry'
+import { NodeHeap, type NodeAddress } from './node-heap'
+
+/** A guest frame number: an L1 address in units of L0's base page. */
+export type Gfn = number
+
+/** Most gfns of one memslot: 2 GiB of slot words, 16 TiB of guest memory at 64 KiB a page. */
+export const MAX_NPAGES = 2 ** 28
+
+/** What an insert did (spec 3). `'no-memory'`: a node was needed and there was none; nothing has changed. */
+export type InsertOutcome = 'empty' | 'second' | 'list' | 'duplicate' | 'no-memory'
+
+/** A list node as the kernel has it in memory. */
+export interface ListNode {
+  readonly address: NodeAddress
+  readonly next: bigint
+  readonly entry: bigint
+}
+
+/** Inserts by outcome, and what their scans cost (spec 12). */
+export class InsertCounters {
+  /** Inserts that found the slot empty. */
+  empty = 0
+  /** Inserts that made a list of a single entry. */
+  second = 0
+  /** Inserts that made a list longer. */
+  list = 0
+  /** Inserts that found their entry there. */
+  duplicate = 0
+  /** Entries compared, as Linux would have paid for them: on a miss all, on a hit those up to and with the match. */
+  scanSteps = 0
+  /** Most entries that a slot ever held. */
+  longestList = 0
+}
+
+/** A range of an L1's gfns, with the slot word of each. */
+export class Memslot {
+  /** The first gfn. */
+  readonly baseGfn: Gfn
+  /** How many gfns there are. */
+  readonly npages: number
+  /** Where the list nodes are. */
+  readonly nodes: NodeHeap
+  /** The slot words as the kernel has them in memory, by index (gfn - baseGfn). A view of the live state: to read. */
+  readonly words: BigUint64Array
+  /** What the inserts did. */
+  readonly counters: Readonly<InsertCounters>
+
+  readonly #halves: Int32Array
+  readonly #minLpid: 0 | 1
+  readonly #counters: InsertCounters
+
+  /**
+   * Cost: 8 bytes a gfn, which the platform backs with memory where a gfn is touched.
+   *
+   * @param options.baseGfn 0..2^52-1, and `baseGfn + npages` at most 2^52
+   * @param options.npages 1..2^28
+   * @param options.nodes a heap to share; a new one otherwise
+   * @param options.allowLpidZero lets LPID 0 in, as Linux does (spec 11)
+   * @throws RangeError, TypeError
+   */
+  constructor(options: { baseGfn: Gfn; npages: number; nodes?: NodeHeap; allowLpidZero?: boolean }) {
+    const { baseGfn, npages, nodes = new NodeHeap(), allowLpidZero } = checkObject('options', options)
+    this.npages = checkInteger('npages', npages, 1, MAX_NPAGES)
+    this.baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - npages, 16)
+    if (!(nodes instanceof NodeHeap)) throw wrongType('nodes', 'a NodeHeap', nodes)
+    this.nodes = nodes
+    this.#minLpid = checkBoolean('allowLpidZero', allowLpidZero, false) ? 0 : 1
+    this.#halves = new Int32Array(npages * 2)
+    this.words = new BigUint64Array(this.#halves.buffer)
+    this.counters = this.#counters = new InsertCounters()
+  }
+
+  /**
+   * Adds an entry to a gfn's slot, unless it is there (spec 3). O(1) for a list of up to 16; memory grows by a node
+   * for `'second'` and `'list'`.
+   *
+   * @param gfn a gfn of this memslot
+   * @param lpid 1..4095 (0..4095 where allowed)
+   * @param gpa 0..2^52-1, an address of the nested guest, in bytes; cut down to its 4 KiB page
+   * @throws RangeError, TypeError; nothing has changed then
+   */
+  insert(gfn: Gfn, lpid: Lpid, gpa: Gpa): InsertOutcome {
+    const index = this.indexOf(gfn)
+    checkEntry(lpid, gpa, this.#minLpid)
+    return this.insertEntry(index, entryHi(lpid, gpa), entryLo(gpa))
+  }
+
+  /**
+   * The gfn's slot word, as the kernel has it: 0; odd: the only entry; even: the address of the head node. O(1).
+   *
+   * @throws RangeError, TypeError
+   */
+  word(gfn: Gfn): bigint {
+    return this.words[this.indexOf(gfn)]!
+  }
+
+  /**
+   * The gfn's entries at the time of the call, newest first: a copy, so the slot may change while it is read.
+   *
+   * @throws RangeError, TypeError
+   */
+  entries(gfn: Gfn): Entry[] {
+    const found: Entry[] = []
+    this.walkEntries(this.indexOf(gfn), (hi, lo) => found.push(entryOf(hi, lo)))
+    return found
+  }
+
+  /**
+   * The gfn's list nodes at the time of the call, newest first. The oldest entry rides in the last one's `next`; a
+   * slot with one entry has no node.
+   *
+   * @throws RangeError, TypeError
+   */
+  listNodes(gfn: Gfn): ListNode[] {
+    const found: ListNode[] = []
+    let word = this.word(gfn)
+    while (word !== 0n && (word & 1n) === 0n) {
+      const address = Number(word)
+      const node = this.nodes.read(address)
+      if (node.entry === 0n) break
+      found.push({ address, ...node })
+      word = node.next
+    }
+    return found
+  }
+
+  /**
+   * Empties the gfn's slot, then shows `visit` each entry that was in it, newest first, and frees its node after
+   * (spec 3). As the slot is empty by then, `visit` may insert, there too. Should it throw, the entries not yet
+   * shown are lost, and their nodes are freed.
+   *
+   * @returns how many entries there were
+   * @throws RangeError, TypeError
+   */
+  takeAll(gfn: Gfn, visit?: (lpid: Lpid, gpa: Gpa) => void): number {
+    const index = this.indexOf(gfn)
+    if (visit === undefined) return this.takeEntries(index, ignore)
+    if (typeof visit !== 'function') throw wrongType('visit', 'a function', visit)
+    return this.takeEntries(index, (hi, lo) => visit(entryLpid(hi), entryGpa(hi, lo)))
+  }
+
+  /** Whether the gfn lies in this memslot. */
+  contains(gfn: Gfn): boolean {
+    return gfn >= this.baseGfn && gfn < this.baseGfn + this.npages
+  }
+
+  /** @internal The index of a gfn's slot. @throws RangeError, TypeError */
+  indexOf(gfn: Gfn): number {
+    const index = gfn - this.baseGfn
+    if (!(typeof gfn === 'number' && index >= 0 && index < this.npages && Math.floor(index) === index)) {
+      throw badInteger('gfn', gfn, this.baseGfn, this.baseGfn + this.npages - 1, 16)
+    }
+    return index
+  }
+
+  /** @internal {@link insert} by slot index and by the halves of the untagged entry. Allocates a node at most. */
+  insertEntry(index: number, hi: number, lo: number): InsertOutcome {
+    const slots = this.#halves
+    const counters = this.#counters
+    const at = index * 2
+    const headLo = slots[at]!
+    const headHi = slots[at + 1]!
+    if ((headLo | headHi) === 0) {
+      slots[at] = lo | TAG
+      slots[at + 1] = hi
+      counters.empty++
+      if (counters.longestList === 0) counters.longestList = 1
+      return 'empty'
+    }
+
+    const nodes = this.nodes.words
+    let nextLo = headLo
+    let nextHi = headHi
+    let steps = 0
+    let found = false
+    while ((nextLo & TAG) === 0) {
+      const node = nextLo >>> 2
+      const entryLo = nodes[node + 2]!
+      const entryHi = nodes[node + 3]!
+      if ((entryLo | entryHi) === 0) break // the quirk of LPID 0
+      steps++
+      if (entryLo === lo && entryHi === hi) {
+        found = true
+        break
+      }
+      nextLo = nodes[node]!
+      nextHi = nodes[node + 1]!
+    }
+    if ((nextLo & TAG) !== 0) {
+      steps++
+      found = nextLo === (lo | TAG) && nextHi === hi
+    }
+    if (found) {
+      counters.scanSteps += steps
+      counters.duplicate++
+      return 'duplicate'
+    }
+
+    const address = this.nodes.allocate()
+    if (address === 0) return 'no-memory'
+    const words = this.nodes.words
+    const node = address >>> 2
+    words[node] = headLo
+    words[node + 1] = headHi
+    words[node + 2] = lo
+    words[node + 3] = hi
+    slots[at] = address
+    slots[at + 1] = 0
+    counters.scanSteps += steps
+    if (steps >= counters.longestList) counters.longestList = steps + 1
+    if ((headLo & TAG) !== 0) {
+      counters.second++
+      return 'second'
+    }
+    counters.list++
+    return 'list'
+  }
+
+  /** @internal Whether a slot holds nothing. */
+  isEmptyAt(index: number): boolean {
+    return (this.#halves[index * 2]! | this.#halves[index * 2 + 1]!) === 0
+  }
+
+  /** @internal {@link takeAll} by slot index, showing the untagged halves of each entry. Allocates nothing. */
+  takeEntries(index: number, visit: (hi: number, lo: number) => void): number {
+    const slots = this.#halves
+    const heap = this.nodes
+    let lo = slots[index * 2]!
+    let hi = slots[index * 2 + 1]!
+    slots[index * 2] = 0
+    slots[index * 2 + 1] = 0
+    if ((lo | hi) === 0) return 0
+    let count = 0
+    try {
+      while ((lo & TAG) === 0) {
+        const address = lo
+        const node = address >>> 2
+        const entryLo = heap.words[node + 2]!
+        const entryHi = heap.words[node + 3]!
+        if ((entryLo | entryHi) === 0) return count // the quirk of LPID 0
+        lo = heap.words[node]!
+        hi = heap.words[node + 1]!
+        count++
+        try {
+          visit(entryHi, entryLo)
+        } finally {
+          heap.free(address)
+        }
+      }
+      visit(hi, lo & ~TAG)
+      return count + 1
+    } catch (error) {
+      while ((lo & TAG) === 0) {
+        const address = lo
+        lo = heap.words[address >>> 2]!
+        heap.free(address)
+      }
+      throw error
+    }
+  }
+
+  /**
+   * @internal Shows the untagged halves of each entry, newest first, taking nothing. What comes next is read before
+   * an entry is shown, so `visit` may free the node it was just shown. Allocates nothing.
+   */
+  walkEntries(index: number, visit: (hi: number, lo: number) => void): void {
+    const heap = this.nodes
+    let lo = this.#halves[index * 2]!
+    let hi = this.#halves[index * 2 + 1]!
+    if ((lo | hi) === 0) return
+    while ((lo & TAG) === 0) {
+      const node = lo >>> 2
+      const entryLo = heap.words[node + 2]!
+      const entryHi = heap.words[node + 3]!
+      if ((entryLo | entryHi) === 0) return // the quirk of LPID 0
+      lo = heap.words[node]!
+      hi = heap.words[node + 1]!
+      visit(entryHi, entryLo)
+    }
+    visit(hi, lo & ~TAG)
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,127 @@
+/**
+ * The list nodes of the rmap, and their allocator (spec 3).
+ *
+ *     byte  0               8               16
+ *           | next          | entry         |      next:  another node's address (even), or, in the last node,
+ *                                                         the oldest entry, tagged
+ *                                                  entry: tag 0
+ *
+ * Nodes lie side by side in one growing buffer, as 16 bytes each, so a node is one quarter of a cache line. Its
+ * address is its byte offset there: a multiple of 16, from 16 up. Address 0 is NULL, as in the kernel: nothing is
+ * ever allocated there. Several memslots share one heap, as the memslots of an L1 share the kernel's.
+ */
+import { checkInteger, checkObject } from './args'
+import { wordOf } from './word'
+
+/** The address of a list node in its heap, in bytes: a multiple of 16, 0 for none. */
+export type NodeAddress = number
+
+const NODE_BYTES = 16
+const NODE_WORDS = NODE_BYTES / 4
+const FIRST_CAPACITY = 64
+
+/** Most nodes of one heap: with the unused first one they fill 2 GiB, so an address is a positive 32-bit integer. */
+export const MAX_NODES = 2 ** 27 - 1
+
+/** In the entry of a node that is free: no entry has an odd word in a node, so a stale pointer is recognised. */
+const POISON = -1
+
+/** Allocates the 16-byte list nodes of one or more memslots (spec 3). */
+export class NodeHeap {
+  /** Most nodes in use at once. */
+  readonly limit: number
+
+  /** @internal The nodes: four 32-bit halves each, little-endian. Replaced when the heap grows. */
+  words = new Int32Array(FIRST_CAPACITY * NODE_WORDS)
+
+  #freeList: NodeAddress = 0
+  #unused: NodeAddress = NODE_BYTES
+  #inUse = 0
+  #peak = 0
+
+  /**
+   * @param options.limit most nodes in use at once, 0..2^27-1 (the default: 2 GiB of nodes)
+   * @throws RangeError, TypeError
+   */
+  constructor(options: { limit?: number } = {}) {
+    const { limit = MAX_NODES } = checkObject('options', options)
+    this.limit = checkInteger('limit', limit, 0, MAX_NODES)
+  }
+
+  /** Nodes in use now. */
+  get inUse(): number {
+    return this.#inUse
+  }
+
+  /** Most nodes that were ever in use at once. */
+  get peak(): number {
+    return this.#peak
+  }
+
+  /** Bytes of the buffer: 16 for each node it has room for, and for the one at address 0. */
+  get byteLength(): number {
+    return this.words.byteLength
+  }
+
+  /** Whether `address` is that of a node in use. */
+  has(address: NodeAddress): boolean {
+    return (
+      Number.isInteger(address) && address >= NODE_BYTES && address < this.#unused && address % NODE_BYTES === 0 &&
+      this.words[(address >>> 2) + 2] !== POISON
+    )
+  }
+
+  /**
+   * A node's two words, as the kernel has them in memory.
+   *
+   * @throws RangeError when there is no node in use at `address`
+   */
+  read(address: NodeAddress): { next: bigint; entry: bigint } {
+    if (!this.has(address)) throw new RangeError(`address: no node in use at 0x${address.toString(16)}`)
+    const { words } = this
+    const at = address >>> 2
+    return { next: wordOf(words[at + 1]!, words[at]!), entry: wordOf(words[at + 3]!, words[at + 2]!) }
+  }
+
+  /** @internal Whether the next {@link allocate} would find none. */
+  get exhausted(): boolean {
+    return this.#inUse >= this.limit
+  }
+
+  /** @internal A node, its words undefined; 0 when the limit is reached or there is no memory. O(1) amortised. */
+  allocate(): NodeAddress {
+    if (this.#inUse >= this.limit) return 0
+    let address = this.#freeList
+    if (address !== 0) {
+      this.#freeList = this.words[address >>> 2]!
+    } else {
+      address = this.#unused
+      if (address === this.words.byteLength && !this.#grow()) return 0
+      this.#unused = address + NODE_BYTES
+    }
+    if (++this.#inUse > this.#peak) this.#peak = this.#inUse
+    return address
+  }
+
+  /** @internal Gives a node back. Last freed, first allocated, as a slab does. */
+  free(address: NodeAddress): void {
+    const at = address >>> 2
+    this.words[at] = this.#freeList
+    this.words[at + 2] = POISON
+    this.#freeList = address
+    this.#inUse--
+  }
+
+  #grow(): boolean {
+    const capacity = Math.min(this.words.length * 2, (this.limit + 1) * NODE_WORDS)
+    let words: Int32Array<ArrayBuffer>
+    try {
+      words = new Int32Array(capacity)
+    } catch {
+      return false // the platform has no such buffer for us: out of memory, like the kernel's allocator
+    }
+    words.set(this.words)
+    this.words = words
+    return true
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * A 64-bit word in its two exact forms: a BigInt, and a pair of 32-bit halves.
+ *
+ * The library computes with the halves, which are ordinary integers and cost no allocation, and shows the BigInt.
+ * In memory a word is 8 bytes, least significant first: an `Int32Array` sees its low half at an even index and its
+ * high half next to it, a `BigUint64Array` over the same buffer sees the word. (Typed arrays have the byte order of
+ * the machine; every platform that JavaScript engines ship for today is little-endian, and this library assumes it.)
+ */
+
+/** A 64-bit word as two unsigned 32-bit halves; `hi` has bits 63..32, `lo` bits 31..0. */
+export interface WordPair {
+  readonly hi: number
+  readonly lo: number
+}
+
+/** The BigInt of two halves, each given signed or unsigned. */
+export function wordOf(hi: number, lo: number): bigint {
+  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+}
+
+/** Bits 63..32 of a word, as the signed integer that typed arrays hold. */
+export function hiOf(word: bigint): number {
+  return Number(BigInt.asIntN(32, word >> 32n))
+}
+
+/** Bits 31..0 of a word, as the signed integer that typed arrays hold. */
+export function loOf(word: bigint): number {
+  return Number(BigInt.asIntN(32, word))
+}
