@@ -16,10 +16,14 @@ export function checkInteger(name: string, value: number, min: number, max: numb
 
 /** The error for a value that is not an integer of `min..max`. */
 export function badInteger(name: string, value: unknown, min: number, max: number, radix: Radix = 10): Error {
-  const range = `an integer in ${show(min, radix)}..${show(max, radix)}`
+  return badNumber(name, `an integer in ${show(min, radix)}..${show(max, radix)}`, value, radix)
+}
+
+/** The error for a value that is not a number of the kind that `expected` says. */
+export function badNumber(name: string, expected: string, value: unknown, radix: Radix = 10): Error {
   return typeof value === 'number'
-    ? new RangeError(`${name}: expected ${range}, got ${show(value, radix)}`)
-    : wrongType(name, range, value)
+    ? new RangeError(`${name}: expected ${expected}, got ${show(value, radix)}`)
+    : wrongType(name, expected, value)
 }
 
 /** Returns `word` if it is a BigInt of 0..2^64-1. */
@@ -48,6 +52,12 @@ export function checkBoolean(name: string, value: boolean | undefined, fallback:
 export function checkObject<T extends object>(name: string, value: T): T {
   if (typeof value === 'object' && value !== null) return value
   throw wrongType(name, 'an object', value)
+}
+
+/** Returns `value` if it is an object with a function of this name. */
+export function checkHas<T extends object>(name: string, value: T, method: keyof T & string): T {
+  if (typeof checkObject(name, value)[method] === 'function') return value
+  throw wrongType(name, `an object with a function ${method}`, value)
 }
 
 /** The TypeError for an argument of another type than `expected`. */

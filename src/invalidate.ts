@@ -11,7 +11,7 @@
  * The frames are compared under the mask of the host leaf that went, so any base page of a large one matches. The
  * walk takes every entry out of the range, stale or not: what it does not clear needs no clearing.
  */
-import { checkInteger, checkObject, checkOneOf, wrongType } from './args'
+import { checkHas, checkInteger, checkObject, checkOneOf, wrongType } from './args'
 import { entryOf, entryLpid, MAX_GPA, type Entry, type Lpid } from './entry'
 import { FRAME_HI, type Hpa, type LeafShift } from './leaf'
 import { Memslot, type Gfn } from './memslot'
@@ -82,6 +82,9 @@ export function removeRmapRange(
   checkInteger('npages', npages, 1, memslot.npages - first)
   checkInteger('hpa', hpa, 0, 2 * MAX_GPA + 1, 16)
   checkOneOf<LeafShift>('shift', shift, [12, 16, 21, 30])
+  checkHas('guests', guests, 'get')
+  if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
+  checkObject('counters', counters)
 
   const maskLo = -1 << shift
   const hpaHi = Math.floor(hpa / 2 ** 32)

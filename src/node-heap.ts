@@ -10,7 +10,7 @@
  * address is its byte offset there: a multiple of 16, from 16 up. Address 0 is NULL, as in the kernel: nothing is
  * ever allocated there. Several memslots share one heap, as the memslots of an L1 share the kernel's.
  */
-import { checkInteger, checkObject } from './args'
+import { badNumber, checkInteger, checkObject } from './args'
 import { wordOf } from './word'
 
 /** The address of a list node in its heap, in bytes: a multiple of 16, 0 for none. */
@@ -74,10 +74,10 @@ export class NodeHeap {
   /**
    * A node's two words, as the kernel has them in memory.
    *
-   * @throws RangeError when there is no node in use at `address`
+   * @throws RangeError when there is no node in use at `address`; TypeError
    */
   read(address: NodeAddress): { next: bigint; entry: bigint } {
-    if (!this.has(address)) throw new RangeError(`address: no node in use at 0x${address.toString(16)}`)
+    if (!this.has(address)) throw badNumber('address', 'that of a node in use', address, 16)
     const { words } = this
     const at = address >>> 2
     return { next: wordOf(words[at + 1]!, words[at]!), entry: wordOf(words[at + 3]!, words[at + 2]!) }

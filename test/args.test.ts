@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { badInteger, checkBoolean, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from '../src/args'
+import { badInteger, badNumber, checkBoolean, checkHas, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from '../src/args'
 import { refuses } from './refuses'
 
 test('an integer of the range is returned, -0 as 0', () => {
@@ -45,9 +45,12 @@ test('another type is a TypeError that shows it', () => {
   }
 })
 
-test('badInteger and wrongType build errors and do not throw them', () => {
+test('badInteger, badNumber and wrongType build errors and do not throw them', () => {
   expect(badInteger('n', 3, 1, 2)).toEqual(new RangeError('n: expected an integer in 1..2, got 3'))
   expect(badInteger('n', '3', 1, 2)).toEqual(new TypeError('n: expected an integer in 1..2, got string "3"'))
+  expect(badNumber('n', 'an even number', 3)).toEqual(new RangeError('n: expected an even number, got 3'))
+  expect(badNumber('n', 'an even number', 33, 16)).toEqual(new RangeError('n: expected an even number, got 0x21'))
+  expect(badNumber('n', 'an even number', null, 16)).toEqual(new TypeError('n: expected an even number, got null'))
   expect(wrongType('n', 'a thing', 1)).toEqual(new TypeError('n: expected a thing, got number'))
 })
 
@@ -88,4 +91,13 @@ test('an object that is not null', () => {
   for (const [value, shown] of [[null, 'null'], [undefined, 'undefined'], [1, 'number'], ['a', 'string "a"']] as const) {
     refuses(() => checkObject('options', value as never), TypeError, `options: expected an object, got ${shown}`)
   }
+})
+
+test('an object with a function', () => {
+  const map = new Map<number, number>()
+  expect(checkHas('guests', map, 'get')).toBe(map)
+  refuses(() => checkHas('guests', { get: 1 }, 'get'), TypeError, 'guests: expected an object with a function get, got object')
+  refuses(() => checkHas<{ get?: () => void }>('guests', {}, 'get'), TypeError,
+    'guests: expected an object with a function get, got object')
+  refuses(() => checkHas('guests', null as never, 'get'), TypeError, 'guests: expected an object, got null')
 })
