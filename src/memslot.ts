@@ -170,6 +170,22 @@ export class Memslot {
     return index
   }
 
+  /** @internal The low half of a slot word. */
+  loAt(index: number): number {
+    return this.#halves[index * 2]!
+  }
+
+  /** @internal The high half of a slot word. */
+  hiAt(index: number): number {
+    return this.#halves[index * 2 + 1]!
+  }
+
+  /** @internal Overwrites a slot word; what stood behind it is the caller's. */
+  writeAt(index: number, hi: number, lo: number): void {
+    this.#halves[index * 2] = lo
+    this.#halves[index * 2 + 1] = hi
+  }
+
   /** @internal {@link insert} by slot index and by the halves of the untagged entry. Allocates a node at most. */
   insertEntry(index: number, hi: number, lo: number): InsertOutcome {
     const slots = this.#halves

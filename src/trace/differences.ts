@@ -1,0 +1,54 @@
+/** What a replay found to differ, and the words for it: what the model had, what the kernel said. */
+import { unpackEntry } from '../entry'
+import type { Leaf } from '../radix-table'
+import type { FieldName } from './events'
+import type { TraceEvent } from './parser'
+
+/** A place where the model and the kernel differ. */
+export interface Difference {
+  /** The line of the recording, or of the radix dump, from 1. */
+  readonly line: number
+  /** The event there; `radix` for a leaf of the dump. */
+  readonly event: string
+  /** What the model had and what the kernel said. */
+  readonly message: string
+}
+
+const MOST_KEPT = 10
+
+/** Counts all differences and keeps the first ten. */
+export class Differences {
+  count = 0
+  readonly first: Difference[] = []
+
+  add(line: number, event: string, message: string): void {
+    this.count++
+    if (this.first.length < MOST_KEPT) this.first.push({ line, event, message })
+  }
+
+  /** A difference at an event. */
+  at(event: TraceEvent, model: string, kernel: string): void {
+    this.add(event.line, event.name, `model: ${model}; kernel: ${kernel}`)
+  }
+
+  /** Whether a field of the event is the model's; a difference if not. */
+  same(event: TraceEvent, field: FieldName, model: bigint): boolean {
+    const kernel = event.word(field)
+    if (kernel === model) return true
+    this.at(event, `${field} ${hex(model)}`, hex(kernel))
+    return false
+  }
+}
+
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`
+}
+
+export function leafText(leaf: Pick<Leaf, 'word' | 'shift'> | undefined): string {
+  return leaf === undefined ? 'no leaf' : `${hex(leaf.word)} of 2^${leaf.shift} bytes`
+}
+
+export function entryText(word: bigint): string {
+  const { lpid, gpa } = unpackEntry(word)
+  return `${hex(word)} (LPID ${lpid}, gpa ${hex(gpa)})`
+}

@@ -1,0 +1,84 @@
+/**
+ * Where the kernel keeps the slot words of which gfns: what turns the address of a slot into a gfn.
+ *
+ * The events that tell an array's address may come late. Until then it can be inferred: a shadow leaf maps the frame
+ * that L1's own table has at the slot's gfn, so where L1 maps that frame once, array = slot - 8 x gfn.
+ */
+import { leafHpa, type Hpa } from '../leaf'
+import type { Gfn } from '../memslot'
+import type { RadixTable } from '../radix-table'
+import { hiOf, loOf, wordOf } from '../word'
+
+/** The slot words of one memslot. */
+export interface KernelArray {
+  /** The address of word 0. */
+  readonly rmap: bigint
+  readonly baseGfn: Gfn
+  readonly npages: number
+}
+
+/** Each inference searches L1's table; what so many did not tell, more will not. */
+const MOST_SEARCHES = 32
+
+/** The arrays of slot words that a recording has told of. */
+export class KernelArrays {
+  #arrays: KernelArray[] = []
+  #inferred: bigint | undefined
+  #searches = 0
+
+  /** The arrays that events have told of. */
+  get known(): readonly KernelArray[] {
+    return this.#arrays
+  }
+
+  /** Where the word of gfn 0 would be, by inference; undefined while nothing is known. */
+  get inferred(): bigint | undefined {
+    return this.#inferred
+  }
+
+  /** An event says where an array is. What was known of that memory before is no more. */
+  learn(rmap: bigint, baseGfn: Gfn, npages: number): void {
+    const last = this.#arrays[this.#arrays.length - 1]
+    if (last !== undefined && last.rmap === rmap && last.baseGfn === baseGfn && last.npages === npages) return
+    if (rmap === 0n || npages === 0) return
+    const end = rmap + 8n * BigInt(npages)
+    this.#arrays = this.#arrays.filter((old) => old.rmap >= end || old.rmap + 8n * BigInt(old.npages) <= rmap)
+    this.#arrays.push({ rmap, baseGfn, npages })
+  }
+
+  /** An array is freed. */
+  forget(rmap: bigint): void {
+    this.#arrays = this.#arrays.filter((old) => old.rmap !== rmap)
+    this.#inferred = undefined
+  }
+
+  /** The gfn of a slot, if an event has told of its array. */
+  gfnAt(hi: number, lo: number): Gfn | undefined {
+    for (const { rmap, baseGfn, npages } of this.#arrays) {
+      const index = ((hi >>> 0) - (hiOf(rmap) >>> 0)) * 2 ** 29 + ((lo >>> 0) - (loOf(rmap) >>> 0)) / 8
+      if (index >= 0 && index < npages) return baseGfn + Math.floor(index)
+    }
+    return undefined
+  }
+
+  /** The gfn of a slot to show: told, or inferred. */
+  shownGfn(slot: bigint): Gfn | undefined {
+    const told = this.gfnAt(hiOf(slot), loOf(slot))
+    if (told !== undefined || this.#inferred === undefined || slot < this.#inferred) return told
+    return Number((slot - this.#inferred) / 8n)
+  }
+
+  /** A shadow leaf of the frame at `hpa` has its entry in a slot of which no array is known. */
+  infer(hi: number, lo: number, hpa: Hpa, host: RadixTable): void {
+    if (this.#inferred !== undefined || this.#searches >= MOST_SEARCHES) return
+    this.#searches++
+    let gpa: number | undefined
+    for (const leaf of host.leaves()) {
+      const start = leafHpa(hiOf(leaf.word), loOf(leaf.word), leaf.shift)
+      if (hpa < start || hpa >= start + 2 ** leaf.shift) continue
+      if (gpa !== undefined) return
+      gpa = leaf.gpa // the slot is that of the leaf's first page (spec 5, step 4)
+    }
+    if (gpa !== undefined) this.#inferred = wordOf(hi, lo) - 8n * BigInt(gpa / 2 ** host.pageShift)
+  }
+}

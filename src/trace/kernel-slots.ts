@@ -1,0 +1,181 @@
+/**
+ * The model's slots under the kernel's addresses: what a replay compares a recording with.
+ *
+ * A recording names a slot by the address of its word and a node by the kernel's address for it. Slots live in
+ * memslots of a fixed size, made where the kernel's addresses lead; every node of the model stands for one of the
+ * kernel's, whose address is kept beside it.
+ */
+import { MAX_NPAGES, Memslot, type InsertOutcome } from '../memslot'
+import { NodeHeap } from '../node-heap'
+import { TAG } from '../entry'
+import { hiOf, loOf, wordOf } from '../word'
+
+/** Slots of one chunk: a 4 KiB page of the kernel's memory. */
+const CHUNK_SLOTS = 512
+const CHUNK_SHIFT = 12
+
+/** Slots whose words lie side by side in the kernel's memory. */
+export class Chunk {
+  readonly memslot: Memslot
+  /** The slots that ever had an insert. */
+  readonly touched = new Uint8Array(CHUNK_SLOTS)
+
+  constructor(nodes: NodeHeap) {
+    // The kernel checks no lower bound of an LPID, so neither does a replay (spec 11).
+    this.memslot = new Memslot({ baseGfn: 0, npages: CHUNK_SLOTS, nodes, allowLpidZero: true })
+  }
+}
+
+/** A node of a list under the kernel's address for it. */
+export interface KernelNode {
+  readonly address: bigint
+  readonly next: bigint
+  readonly entry: bigint
+}
+
+/** All slots of a recording, by the kernel's addresses. */
+export class KernelSlots {
+  readonly nodes = new NodeHeap()
+
+  #chunks = new Map<number, Chunk>()
+  #lastKey = -1
+  #lastChunk: Chunk | undefined
+  // The kernel's address of each node, by the node's number in the heap.
+  #addressHi = new Int32Array(64)
+  #addressLo = new Int32Array(64)
+
+  /** The chunk of the slot at an address. */
+  chunkAt(hi: number, lo: number): Chunk {
+    const key = chunkKey(hi, lo)
+    if (key === this.#lastKey) return this.#lastChunk!
+    let chunk = this.#chunks.get(key)
+    if (chunk === undefined) this.#chunks.set(key, (chunk = new Chunk(this.nodes)))
+    this.#lastKey = key
+    this.#lastChunk = chunk
+    return chunk
+  }
+
+  /** The place in its chunk of the slot at an address. */
+  indexAt(lo: number): number {
+    return (lo >>> 3) & (CHUNK_SLOTS - 1)
+  }
+
+  /** The parts of an array that ever held something, in order: `npages` slots of a chunk from `index` on. */
+  *parts(hi: number, lo: number, npages: number): Generator<{ chunk: Chunk; index: number; slot: number; npages: number }> {
+    const first = this.indexAt(lo)
+    for (let slot = -first, key = chunkKey(hi, lo); slot < npages; slot += CHUNK_SLOTS, key++) {
+      const chunk = this.#chunks.get(key)
+      if (chunk === undefined) continue
+      const index = Math.max(0, -slot)
+      yield { chunk, index, slot: slot + index, npages: Math.min(CHUNK_SLOTS, npages - slot) - index }
+    }
+  }
+
+  chunks(): Iterable<Chunk> {
+    return this.#chunks.values()
+  }
+
+  /** Whether a slot's word is what the kernel says: pointers by what the head node stands for. */
+  holds(chunk: Chunk, index: number, hi: number, lo: number): boolean {
+    const ownLo = chunk.memslot.loAt(index)
+    const ownHi = chunk.memslot.hiAt(index)
+    if ((ownLo & TAG) !== 0 || (ownLo | ownHi) === 0) return ownLo === lo && ownHi === hi
+    return this.#addressLo[ownLo >>> 4] === lo && this.#addressHi[ownLo >>> 4] === hi
+  }
+
+  /** A slot's word as the kernel would have it. */
+  word(chunk: Chunk, index: number): bigint {
+    return this.#kernelWord(chunk.memslot.hiAt(index), chunk.memslot.loAt(index))
+  }
+
+  /** The nodes of a slot's list, newest first. */
+  list(chunk: Chunk, index: number): KernelNode[] {
+    return chunk.memslot.listNodes(index).map(({ address, next, entry }) => ({
+      address: this.#kernelAddress(address), next: this.#kernelWord(hiOf(next), loOf(next)), entry,
+    }))
+  }
+
+  /** The head node of a slot that has one. */
+  head(chunk: Chunk, index: number): KernelNode {
+    const address = chunk.memslot.loAt(index)
+    const { next, entry } = this.nodes.read(address)
+    return { address: this.#kernelAddress(address), next: this.#kernelWord(hiOf(next), loOf(next)), entry }
+  }
+
+  /** The model's own insert; a node that it takes stands for the one that the kernel brought along. */
+  insert(chunk: Chunk, index: number, hi: number, lo: number, nodeHi: number, nodeLo: number): InsertOutcome {
+    const outcome = chunk.memslot.insertEntry(index, hi, lo)
+    if (outcome === 'second' || outcome === 'list') this.#nameHead(chunk, index, nodeHi, nodeLo)
+    return outcome
+  }
+
+  /**
+   * Makes a slot's word the kernel's, as far as it tells: for a pointer the head of the list gets that address; what
+   * would be behind it is not known where there is no list.
+   */
+  adoptWord(chunk: Chunk, index: number, hi: number, lo: number): void {
+    if ((lo & TAG) === 0 && (lo | hi) !== 0) {
+      const own = chunk.memslot.loAt(index)
+      if (own !== 0 && (own & TAG) === 0) this.#nameHead(chunk, index, hi, lo)
+      return
+    }
+    chunk.memslot.takeEntries(index, () => {})
+    chunk.memslot.writeAt(index, hi, lo)
+  }
+
+  /** Pushes what the kernel pushed and the model would not have: without a scan. */
+  adoptPush(chunk: Chunk, index: number, entry: bigint, node: bigint): void {
+    const { memslot } = chunk
+    const address = memslot.isEmptyAt(index) ? 0 : this.nodes.allocate()
+    if (address === 0) return memslot.writeAt(index, hiOf(entry), loOf(entry) | TAG)
+    this.nodes.words.set([memslot.loAt(index), memslot.hiAt(index), loOf(entry), hiOf(entry)], address >>> 2)
+    memslot.writeAt(index, 0, address)
+    this.#nameHead(chunk, index, hiOf(node), loOf(node))
+  }
+
+  /** Takes back the newest entry of a slot, which the kernel did not push. */
+  adoptPop(chunk: Chunk, index: number): void {
+    const { memslot } = chunk
+    const address = memslot.loAt(index)
+    if ((address & TAG) !== 0) return memslot.writeAt(index, 0, 0)
+    const at = address >>> 2
+    memslot.writeAt(index, this.nodes.words[at + 1]!, this.nodes.words[at]!)
+    this.nodes.free(address)
+  }
+
+  /** Empties the slots of an array that the kernel has freed, whatever lists are left in it. */
+  free(hi: number, lo: number, npages: number): void {
+    for (const { chunk, index, npages: slots } of this.parts(hi, lo, Math.min(npages, MAX_NPAGES))) {
+      for (let i = index; i < index + slots; i++) chunk.memslot.takeEntries(i, () => {})
+    }
+  }
+
+  #nameHead(chunk: Chunk, index: number, hi: number, lo: number): void {
+    const number = chunk.memslot.loAt(index) >>> 4
+    if (number >= this.#addressLo.length) {
+      this.#addressHi = grown(this.#addressHi, number)
+      this.#addressLo = grown(this.#addressLo, number)
+    }
+    this.#addressHi[number] = hi
+    this.#addressLo[number] = lo
+  }
+
+  #kernelAddress(address: number): bigint {
+    return wordOf(this.#addressHi[address >>> 4]!, this.#addressLo[address >>> 4]!)
+  }
+
+  #kernelWord(hi: number, lo: number): bigint {
+    return (lo & TAG) !== 0 || (lo | hi) === 0 ? wordOf(hi, lo) : this.#kernelAddress(lo)
+  }
+}
+
+/** A number for the chunk that an address lies in: exact, as an address has 52 bits above a chunk's. */
+function chunkKey(hi: number, lo: number): number {
+  return (hi >>> 0) * 2 ** (32 - CHUNK_SHIFT) + (lo >>> CHUNK_SHIFT)
+}
+
+function grown(array: Int32Array<ArrayBuffer>, index: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(Math.max(array.length * 2, index + 1))
+  larger.set(array)
+  return larger
+}

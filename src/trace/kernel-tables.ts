@@ -1,0 +1,281 @@
+/**
+ * The page tables of a recording: L1's own, and the shadow table of each nested guest, filled and cleared as the
+ * kernel's were, and checked where the kernel says what it found.
+ *
+ * Events name a table by the hardware's LPID; entries hold L1's number for the guest. When exactly a leaf was set is
+ * not recorded: between `pte_create` and its return, just before the `rmap_insert` where there is one.
+ */
+import { entryGpa, MAX_LPID, type Gpa, type Lpid } from '../entry'
+import { leafHpa, RC, swap32, withoutRc, type Hpa, type LeafShift, type PageShift } from '../leaf'
+import { NONE, RadixTable, type Leaf } from '../radix-table'
+import { wordOf } from '../word'
+import { Differences, hex, leafText } from './differences'
+import { FIELD } from './events'
+import type { TraceEvent } from './parser'
+
+/** A nested guest, as the recording shows it. */
+export interface TraceGuest {
+  readonly lpid: Lpid
+  readonly shadowLpid: number
+  readonly shadow: RadixTable
+}
+
+/** A leaf that a task is creating: between `pte_create` and its return. */
+export interface Creation {
+  readonly line: number
+  /** The nested guest; null for L1's own table. */
+  readonly guest: TraceGuest | null
+  readonly table: RadixTable
+  readonly shift: LeafShift
+  /** The leaf's first address. */
+  readonly gpaHi: number
+  readonly gpaLo: number
+  readonly wordHi: number
+  readonly wordLo: number
+  /** The address of the slot that its entry goes to. */
+  readonly slotHi: number
+  readonly slotLo: number
+  /** The leaf stands, and its entry was inserted. */
+  inserted: boolean
+  /** Another task took the leaf away while this one created it. */
+  overtaken: boolean
+}
+
+/** A leaf of L1's own table that has just been unmapped: what the range removal after it must be about. */
+export interface Unmapped {
+  readonly line: number
+  readonly gpa: Gpa
+  readonly hpa: Hpa
+  readonly shift: LeafShift
+  /** Whether it came with a memslot, so that a range removal must follow. */
+  readonly inMemslot: boolean
+}
+
+/** The tables, and who has which LPID. */
+export class KernelTables {
+  readonly pageShift: PageShift
+  /** L1's own table, as far as the recording shows it. */
+  readonly host: RadixTable
+  /** The nested guests by L1's number: where the walker looks them up. */
+  readonly guests = new Map<Lpid, TraceGuest>()
+
+  readonly #differences: Differences
+  readonly #byShadowLpid = new Map<number, TraceGuest>()
+  readonly #released = new Set<number>()
+  readonly #creations = new Set<Creation>()
+  #l1Lpid: number | undefined
+
+  constructor(pageShift: PageShift, differences: Differences) {
+    this.pageShift = pageShift
+    this.host = new RadixTable({ pageShift })
+    this.#differences = differences
+  }
+
+  /** Whether the event is about L1's own table. */
+  isL1(event: TraceEvent): boolean {
+    return event.number('lpid') === this.#l1Lpid
+  }
+
+  /** The nested guest whose shadow table the event is about. */
+  guestOf(event: TraceEvent): TraceGuest | undefined {
+    return this.#byShadowLpid.get(event.number('lpid'))
+  }
+
+  /** The leaf word that the event shows in `field`, its bytes put in plain order: [hi, lo]. */
+  leafWord(event: TraceEvent, field: 'pte' | 'pteval'): [hi: number, lo: number] {
+    return [swap32(event.lo[FIELD[field]]!), swap32(event.hi[FIELD[field]]!)]
+  }
+
+  /** The leaf size that `pte_unmap` shows: 0 is a base page too. */
+  shiftOf(event: TraceEvent): LeafShift | undefined {
+    const shift = event.number('shift')
+    return shift === 0 || shift === this.pageShift ? this.pageShift : shift === 21 || shift === 30 ? shift : undefined
+  }
+
+  /** `pte_create` */
+  begin(event: TraceEvent): Creation | undefined {
+    const differ = (model: string, kernel: string): undefined => this.#differences.at(event, model, kernel) as undefined
+    const lpid = event.number('lpid')
+    const forL1 = event.isZero('rmapp')
+    if (forL1) this.#l1Lpid ??= lpid
+    const guest = forL1 ? null : this.guestOf(event)
+    if (guest === undefined) return differ(`no nested guest has shadow LPID ${lpid}`, 'creates a leaf for it')
+    if (forL1 !== this.isL1(event)) {
+      return differ(`L1's table is that of lpid ${this.#l1Lpid}, and has no rmap`, `lpid ${lpid}, rmapp ${hex(event.word('rmapp'))}`)
+    }
+    const level = event.number('level')
+    if (level > 2) return differ('level 0..2', String(level))
+    const gpaHi = event.hi[FIELD.gpa]!
+    if (gpaHi >>> 20 !== 0) return differ('an address below 2^52', hex(event.word('gpa')))
+    const shift: LeafShift = level === 0 ? this.pageShift : level === 1 ? 21 : 30
+    const [wordHi, wordLo] = this.leafWord(event, 'pte')
+    const creation: Creation = {
+      line: event.line, guest, table: guest === null ? this.host : guest.shadow, shift, gpaHi,
+      gpaLo: event.lo[FIELD.gpa]! & (-1 << shift), wordHi, wordLo,
+      slotHi: event.hi[FIELD.rmapp]!, slotLo: event.lo[FIELD.rmapp]!, inserted: false, overtaken: false,
+    }
+    this.#creations.add(creation)
+    return creation
+  }
+
+  /** `rmap_insert` of a creation: its leaf is set just before. */
+  insert(event: TraceEvent, creation: Creation): void {
+    creation.inserted = true
+    if (this.#stands(creation)) {
+      this.#differences.at(event, `a leaf stands at ${whereText(creation)}, so its bits grow and nothing is inserted`, 'an insert')
+    }
+    this.#set(event, creation)
+  }
+
+  /** The creation is over, without a word on how. */
+  abandon(creation: Creation): void {
+    this.#creations.delete(creation)
+  }
+
+  /** `pte_create_ret` */
+  finish(event: TraceEvent, creation: Creation): void {
+    this.#creations.delete(creation)
+    const failed = !event.isZero('ret')
+    if (creation.inserted) {
+      if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(event.lo[FIELD.ret]))
+      return
+    }
+    if (failed || creation.overtaken) return
+    if (creation.guest !== null && !this.#stands(creation)) {
+      this.#differences.at(event, `a new leaf at ${whereText(creation)}, so an rmap_insert`, 'none')
+    }
+    this.#set(event, creation)
+  }
+
+  /** `pte_unmap`, outside a range removal. @returns what of L1's own was unmapped */
+  unmap(event: TraceEvent, own: Creation | undefined): Unmapped | undefined {
+    const inMemslot = !event.isZero('memslot')
+    if (inMemslot) this.#l1Lpid ??= event.number('lpid')
+    const guest = this.isL1(event) ? null : this.guestOf(event)
+    if (guest === undefined || (guest !== null && inMemslot)) {
+      const model = guest === undefined ? `no table has lpid ${event.number('lpid')}` : `a leaf of LPID ${guest.lpid} has no memslot`
+      this.#differences.at(event, model, `unmaps ${hex(event.word('gpa'))}`)
+      return undefined
+    }
+    this.#clear(event, guest, own)
+    const shift = this.shiftOf(event)
+    if (guest !== null || shift === undefined) return undefined
+    const gpa = event.number('gpa')
+    const [hi, lo] = this.leafWord(event, 'pteval')
+    return { line: event.line, gpa: gpa - (gpa % 2 ** shift), hpa: leafHpa(hi, lo, shift), shift, inMemslot }
+  }
+
+  /** `table_free` */
+  free(event: TraceEvent): void {
+    const table = this.isL1(event) ? this.host : this.guestOf(event)?.shadow
+    if (table !== undefined) {
+      for (const creation of this.#creations) if (creation.table === table) creation.overtaken = true
+      table.clearAll()
+    } else if (!this.#released.has(event.number('lpid'))) {
+      this.#differences.at(event, `no table ever had lpid ${event.number('lpid')}`, 'it is freed')
+    }
+  }
+
+  /** `nested_update` */
+  update(event: TraceEvent): void {
+    const lpid = event.number('l1_lpid')
+    const shadowLpid = event.number('shadow_lpid')
+    if (this.guests.get(lpid)?.shadowLpid === shadowLpid) return
+    if (lpid > MAX_LPID || shadowLpid > MAX_LPID || shadowLpid === this.#l1Lpid) {
+      return this.#differences.at(event, `numbers of 12 bits, and not L1's own`, `l1_lpid ${lpid}, shadow_lpid ${shadowLpid}`)
+    }
+    const other = this.#byShadowLpid.get(shadowLpid)
+    if (other !== undefined) {
+      this.#differences.at(event, `shadow LPID ${shadowLpid} is of LPID ${other.lpid}`, `of LPID ${lpid}`)
+      this.guests.delete(other.lpid)
+    }
+    const guest: TraceGuest = { lpid, shadowLpid, shadow: new RadixTable({ pageShift: this.pageShift }) }
+    this.guests.set(lpid, guest)
+    this.#byShadowLpid.set(shadowLpid, guest)
+  }
+
+  /** `nested_release` */
+  release(event: TraceEvent): void {
+    const lpid = event.number('l1_lpid')
+    const shadowLpid = event.number('shadow_lpid')
+    const guest = this.#byShadowLpid.get(shadowLpid)
+    if (guest?.lpid !== lpid) {
+      const whose = guest === undefined ? 'no guest' : `LPID ${guest.lpid}`
+      return this.#differences.at(event, `shadow LPID ${shadowLpid} is of ${whose}`, `of LPID ${lpid}`)
+    }
+    this.#byShadowLpid.delete(shadowLpid)
+    this.#released.add(shadowLpid)
+    if (this.guests.get(lpid) === guest) this.guests.delete(lpid)
+  }
+
+  /** Whether a leaf of the creation's size is there already. */
+  #stands({ table, gpaHi, gpaLo, shift }: Creation): boolean {
+    const ref = table.find(gpaHi, gpaLo)
+    return ref !== NONE && table.shiftOf(ref) === shift
+  }
+
+  /** A leaf of the same size has the new bits OR-ed in; else it is set, and the kernel has cleared what was in the way. */
+  #set(event: TraceEvent, creation: Creation): void {
+    const { table, gpaHi, gpaLo, shift, wordHi, wordLo } = creation
+    if (wordHi >>> 30 !== 3) return this.#differences.at(event, 'a present leaf', hex(wordOf(wordHi, wordLo)))
+    const ref = table.find(gpaHi, gpaLo)
+    if (ref !== NONE && table.shiftOf(ref) === shift) {
+      const at = (ref >>> 2) * 2
+      return table.writeAt(ref, table.halves[at + 1]! | wordHi, table.halves[at]! | wordLo)
+    }
+    if (ref !== NONE) {
+      this.#differences.at(event, `a leaf of 2^${table.shiftOf(ref)} bytes stands at ${whereText(creation)}`, `one of 2^${shift}`)
+      table.clearAt(ref)
+    }
+    const below = shift === this.pageShift ? 0 : table.leavesBelow(gpaHi, gpaLo, shift).length
+    if (below > 0) this.#differences.at(event, `${below} smaller leaves stand below ${whereText(creation)}`, 'none')
+    if (table.place(gpaHi, gpaLo, shift, wordHi, wordLo) === NONE) throw new Error('no memory for the page tables')
+  }
+
+  /** Clears the leaf that the kernel unmaps: it must be the model's in word (referenced and changed aside) and size. */
+  #clear(event: TraceEvent, guest: TraceGuest | null, own: Creation | undefined): void {
+    const table = guest === null ? this.host : guest.shadow
+    const [wordHi, wordLo] = this.leafWord(event, 'pteval')
+    const shift = this.shiftOf(event)
+    let hi = event.hi[FIELD.gpa]!
+    let lo = event.lo[FIELD.gpa]!
+    const misnamed = own !== undefined && own.table === table ? this.#misnamed(own, wordOf(wordHi, wordLo)) : undefined
+    if (misnamed !== undefined) {
+      hi = Math.floor(misnamed.gpa / 2 ** 32)
+      lo = misnamed.gpa | 0
+    }
+    let ref = table.find(hi, lo)
+    const matches = (): boolean => {
+      const at = (ref >>> 2) * 2
+      return ref !== NONE && table.shiftOf(ref) === shift && table.halves[at + 1] === wordHi &&
+        ((table.halves[at]! ^ wordLo) & ~RC) === 0
+    }
+    for (const creation of this.#creations) {
+      // A creation of another task may have set its leaf by now.
+      if (creation === own || creation.inserted || creation.table !== table || creation.shift !== shift) continue
+      if (creation.gpaHi !== hi || creation.gpaLo !== (lo & (-1 << shift))) continue
+      if (!matches()) this.#set(event, creation)
+      creation.overtaken = true
+      ref = table.find(hi, lo)
+    }
+    // What L1's own table held before the recording began is not known.
+    if (ref === NONE && guest === null) return
+    if (!matches() || (lo & ((1 << this.pageShift) - 1)) !== 0 || hi >>> 20 !== 0) {
+      const whose = guest === null ? 'L1' : `LPID ${guest.lpid}`
+      const leaf = ref === NONE ? undefined : { word: table.wordAt(ref), shift: table.shiftOf(ref) }
+      this.#differences.at(event, `${leafText(leaf)} at ${hex(event.word('gpa'))} of ${whose}`,
+        `${hex(wordOf(wordHi, wordLo))}, shift ${event.number('shift')}`)
+    }
+    if (ref !== NONE) table.clearAt(ref)
+  }
+
+  /** A small leaf under a new large one, which Linux names by its frame when it clears it (spec 5, step 3). */
+  #misnamed({ table, gpaHi, gpaLo, shift }: Creation, word: bigint): Leaf | undefined {
+    if (shift === this.pageShift) return undefined
+    return table.leavesBelow(gpaHi, gpaLo, shift).find((leaf) => withoutRc(leaf.word) === withoutRc(word))
+  }
+}
+
+function whereText({ guest, gpaHi, gpaLo }: Creation): string {
+  return `${hex(entryGpa(gpaHi, gpaLo))} of ${guest === null ? 'L1' : `LPID ${guest.lpid}`}`
+}

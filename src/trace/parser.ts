@@ -1,0 +1,302 @@
+/**
+ * Reads the lines of a recording (ftrace's text) as events, byte by byte: no string is made of a line that is well.
+ *
+ *      qemu-system-ppc-196     [001] .....   228.464931: pte_create: (kvmppc_create_pte+0xc/0xa70 [kvm_hv]) kvm=0x...
+ *      task name   -pid         cpu  flags      seconds  event       where                                  fields
+ *
+ * A task's name may hold spaces and brackets, so a line is found its way into at ` [cpu] `.
+ */
+import { LineError } from '../lines'
+import { wordOf } from '../word'
+import { EVENT_FIELDS, FIELD, type EventName, type FieldName } from './events'
+
+/** One event of a recording. The parser has one and fills it anew for each line: copy what is to be kept. */
+export class TraceEvent {
+  /** The line, counted from 1. */
+  line = 0
+  /** What happened. */
+  name: EventName = 'pte_create'
+  /** The task it happened in. */
+  pid = 0
+  /** @internal The fields' halves, by {@link FIELD}. */
+  readonly hi = new Int32Array(Object.keys(FIELD).length)
+  /** @internal */
+  readonly lo = new Int32Array(Object.keys(FIELD).length)
+
+  /** A field as a word; a negative number as its two's complement. */
+  word(field: FieldName): bigint {
+    return wordOf(this.hi[FIELD[field]]!, this.lo[FIELD[field]]!)
+  }
+
+  /** A field as a number: exact below 2^53. */
+  number(field: FieldName): number {
+    return (this.hi[FIELD[field]]! >>> 0) * 2 ** 32 + (this.lo[FIELD[field]]! >>> 0)
+  }
+
+  /** @internal Whether a field is 0. */
+  isZero(field: FieldName): boolean {
+    return (this.hi[FIELD[field]]! | this.lo[FIELD[field]]!) === 0
+  }
+}
+
+interface FieldForm {
+  readonly bytes: Uint8Array
+  readonly index: number
+  readonly bit: number
+}
+
+interface EventForm {
+  readonly name: EventName
+  readonly bytes: Uint8Array
+  readonly fields: readonly FieldForm[]
+  /** The bits of the fields that must be there. */
+  readonly required: number
+}
+
+const SPACE = 0x20
+const [TAB, HASH, OPEN, CLOSE, MINUS, ZERO, COLON, EQUALS, X, BRACKET, BRACKET_END] =
+  [0x09, 0x23, 0x28, 0x29, 0x2d, 0x30, 0x3a, 0x3d, 0x78, 0x5b, 0x5d] as const
+
+/** The value of a hexadecimal digit, -1 for any other byte. */
+const DIGIT = new Int8Array(256).fill(-1)
+for (let value = 0; value < 16; value++) {
+  DIGIT[value.toString(16).charCodeAt(0)] = value
+  DIGIT[value.toString(16).toUpperCase().charCodeAt(0)] = value
+}
+
+/** The events by {@link nameHash}. */
+const FORMS = new Map<number, EventForm>()
+for (const [name, fields] of Object.entries(EVENT_FIELDS)) {
+  const bytes = asciiBytes(name)
+  // `kvm` comes first, as in the kernel's lines, and is the one that may be missing.
+  const forms = (['kvm', ...fields] as FieldName[]).map((field, place) => ({
+    bytes: asciiBytes(field), index: FIELD[field], bit: 1 << place,
+  }))
+  const required = (2 << fields.length) - 2
+  FORMS.set(nameHash(bytes, 0, bytes.length), { name: name as EventName, bytes, fields: forms, required })
+}
+
+/** Reads the lines of one recording. */
+export class TraceParser {
+  /** Lines of known events. */
+  events = 0
+  /** Lines of other events, and lines that are none. */
+  skipped = 0
+  /** Whether the recording itself says that events were lost. */
+  lost = false
+
+  readonly #event = new TraceEvent()
+  #kvmHi = 0
+  #kvmLo = 0
+
+  /**
+   * One line, without its end.
+   *
+   * @param line its number, from 1
+   * @returns the event, or undefined where the line holds none that is known
+   * @throws LineError for a known event with a field that is missing or malformed, or of another `kvm` than before
+   */
+  parseLine(bytes: Uint8Array, start: number, end: number, line: number): TraceEvent | undefined {
+    let cpu = start
+    while (cpu < end && !isCpu(bytes, cpu, end)) cpu++
+    if (bytes[start] === HASH || cpu >= end) {
+      this.#plainLine(bytes, start, end)
+      return undefined
+    }
+    let at = cpu
+    while (bytes[at] !== BRACKET_END) at++
+    // What stands between: flags (may be missing), the seconds with a colon, then the event with a colon.
+    do {
+      at = skipSpaces(bytes, skipWord(bytes, at, end), end)
+    } while (at < end && bytes[skipWord(bytes, at, end) - 1] !== COLON)
+    at = skipSpaces(bytes, skipWord(bytes, at, end), end)
+    let nameEnd = at
+    while (nameEnd < end && bytes[nameEnd] !== COLON && bytes[nameEnd] !== SPACE) nameEnd++
+    const form = FORMS.get(nameHash(bytes, at, nameEnd))
+    if (form === undefined || !startsWith(bytes, at, nameEnd, form.bytes) || nameEnd - at !== form.bytes.length) {
+      this.skipped++
+      return undefined
+    }
+
+    const event = this.#event
+    event.line = line
+    event.name = form.name
+    event.pid = pidBefore(bytes, start, cpu, form.name, line)
+    this.#fields(bytes, nameEnd + 1, end, form, line)
+    this.events++
+    return event
+  }
+
+  #fields(bytes: Uint8Array, start: number, end: number, form: EventForm, line: number): void {
+    const { fields } = form
+    let at = skipSpaces(bytes, start, end)
+    if (bytes[at] === OPEN) {
+      while (at < end && bytes[at] !== CLOSE) at++
+      at = skipSpaces(bytes, at + 1, end)
+    }
+    let seen = 0
+    let expected = 0
+    while (at < end) {
+      let equals = at
+      while (equals < end && bytes[equals] !== EQUALS && bytes[equals] !== SPACE) equals++
+      const length = equals - at
+      // The fields of a line nearly always stand in the order of the form.
+      let field: FieldForm | undefined = fields[expected]
+      if (field === undefined || field.bytes.length !== length || !startsWith(bytes, at, end, field.bytes)) {
+        field = undefined
+        for (let place = 0; place < fields.length; place++) {
+          if (fields[place]!.bytes.length === length && startsWith(bytes, at, end, fields[place]!.bytes)) {
+            field = fields[place]
+            expected = place
+          }
+        }
+      }
+      if (field === undefined) {
+        at = skipSpaces(bytes, skipWord(bytes, equals, end), end)
+        continue
+      }
+      expected++
+      const valueEnd = bytes[equals] === EQUALS ? this.#value(bytes, equals + 1, end, field.index) : -1
+      if (valueEnd < 0 || (valueEnd < end && bytes[valueEnd] !== SPACE) || (seen & field.bit) !== 0) {
+        const what = (seen & field.bit) !== 0 ? 'given twice' : 'malformed'
+        throw new LineError(line, `${form.name}: field ${ascii(field.bytes, 0, length)} is ${what}: ` +
+          ascii(bytes, at, Math.min(skipWord(bytes, at, end), at + 60)))
+      }
+      seen |= field.bit
+      at = skipSpaces(bytes, valueEnd, end)
+    }
+    if ((seen & form.required) !== form.required) {
+      const missing = fields.find((field) => (form.required & ~seen & field.bit) !== 0)!
+      throw new LineError(line, `${form.name}: field ${ascii(missing.bytes, 0, missing.bytes.length)} is missing`)
+    }
+    if ((seen & 1) !== 0) this.#checkKvm(line)
+  }
+
+  /** Reads a value into the event; returns where it ends, -1 where it is none. */
+  #value(bytes: Uint8Array, start: number, end: number, index: number): number {
+    let at = start
+    let hi = 0
+    let lo = 0
+    let digit = 0
+    if (bytes[at] === ZERO && at + 1 < end && bytes[at + 1] === X) {
+      at += 2
+      const first = at
+      while (at < end && (digit = DIGIT[bytes[at]!]!) >= 0) {
+        hi = (hi << 4) | (lo >>> 28)
+        lo = (lo << 4) | digit
+        at++
+      }
+      if (at === first || at - first > 16) return -1
+    } else {
+      const negative = bytes[at] === MINUS
+      if (negative) at++
+      const first = at
+      let value = 0
+      while (at < end && (digit = DIGIT[bytes[at]!]!) >= 0 && digit < 10) {
+        value = value * 10 + digit
+        at++
+      }
+      if (at === first || at - first > 20) return -1
+      if (value > Number.MAX_SAFE_INTEGER) {
+        const word = BigInt(ascii(bytes, first, at))
+        if (negative || word > 0xffffffffffffffffn) return -1
+        hi = Number(word >> 32n) | 0
+        lo = Number(word & 0xffffffffn) | 0
+      } else {
+        if (negative) value = -value
+        hi = Math.floor(value / 2 ** 32) | 0
+        lo = value | 0
+      }
+    }
+    this.#event.hi[index] = hi
+    this.#event.lo[index] = lo
+    return at
+  }
+
+  #checkKvm(line: number): void {
+    const hi = this.#event.hi[FIELD.kvm]!
+    const lo = this.#event.lo[FIELD.kvm]!
+    if (hi === this.#kvmHi && lo === this.#kvmLo) return
+    if ((this.#kvmHi | this.#kvmLo) !== 0) {
+      const first = wordOf(this.#kvmHi, this.#kvmLo).toString(16)
+      throw new LineError(line, `two different kvm: 0x${first}, then 0x${wordOf(hi, lo).toString(16)}`)
+    }
+    this.#kvmHi = hi
+    this.#kvmLo = lo
+  }
+
+  /** A header line, or one that is no event: does it say that events were lost? */
+  #plainLine(bytes: Uint8Array, start: number, end: number): void {
+    if (start === end) return
+    const text = ascii(bytes, start, Math.min(end, start + 200))
+    const written = /^#\s*entries-in-buffer\/entries-written:\s*(\d+)\/(\d+)/.exec(text)
+    if (written !== null ? written[1] !== written[2] : /^CPU:\d+ \[LOST .*EVENTS\]/.test(text)) this.lost = true
+    else if (bytes[start] !== HASH) this.skipped++
+  }
+}
+
+function asciiBytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0))
+}
+
+/** Bytes as text, for a message: what is not printable becomes a question mark. */
+function ascii(bytes: Uint8Array, start: number, end: number): string {
+  let text = ''
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!
+    text += byte >= SPACE && byte < 0x7f ? String.fromCharCode(byte) : '?'
+  }
+  return text
+}
+
+function nameHash(bytes: Uint8Array, start: number, end: number): number {
+  let hash = 0
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + bytes[at]!) | 0
+  return hash
+}
+
+function startsWith(bytes: Uint8Array, at: number, end: number, prefix: Uint8Array): boolean {
+  if (end - at < prefix.length) return false
+  for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false
+  return true
+}
+
+/** Whether ` [digits] ` stands at `at`. */
+function isCpu(bytes: Uint8Array, at: number, end: number): boolean {
+  if (bytes[at] !== SPACE || bytes[at + 1] !== BRACKET) return false
+  let next = at + 2
+  while (next < end && isDigit(bytes[next]!)) next++
+  return next > at + 2 && next + 1 < end && bytes[next] === BRACKET_END && bytes[next + 1] === SPACE
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte < ZERO + 10
+}
+
+function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  return at
+}
+
+function skipWord(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (at < end && bytes[at] !== SPACE && bytes[at] !== TAB) at++
+  return at
+}
+
+/** The number at the end of `task-pid`, or of `task-pid  (tgid)`, that ends before `cpu`. */
+function pidBefore(bytes: Uint8Array, start: number, cpu: number, name: EventName, line: number): number {
+  let at = cpu
+  while (at > start && bytes[at - 1] === SPACE) at--
+  if (bytes[at - 1] === CLOSE) {
+    while (at > start && bytes[at] !== OPEN) at--
+    while (at > start && bytes[at - 1] === SPACE) at--
+  }
+  const end = at
+  while (at > start && isDigit(bytes[at - 1]!)) at--
+  let pid = 0
+  for (let digit = at; digit < end; digit++) pid = pid * 10 + bytes[digit]! - ZERO
+  if (at === end || bytes[at - 1] !== MINUS || end - at > 10) throw new LineError(line, `${name}: no task before it`)
+  return pid
+}

@@ -1,0 +1,191 @@
+/**
+ * A range removal of a recording (spec 6): the model's own walker runs over the range at once, as the kernel does
+ * under one lock, and what it did is what the task's next events must say, in its order.
+ */
+import type { Gpa } from '../entry'
+import { RangeCounters, removeRmapRange } from '../invalidate'
+import { withoutRc, type Hpa, type LeafShift } from '../leaf'
+import { NONE, type Leaf } from '../radix-table'
+import { hiOf, loOf, wordOf } from '../word'
+import { Differences, entryText, hex, leafText } from './differences'
+import { FIELD, type FieldName } from './events'
+import type { KernelNode, KernelSlots } from './kernel-slots'
+import type { KernelTables, TraceGuest } from './kernel-tables'
+import type { TraceEvent } from './parser'
+
+/** What an event of a range removal must say. */
+type Expected =
+  | { readonly name: 'rmap_take'; readonly slotp: bigint; readonly old: bigint; readonly idx: bigint }
+  | {
+      readonly name: 'rmap_take_node'; readonly node: bigint; readonly next: bigint
+      /** The tagged last entry is in no node, so the event says nothing of it. */
+      readonly rmap: bigint | undefined
+      readonly hasGuest: boolean
+    }
+  | ExpectedUnmap
+
+interface ExpectedUnmap {
+  readonly name: 'pte_unmap'
+  readonly guest: TraceGuest
+  readonly gpa: Gpa
+  readonly leaf: Leaf
+}
+
+/** The range that one leaf of L1 mapped. */
+export interface KernelRange {
+  /** The address of the first slot. */
+  readonly address: bigint
+  /** The first slot's index in its array. */
+  readonly first: number
+  readonly npages: number
+  readonly hpa: Hpa
+  readonly shift: LeafShift
+}
+
+/** What a task still has to say of the range it removes. */
+export interface Removal {
+  readonly expected: readonly Expected[]
+  next: number
+}
+
+/** The range removals of a recording. */
+export class RangeRemovals {
+  readonly counters = new RangeCounters()
+
+  readonly #tables: KernelTables
+  readonly #slots: KernelSlots
+  readonly #differences: Differences
+  /** Whether the recording has take events: its first range that meets an entry shows it. */
+  #hasTakes: boolean | undefined
+
+  constructor(tables: KernelTables, slots: KernelSlots, differences: Differences) {
+    this.#tables = tables
+    this.#slots = slots
+    this.#differences = differences
+  }
+
+  /** Runs the walker. Undefined: there was nothing to take. */
+  run(range: KernelRange): Removal | undefined {
+    const expected: Expected[] = []
+    const { address, npages } = range
+    for (const part of this.#slots.parts(hiOf(address), loOf(address), npages)) this.#runPart(range, part, expected)
+    return expected.length === 0 ? undefined : { expected, next: 0 }
+  }
+
+  #runPart(
+    range: KernelRange, part: { chunk: Parameters<KernelSlots['list']>[0]; index: number; slot: number; npages: number },
+    expected: Expected[],
+  ): void {
+    const { chunk, index, npages } = part
+    const { memslot } = chunk
+    // What the walk will take, as the kernel's events will show it; entries that it will not reach have no step.
+    const before: { index: number; word: bigint; nodes: KernelNode[] }[] = []
+    for (let i = index; i < index + npages; i++) {
+      if (!memslot.isEmptyAt(i)) before.push({ index: i, word: this.#slots.word(chunk, i), nodes: this.#slots.list(chunk, i) })
+    }
+    if (before.length === 0) return
+    const steps: Expected[][] = before.map(({ index: i, word }) => {
+      const offset = part.slot + i - index
+      return [{ name: 'rmap_take', slotp: range.address + 8n * BigInt(offset), old: word, idx: BigInt(range.first + offset) }]
+    })
+    let at = 0
+    let node = 0
+    removeRmapRange(this.#tables.guests, { memslot, gfn: index, npages, hpa: range.hpa, shift: range.shift }, {
+      entry: (i, entry, fate, leaf) => {
+        while (before[at]!.index !== i) {
+          at++
+          node = 0
+        }
+        const { address = 0n, next = 0n, entry: rmap } = before[at]!.nodes[node++] ?? {}
+        if (leaf !== undefined) {
+          steps[at]!.push({ name: 'pte_unmap', guest: this.#tables.guests.get(entry.lpid)!, gpa: entry.gpa, leaf })
+        }
+        steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, hasGuest: fate !== 'no-guest' })
+      },
+    }, this.counters)
+    for (const slot of steps) for (const step of slot) expected.push(step)
+  }
+
+  /** Whether the event is one of the removal, and checks it; if it is none, the removal has ended. */
+  continues(event: TraceEvent, removal: Removal): boolean {
+    const isTake = event.name === 'rmap_take' || event.name === 'rmap_take_node'
+    const isUnmap = event.name === 'pte_unmap' && !this.#tables.isL1(event)
+    this.#hasTakes ??= isTake
+    const { expected } = removal
+    if (!isTake && !isUnmap) {
+      this.#skip(event, removal, expected.length)
+      return false
+    }
+    // Where the kernel's order is another, the walk goes on from the step that fits, if there is one.
+    let at = removal.next
+    while (at < expected.length && !this.#fits(event, expected[at]!)) at++
+    if (at < expected.length) {
+      this.#skip(event, removal, at)
+      removal.next++
+      return true
+    }
+    if (!this.#hasTakes) while (expected[removal.next] !== undefined && expected[removal.next]!.name !== 'pte_unmap') removal.next++
+    const want = expected[removal.next]
+    this.#differences.at(event, want === undefined ? 'nothing more in this range' : expectedText(want), eventText(event))
+    if (isUnmap) this.#clearOther(event)
+    if (want?.name !== event.name) return true
+    removal.next++
+    if (want.name === 'pte_unmap') this.#restore(want)
+    return true
+  }
+
+  /** The kernel went on without these. */
+  #skip(event: TraceEvent, removal: Removal, to: number): void {
+    for (; removal.next < to; removal.next++) {
+      const want = removal.expected[removal.next]!
+      if (want.name !== 'pte_unmap' && this.#hasTakes !== true) continue
+      this.#differences.at(event, expectedText(want), 'not so')
+      if (want.name === 'pte_unmap') this.#restore(want)
+    }
+  }
+
+  /** The kernel has not cleared what the model has: it stands again. */
+  #restore({ guest, leaf }: ExpectedUnmap): void {
+    if (guest.shadow.lookup(leaf.gpa) === undefined) guest.shadow.set(leaf.gpa, leaf.shift, leaf.word)
+  }
+
+  /** The kernel has cleared what the model has not. */
+  #clearOther(event: TraceEvent): void {
+    const shadow = this.#tables.guestOf(event)?.shadow
+    const ref = shadow?.find(event.hi[FIELD.gpa]!, event.lo[FIELD.gpa]!) ?? NONE
+    if (ref !== NONE) shadow!.clearAt(ref)
+  }
+
+  #fits(event: TraceEvent, want: Expected): boolean {
+    if (event.name !== want.name) return false
+    switch (want.name) {
+      case 'rmap_take':
+        return event.word('slotp') === want.slotp && event.word('old') === want.old && event.word('idx') === want.idx
+      case 'rmap_take_node':
+        return event.word('node') === want.node && event.word('next') === want.next &&
+          (want.rmap === undefined || event.word('rmap') === want.rmap) && event.isZero('gp') !== want.hasGuest
+      case 'pte_unmap':
+        return event.number('lpid') === want.guest.shadowLpid && event.word('gpa') === BigInt(want.gpa) &&
+          this.#tables.shiftOf(event) === want.leaf.shift &&
+          withoutRc(wordOf(...this.#tables.leafWord(event, 'pteval'))) === withoutRc(want.leaf.word)
+    }
+  }
+}
+
+function expectedText(want: Expected): string {
+  switch (want.name) {
+    case 'rmap_take':
+      return `takes ${hex(want.old)} from slot ${hex(want.slotp)}, index ${hex(want.idx)}`
+    case 'rmap_take_node':
+      return `node ${hex(want.node)}, next ${hex(want.next)}` +
+        (want.rmap === undefined ? '' : `, entry ${entryText(want.rmap)}`) + (want.hasGuest ? '' : ', no such guest')
+    case 'pte_unmap':
+      return `clears ${hex(want.gpa)} of LPID ${want.guest.lpid}: ${leafText(want.leaf)}`
+  }
+}
+
+function eventText(event: TraceEvent): string {
+  const fields: readonly FieldName[] = event.name === 'rmap_take' ? ['slotp', 'old', 'idx']
+    : event.name === 'rmap_take_node' ? ['node', 'next', 'gp', 'rmap'] : ['gpa', 'pteval', 'shift', 'lpid']
+  return fields.map((field) => `${field} ${hex(event.word(field))}`).join(', ')
+}

@@ -1,0 +1,396 @@
+/**
+ * Replays a recording of a real kernel: drives the model with what the kernel was asked, and compares with what the
+ * kernel did, event by event.
+ *
+ * Asked: a leaf to create (`pte_create`), an entry to insert (`rmap_insert`), a range to remove
+ * (`rmap_remove_range`). Done: the words before and after, the nodes, their order, and the leaves that went. A task's
+ * events belong together; those of others may stand between them, so what is expected next is kept for each task.
+ * After a difference the model takes over the kernel's state, as far as the event tells it, and goes on.
+ */
+import { checkObject, checkOneOf } from '../args'
+import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG, type Lpid } from '../entry'
+import { leafHpa, type LeafShift, type PageShift } from '../leaf'
+import { LineSplitter } from '../lines'
+import type { InsertOutcome } from '../memslot'
+import type { RadixTable } from '../radix-table'
+import { hiOf, loOf, wordOf } from '../word'
+import { Differences, entryText, hex, type Difference } from './differences'
+import { FIELD } from './events'
+import { KernelArrays } from './kernel-arrays'
+import { KernelSlots, type Chunk } from './kernel-slots'
+import { KernelTables, type Creation, type Unmapped } from './kernel-tables'
+import { TraceParser, type TraceEvent } from './parser'
+import { RangeRemovals, type Removal } from './range-removal'
+
+/** What a replay counted: the object that `nested-rmap replay --json` prints. */
+export interface ReplayResult {
+  /** Lines of known events. */
+  events: number
+  /** Lines of other events. */
+  skipped: number
+  /** Whether the recording says that events were lost. */
+  lost: boolean
+  /** Inserts by outcome. */
+  inserts: { empty: number; second: number; list: number; duplicate: number }
+  /** Entries that the kernel compared in its inserts. */
+  scanSteps: number
+  /** Ranges removed. */
+  ranges: number
+  /** What the ranges took: slots that were not empty, and entries. */
+  taken: { slots: number; entries: number }
+  /** Shadow leaves that the ranges cleared. */
+  cleared: number
+  /** Entries that the ranges found stale, by reason. */
+  stale: { noGuest: number; noLeaf: number; otherFrame: number }
+  /** Slots that ageing or dirty harvest reached. */
+  rcUpdates: number
+  /** Most entries that a slot ever held. */
+  longestList: number
+  /** How many different LPIDs were ever inserted. */
+  lpids: number
+  /** What the slots hold now, of those that ever had an insert. */
+  slots: { empty: number; single: number; list: number }
+  /** Nodes in use now. */
+  nodes: number
+  /** Most nodes that were in use at once. */
+  peakNodes: number
+  /** Shadow leaves of the radix dump and how many differ; null without a dump. */
+  radix: { leaves: number; differences: number } | null
+  /** All differences, those of the radix dump included. */
+  differences: number
+  /** The first ten. */
+  first: Difference[]
+}
+
+/** What the outcome event of an insert must say. */
+interface PendingOutcome {
+  readonly line: number
+  readonly outcome: InsertOutcome
+  readonly chunk: Chunk
+  readonly index: number
+  readonly slot: bigint
+  readonly node: bigint
+  /** The entry, with tag 0. */
+  readonly entry: bigint
+}
+
+/** What a task is in the middle of. */
+interface Task {
+  creation: Creation | undefined
+  outcome: PendingOutcome | undefined
+  removal: Removal | undefined
+  unmapped: Unmapped | undefined
+}
+
+/** Feeds a recording to the model. Time goes with the bytes; memory with the slots, nodes and tables it names. */
+export class Replay {
+  /** L0's base page size. */
+  readonly pageShift: PageShift
+  /** @internal */
+  readonly slots = new KernelSlots()
+  /** @internal */
+  readonly arrays = new KernelArrays()
+  /** @internal */
+  readonly found = new Differences()
+  /** @internal What a comparison with a dump of the tables has found: part of the result. */
+  radix: { leaves: number; differences: number } | null = null
+
+  readonly #lines = new LineSplitter()
+  readonly #parser = new TraceParser()
+  readonly #tables: KernelTables
+  readonly #removals: RangeRemovals
+  readonly #tasks = new Map<number, Task>()
+  readonly #lpids = new Uint8Array(MAX_LPID + 1)
+  readonly #inserts = { empty: 0, second: 0, list: 0, duplicate: 0 }
+  #ranges = 0
+  #rcUpdates = 0
+  /** Whether the recording has the outcomes of inserts: its first insert shows it. */
+  #hasOutcomes: boolean | undefined
+
+  /**
+   * @param options.pageShift 16 (the default) or 12
+   * @throws RangeError, TypeError
+   */
+  constructor(options: { pageShift?: PageShift } = {}) {
+    const { pageShift = 16 } = checkObject('options', options)
+    this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
+    this.#tables = new KernelTables(this.pageShift, this.found)
+    this.#removals = new RangeRemovals(this.#tables, this.slots, this.found)
+  }
+
+  /** Known events so far. */
+  get events(): number {
+    return this.#parser.events
+  }
+
+  /** L1's own table, as far as the recording shows it. */
+  get host(): RadixTable {
+    return this.#tables.host
+  }
+
+  /** The shadow tables now, by L1's number for the guest: a new map at each call. */
+  shadows(): Map<Lpid, RadixTable> {
+    return new Map([...this.#tables.guests].map(([lpid, { shadow }]) => [lpid, shadow]))
+  }
+
+  /**
+   * The next bytes of the recording, cut anywhere.
+   *
+   * @throws LineError for a line that is longer than 1 MiB, a known event with a field that is missing or malformed,
+   * or of another `kvm`; the replay is of no use then. TypeError
+   */
+  feed(chunk: Uint8Array): void {
+    this.#lines.feed(chunk, this.#onLine)
+  }
+
+  /** The recording has ended. @throws LineError */
+  end(): void {
+    this.#lines.end(this.#onLine)
+  }
+
+  /** The counts up to now. */
+  result(): ReplayResult {
+    const slots = { empty: 0, single: 0, list: 0 }
+    let scanSteps = 0
+    let longestList = 0
+    for (const { memslot, touched } of this.slots.chunks()) {
+      scanSteps += memslot.counters.scanSteps
+      longestList = Math.max(longestList, memslot.counters.longestList)
+      touched.forEach((is, index) => {
+        if (is !== 0) slots[memslot.isEmptyAt(index) ? 'empty' : (memslot.loAt(index) & TAG) !== 0 ? 'single' : 'list']++
+      })
+    }
+    const range = this.#removals.counters
+    return {
+      events: this.#parser.events,
+      skipped: this.#parser.skipped,
+      lost: this.#parser.lost,
+      inserts: { ...this.#inserts },
+      scanSteps,
+      ranges: this.#ranges,
+      taken: { slots: range.slots, entries: range.entries },
+      cleared: range.cleared,
+      stale: { noGuest: range.staleNoGuest, noLeaf: range.staleNoLeaf, otherFrame: range.staleOtherFrame },
+      rcUpdates: this.#rcUpdates,
+      longestList,
+      lpids: this.#lpids.reduce((sum, is) => sum + is, 0),
+      slots,
+      nodes: this.slots.nodes.inUse,
+      peakNodes: this.slots.nodes.peak,
+      radix: this.radix === null ? null : { ...this.radix },
+      differences: this.found.count,
+      first: [...this.found.first],
+    }
+  }
+
+  readonly #onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
+    const event = this.#parser.parseLine(bytes, start, end, line)
+    if (event !== undefined) this.#onEvent(event)
+  }
+
+  #onEvent(event: TraceEvent): void {
+    let task = this.#tasks.get(event.pid)
+    if (task === undefined) {
+      task = { creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined }
+      this.#tasks.set(event.pid, task)
+    }
+    if (task.removal !== undefined && this.#removals.continues(event, task.removal)) return
+    task.removal = undefined
+    if (task.outcome !== undefined) this.#expectOutcome(event, task, task.outcome)
+    if (task.unmapped !== undefined && event.name !== 'rmap_remove_range') {
+      if (task.unmapped.inMemslot) {
+        this.found.at(event, `L1's leaf unmapped in line ${task.unmapped.line}, so an rmap_remove_range`, 'none')
+      }
+      task.unmapped = undefined
+    }
+    switch (event.name) {
+      case 'pte_create': return this.#pteCreate(event, task)
+      case 'pte_create_ret': return this.#pteCreateRet(event, task)
+      case 'rmap_insert': return this.#rmapInsert(event, task)
+      case 'rmap_insert_empty':
+      case 'rmap_insert_duplicate':
+      case 'rmap_insert_node': return this.#insertOutcome(event, task)
+      case 'pte_unmap':
+        task.unmapped = this.#tables.unmap(event, task.creation)
+        return
+      case 'rmap_remove_range': return this.#rmapRemoveRange(event, task)
+      case 'rmap_take':
+      case 'rmap_take_node': return this.found.at(event, 'nothing to take', 'takes')
+      case 'rmap_update_rc': return this.#rmapUpdateRc(event)
+      case 'table_free': return this.#tables.free(event)
+      case 'nested_update': return this.#tables.update(event)
+      case 'nested_release': return this.#tables.release(event)
+      case 'memslot_free':
+        this.arrays.forget(event.word('rmap'))
+        return this.slots.free(event.hi[FIELD.rmap]!, event.lo[FIELD.rmap]!, event.number('npages'))
+      case 'memslot_commit':
+        // A memslot that goes (new 0) has no fields to read.
+        if (!event.isZero('new')) this.#learnArray(event)
+        return
+      case 'tlb_invalidate':
+      case 'rpt_invalidate': // what L1 asked for; what came of it are the pte_unmap
+    }
+  }
+
+  #pteCreate(event: TraceEvent, task: Task): void {
+    if (task.creation !== undefined) {
+      this.found.at(event, `the creation of line ${task.creation.line} returns first`, 'no pte_create_ret')
+      this.#tables.abandon(task.creation)
+    }
+    task.creation = this.#tables.begin(event)
+  }
+
+  #pteCreateRet(event: TraceEvent, task: Task): void {
+    const { creation } = task
+    task.creation = undefined
+    if (creation === undefined) return this.found.at(event, 'no creation under way', 'it returns')
+    this.#tables.finish(event, creation)
+  }
+
+  #rmapInsert(event: TraceEvent, task: Task): void {
+    const slotHi = event.hi[FIELD.rmapp]!
+    const slotLo = event.lo[FIELD.rmapp]!
+    const newHi = event.hi[FIELD.new]!
+    const newLo = event.lo[FIELD.new]! & ~0xfff
+    this.#checkCreation(event, task.creation)
+    const chunk = this.slots.chunkAt(slotHi, slotLo)
+    const index = this.slots.indexAt(slotLo)
+    this.#checkOld(event, chunk, index)
+    const outcome = this.slots.insert(chunk, index, newHi, newLo, event.hi[FIELD.node]!, event.lo[FIELD.node]!)
+    if (outcome === 'no-memory') throw new Error('no memory for the list nodes')
+    this.#inserts[outcome]++
+    this.#lpids[entryLpid(newHi)] = 1
+    chunk.touched[index] = 1
+    if (this.#hasOutcomes === false) return
+    task.outcome = {
+      line: event.line, outcome, chunk, index, slot: event.word('rmapp'), node: event.word('node'), entry: wordOf(newHi, newLo),
+    }
+  }
+
+  /** The entry and the slot must be those that the creation calls for; its leaf is set just before. */
+  #checkCreation(event: TraceEvent, creation: Creation | undefined): void {
+    if (creation === undefined || creation.guest === null || creation.inserted) {
+      return this.found.at(event, 'no leaf of a nested guest is being created', 'an insert')
+    }
+    const gpa = entryGpa(creation.gpaHi, creation.gpaLo)
+    const hi = entryHi(creation.guest.lpid, gpa)
+    const lo = entryLo(gpa)
+    if (event.hi[FIELD.new] !== hi || event.lo[FIELD.new] !== lo) {
+      this.found.at(event, `new ${entryText(wordOf(hi, lo))}`, entryText(event.word('new')))
+    }
+    if (event.hi[FIELD.rmapp] !== creation.slotHi || event.lo[FIELD.rmapp] !== creation.slotLo) {
+      this.found.at(event, `rmapp ${this.#slotText(wordOf(creation.slotHi, creation.slotLo))}`, this.#slotText(event.word('rmapp')))
+    }
+    this.#tables.insert(event, creation)
+    this.#checkFrame(event, creation)
+  }
+
+  /** A shadow leaf maps what L1's own table maps at the slot's gfn (spec 5, steps 4 and 5), where that is known. */
+  #checkFrame(event: TraceEvent, { slotHi, slotLo, wordHi, wordLo }: Creation): void {
+    const hpa = leafHpa(wordHi, wordLo, this.pageShift)
+    const gfn = this.arrays.gfnAt(slotHi, slotLo)
+    if (gfn === undefined) return this.arrays.infer(slotHi, slotLo, hpa, this.host)
+    if (gfn >= 2 ** (52 - this.pageShift)) return
+    const own = this.host.lookup(gfn * 2 ** this.pageShift)
+    if (own === undefined) return
+    const start = leafHpa(hiOf(own.word), loOf(own.word), own.shift)
+    if (hpa < start || hpa >= start + 2 ** own.shift) {
+      this.found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `the leaf maps ${hex(hpa)}`)
+    }
+  }
+
+  /** An insert is over: its outcome is the task's next event, in a recording that has outcomes. */
+  #expectOutcome(event: TraceEvent, task: Task, { line, outcome }: PendingOutcome): void {
+    const isOutcome = event.name.startsWith('rmap_insert_')
+    this.#hasOutcomes ??= isOutcome
+    if (isOutcome) return
+    if (this.#hasOutcomes) this.found.at(event, `the insert of line ${line} was ${outcome}`, 'no outcome')
+    task.outcome = undefined
+  }
+
+  #insertOutcome(event: TraceEvent, task: Task): void {
+    const want = task.outcome
+    task.outcome = undefined
+    if (want === undefined) return this.found.at(event, 'no insert under way', 'its outcome')
+    const { chunk, index, outcome, node, entry } = want
+    const name = outcome === 'empty' || outcome === 'duplicate' ? `rmap_insert_${outcome}` : 'rmap_insert_node'
+    if (event.name !== name) {
+      this.found.at(event, `${name} at slot ${this.#slotText(want.slot)}`, event.name)
+      if (event.name === 'rmap_insert_duplicate') this.slots.adoptPop(chunk, index)
+      else if (outcome === 'duplicate') this.slots.adoptPush(chunk, index, entry, node)
+      return
+    }
+    switch (event.name) {
+      case 'rmap_insert_empty':
+        this.found.same(event, 'rmapp', want.slot)
+        if (!this.found.same(event, 'slot', entry | BigInt(TAG))) {
+          this.slots.adoptWord(chunk, index, event.hi[FIELD.slot]!, event.lo[FIELD.slot]!)
+        }
+        return
+      case 'rmap_insert_duplicate':
+        this.found.same(event, 'rmapp', want.slot)
+        this.found.same(event, 'node', node)
+        this.found.same(event, 'new', entry)
+        return
+      default: {
+        const { next } = this.slots.head(chunk, index)
+        this.found.same(event, 'old', next)
+        this.found.same(event, 'node', node)
+        this.found.same(event, 'next', next)
+        this.found.same(event, 'rmap', entry)
+      }
+    }
+  }
+
+  #rmapRemoveRange(event: TraceEvent, task: Task): void {
+    this.#ranges++
+    const { unmapped } = task
+    task.unmapped = undefined
+    let gpa = event.number('gpa')
+    let hpa = event.number('hpa')
+    let shift = ([this.pageShift, 21, 30] as LeafShift[]).find((s) => event.word('nbytes') === 1n << BigInt(s))
+    if (unmapped === undefined) {
+      this.found.at(event, 'no leaf of L1 was unmapped', 'its range is removed')
+    } else {
+      this.found.same(event, 'gpa', BigInt(unmapped.gpa))
+      this.found.same(event, 'hpa', BigInt(unmapped.hpa))
+      this.found.same(event, 'nbytes', 1n << BigInt(unmapped.shift));
+      ({ gpa, hpa, shift } = unmapped)
+    }
+    this.#learnArray(event)
+    const npages = event.number('npages')
+    const first = gpa / 2 ** this.pageShift - event.number('base_gfn')
+    if (shift === undefined || hpa >= 2 ** 53 || !Number.isInteger(first) || first < 0 || first >= npages) {
+      return this.found.at(event, 'a leaf inside its memslot', `gpa ${hex(event.word('gpa'))}, ${npages} pages from gfn ${hex(event.word('base_gfn'))}`)
+    }
+    task.removal = this.#removals.run({
+      address: event.word('rmap') + 8n * BigInt(first), first, npages: Math.min(2 ** (shift - this.pageShift), npages - first), hpa, shift,
+    })
+  }
+
+  #rmapUpdateRc(event: TraceEvent): void {
+    this.#rcUpdates++
+    const lo = event.lo[FIELD.rmapp]!
+    this.#checkOld(event, this.slots.chunkAt(event.hi[FIELD.rmapp]!, lo), this.slots.indexAt(lo))
+  }
+
+  #learnArray(event: TraceEvent): void {
+    this.arrays.learn(event.word('rmap'), event.number('base_gfn'), event.number('npages'))
+  }
+
+  /** A slot's word before an event must be the model's. */
+  #checkOld(event: TraceEvent, chunk: Chunk, index: number): void {
+    if ((event.lo[FIELD.rmapp]! & 7) !== 0) this.found.at(event, 'rmapp a multiple of 8', hex(event.word('rmapp')))
+    const hi = event.hi[FIELD.old]!
+    const lo = event.lo[FIELD.old]!
+    if (this.slots.holds(chunk, index, hi, lo)) return
+    const model = `${hex(this.slots.word(chunk, index))} in slot ${this.#slotText(event.word('rmapp'))}`
+    this.found.at(event, model, hex(event.word('old')))
+    this.slots.adoptWord(chunk, index, hi, lo)
+  }
+
+  #slotText(slot: bigint): string {
+    const gfn = this.arrays.shownGfn(slot)
+    return hex(slot) + (gfn === undefined ? '' : ` (gfn ${hex(gfn)})`)
+  }
+}
