@@ -1,0 +1,24 @@
+/**
+ * Numbers and words as the views write them: addresses in hex, raw words with all their 16 digits.
+ */
+import type { Entry } from '../entry'
+
+/** @internal `0x30261000` */
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`
+}
+
+/** @internal A raw word with all its digits: `0x0030000030261001`. */
+export function hexWord(word: bigint): string {
+  return `0x${word.toString(16).padStart(16, '0')}`
+}
+
+/** An entry in a line: `LPID 3  gpa 0x30261000`. */
+export function formatEntry({ lpid, gpa }: Entry): string {
+  return `LPID ${lpid}  gpa ${hex(gpa)}`
+}
+
+/** @internal `1 entry`, `2 entries` */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`
+}

@@ -1,0 +1,184 @@
+/**
+ * One slot and its list, read word by word from wherever they lie: a live memslot or a dump of kernel memory (spec 3).
+ *
+ * The walk trusts nothing. It follows real pointers, says what is wrong with what it finds, and ends: a node is never
+ * read twice, in one list or in several that share a {@link SlotReader}, so the time for all lists goes with the memory
+ * that holds them.
+ */
+import { checkWord, wrongType } from '../args'
+import { unpackEntry, type Entry } from '../entry'
+import { Memslot, type Gfn } from '../memslot'
+import { count, formatEntry, hex } from './format'
+
+/** A list node in the kernel's memory. */
+export interface SlotNode {
+  readonly address: bigint
+  readonly next: bigint
+  readonly entry: bigint
+}
+
+/**
+ * What can be wrong with a list.
+ *
+ * These end the walk: `outside` a pointer to memory that is not there; `unaligned` a pointer that is no multiple of 8;
+ * `loop` a node that was already met in this list; `shared` one that is in another slot's list; `ends-in-0` a `next` of
+ * 0, where the last one holds the oldest entry.
+ *
+ * These do not: `duplicate` an entry that is there twice; `tagged-node` a node whose entry is odd; `stray-bits` bits
+ * 1..11 of an entry are not 0; `lpid-zero` an entry with the host's LPID; `zero-entry` a node whose entry is 0, where
+ * the kernel's own scans and walks end (spec 11).
+ */
+export type FlawKind =
+  | 'outside' | 'unaligned' | 'loop' | 'shared' | 'ends-in-0'
+  | 'duplicate' | 'tagged-node' | 'stray-bits' | 'lpid-zero' | 'zero-entry'
+
+/** Something wrong with a list, and where. */
+export interface Flaw {
+  readonly kind: FlawKind
+  /** The node that is wrong or holds what is wrong; undefined for the slot word itself. */
+  readonly node: bigint | undefined
+  /** A sentence with the numbers. */
+  readonly message: string
+}
+
+/** A slot with all that hangs on it. */
+export interface Slot {
+  readonly gfn: Gfn
+  /** The slot word. */
+  readonly word: bigint
+  /** The list nodes, newest first. */
+  readonly nodes: readonly SlotNode[]
+  /** The entries, newest first; the oldest is the tagged one, unless a flaw ended the walk before it. */
+  readonly entries: readonly Entry[]
+  /** What is wrong, in the order met; empty for a sound slot. */
+  readonly flaws: readonly Flaw[]
+}
+
+/** Reads the two words of the node at an address; undefined where there is no such memory. */
+export type NodeReader = (address: bigint) => { readonly next: bigint; readonly entry: bigint } | undefined
+
+/** Reads the slots of one structure. Remembers each node met, so memory goes with the nodes. */
+export class SlotReader {
+  readonly #read: NodeReader
+  readonly #owners = new Map<bigint, Gfn>()
+
+  /** @throws TypeError */
+  constructor(read: NodeReader) {
+    if (typeof read !== 'function') throw wrongType('read', 'a function', read)
+    this.#read = read
+  }
+
+  /**
+   * Follows a slot's word to its end. Each gfn is to be read once: the nodes of a second time are met already.
+   *
+   * @throws RangeError, TypeError for a word that is none; what the reader of nodes throws
+   */
+  slot(gfn: Gfn, word: bigint): Slot {
+    checkWord('word', word)
+    const nodes: SlotNode[] = []
+    const entries: Entry[] = []
+    const flaws: Flaw[] = []
+    const seen = new Set<bigint>()
+    let node: bigint | undefined
+    const flaw = (kind: FlawKind, message: string): void => {
+      flaws.push({ kind, node, message: node === undefined ? message : `node ${hex(node)}: ${message}` })
+    }
+    const addEntry = (raw: bigint): void => {
+      const entry = unpackEntry(raw)
+      const key = raw & ~0xfffn
+      if (seen.has(key)) flaw('duplicate', `${formatEntry(entry)} is in the list already`)
+      else seen.add(key)
+      if ((raw & 0xffen) !== 0n) flaw('stray-bits', `entry ${hex(raw)} has bits 1..11 set: ${hex(raw & 0xffen)}`)
+      if (entry.lpid === 0) flaw('lpid-zero', `${formatEntry(entry)}: LPID 0 is the host's`)
+      entries.push(entry)
+    }
+
+    for (let next = word; next !== 0n || node !== undefined; ) {
+      if ((next & 1n) === 1n) {
+        addEntry(next)
+        break
+      }
+      const wrong = next === 0n ? ['ends-in-0', 'next is 0: the list has no last entry'] as const : this.#wrongPointer(gfn, next)
+      if (wrong !== undefined) {
+        flaw(...wrong)
+        break
+      }
+      const words = this.#read(next)
+      if (words === undefined) {
+        flaw('outside', `pointer ${hex(next)} leads outside the memory given`)
+        break
+      }
+      this.#owners.set(next, gfn)
+      nodes.push({ address: next, next: words.next, entry: words.entry })
+      node = next
+      if (words.entry === 0n) flaw('zero-entry', 'its entry is 0: the kernel\'s scans and walks end here')
+      if ((words.entry & 1n) === 1n) flaw('tagged-node', `entry ${hex(words.entry)} is odd`)
+      addEntry(words.entry)
+      next = words.next
+    }
+    return { gfn, word, nodes, entries, flaws }
+  }
+
+  #wrongPointer(gfn: Gfn, pointer: bigint): readonly [FlawKind, string] | undefined {
+    if ((pointer & 7n) !== 0n) return ['unaligned', `pointer ${hex(pointer)} is no multiple of 8`]
+    const owner = this.#owners.get(pointer)
+    if (owner === undefined) return undefined
+    return owner === gfn
+      ? ['loop', `pointer ${hex(pointer)} leads back into the list`]
+      : ['shared', `pointer ${hex(pointer)} leads into the list of gfn ${hex(owner)}`]
+  }
+}
+
+/**
+ * The slots of a memslot: those of the gfns given, or all that are not empty, in order. A generator: a slot is read
+ * when it is asked for.
+ *
+ * @throws RangeError, TypeError for a gfn outside the memslot
+ */
+export function* slotsOf(memslot: Memslot, gfns?: Iterable<Gfn>): Generator<Slot, void, undefined> {
+  if (!(memslot instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
+  const { nodes } = memslot
+  const reader = new SlotReader((address) => (nodes.has(Number(address)) ? nodes.read(Number(address)) : undefined))
+  if (gfns !== undefined) {
+    for (const gfn of new Set(gfns)) yield reader.slot(gfn, memslot.word(gfn))
+    return
+  }
+  for (let index = 0; index < memslot.npages; index++) {
+    if (!memslot.isEmptyAt(index)) yield reader.slot(memslot.baseGfn + index, memslot.words[index]!)
+  }
+}
+
+/** What slots hold, all told. */
+export interface SlotSummary {
+  /** Slots that are not empty. */
+  readonly slots: number
+  /** Of them, those with one entry in the word itself. */
+  readonly single: number
+  readonly entries: number
+  readonly nodes: number
+  /** Entries of the longest one. */
+  readonly longest: number
+  readonly flaws: number
+}
+
+/** Sums slots up, for a headline. */
+export function summarize(slots: Iterable<Slot>): SlotSummary {
+  const sum = { slots: 0, single: 0, entries: 0, nodes: 0, longest: 0, flaws: 0 }
+  for (const { word, nodes, entries, flaws } of slots) {
+    if (word !== 0n) sum.slots++
+    if ((word & 1n) === 1n) sum.single++
+    sum.entries += entries.length
+    sum.nodes += nodes.length
+    sum.longest = Math.max(sum.longest, entries.length)
+    sum.flaws += flaws.length
+  }
+  return sum
+}
+
+/** @internal The summary in a line. */
+export function formatSummary({ slots, single, entries, nodes, longest, flaws }: SlotSummary): string {
+  const lists = count(slots - single, 'list')
+  const wrong = flaws === 0 ? '' : `, ${count(flaws, 'flaw')}`
+  return `${count(slots, 'slot')} not empty (${single} single, ${lists}), ${count(entries, 'entry', 'entries')}, ` +
+    `${count(nodes, 'node')}, longest ${longest}${wrong}`
+}
