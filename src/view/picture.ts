@@ -1,0 +1,95 @@
+/**
+ * Slots and lists as text, drawn like spec 3 but downwards, so that real words fit a terminal:
+ *
+ *     gfn 0x1  [ 0x0010000000010001 ]  LPID 1  gpa 0x10000  the only one
+ *     gfn 0x2  [ -> 0x20            ]                              3 entries
+ *       --> node 0x20 { next -> 0x10,               0x003...0000 } LPID 3  gpa 0x30000  newest
+ *       --> node 0x10 { next = 0x0010000000010001,  0x002...0000 } LPID 2  gpa 0x20000
+ *           ^ that next, its tag off                               LPID 1  gpa 0x10000  oldest
+ *
+ * Where this does not fit the width, a node has two lines. Long lists are shortened in the middle.
+ */
+import { checkInteger, checkObject } from '../args'
+import type { Gfn, Memslot } from '../memslot'
+import { count, formatEntry, hex, hexWord } from './format'
+import { formatSummary, slotsOf, summarize, type Slot } from './slot'
+
+/** How to draw. */
+export interface PictureOptions {
+  /** Columns that a line may have, at least 40; 100 by default. Lines with a flaw's sentence may be longer. */
+  readonly width?: number
+  /** Most entries of one list to draw, at least 2; 8 by default. The others are counted, in the middle. */
+  readonly entries?: number
+}
+
+/** A line in columns: words, more words (which may go on a line of their own), what they say, a remark. */
+type Row = readonly [words: string, more: string, reading: string, remark: string]
+
+/**
+ * Draws one slot, without a line end after the last line. Cost: the entries drawn.
+ *
+ * @throws RangeError, TypeError
+ */
+export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
+  const { width = 100, entries: most = 8 } = checkObject('options', options)
+  checkInteger('width', width, 40, 2 ** 20)
+  checkInteger('entries', most, 2, 2 ** 30)
+  const rows = rowsOf(slot, most)
+  const columns = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
+  const alone = Math.max(...rows.map(([words, more]) => (more === '' ? words.length : 0))) // words without more
+  const hasMore = columns[1]! > 0
+  const left = hasMore ? Math.max(columns[0]! + 1 + columns[1]!, alone) : alone
+  const broken = hasMore && left + 2 + columns[2]! + 2 + columns[3]! > width
+  const lines = rows.flatMap(([words, more, reading, remark]) => {
+    const said = `  ${reading.padEnd(columns[2]!)}  ${remark}`
+    if (!broken) return `${more === '' ? words : `${words.padEnd(columns[0]!)} ${more}`}`.padEnd(left) + said
+    return more === '' ? words + said : [words, `        ${more}${said}`]
+  })
+  for (const { message } of slot.flaws.slice(0, most)) lines.push(`  !! ${message}`)
+  if (slot.flaws.length > most) lines.push(`  !! ... ${slot.flaws.length - most} more ...`)
+  return lines.map((line) => line.trimEnd()).join('\n')
+}
+
+/**
+ * Draws slots of a memslot under a line that sums them up.
+ *
+ * @param options.gfns which ones; all that are not empty by default
+ * @param options.slots most of them to draw, 64 by default: the others are counted at the end
+ * @throws RangeError, TypeError
+ */
+export function drawMemslot(
+  memslot: Memslot, options: PictureOptions & { readonly gfns?: Iterable<Gfn>; readonly slots?: number } = {},
+): string {
+  const { gfns, slots: most = 64 } = checkObject('options', options)
+  checkInteger('slots', most, 1, 2 ** 30)
+  const drawn: string[] = []
+  let left = 0
+  for (const slot of slotsOf(memslot, gfns)) {
+    if (drawn.length < most) drawn.push(drawSlot(slot, options))
+    else left++
+  }
+  if (left > 0) drawn.push(`... ${count(left, 'slot')} more ...`)
+  const { baseGfn, npages } = memslot
+  const title = `memslot gfn ${hex(baseGfn)}..${hex(baseGfn + npages - 1)}: ${formatSummary(summarize(slotsOf(memslot)))}`
+  return [title, ...drawn].join('\n')
+}
+
+function rowsOf({ gfn, word, nodes, entries, flaws }: Slot, most: number): Row[] {
+  const slot = (cell: string, reading: string, remark = ''): Row => (
+    [`gfn ${hex(gfn)}  [ ${cell.padEnd(18)} ]`, '', reading, remark]
+  )
+  if (word === 0n) return [slot('0', 'no entry')]
+  if ((word & 1n) === 1n) return [slot(hexWord(word), formatEntry(entries[0]!), 'the only one')]
+
+  const left = Math.max(entries.length - most, 0)
+  const head = Math.ceil(Math.min(most, entries.length) / 2)
+  const drawn = entries.map((entry, i): Row => {
+    const node = nodes[i]
+    const remark = i === 0 ? 'newest' : node === undefined ? 'oldest' : ''
+    if (node === undefined) return ['      ^ that next, its tag off', '', formatEntry(entry), remark]
+    const next = node.next !== 0n && (node.next & 1n) === 0n ? `-> ${hex(node.next)}` : `= ${hexWord(node.next)}`
+    return [`  --> node ${hex(node.address)} { next ${next},`, `${hexWord(node.entry)} }`, formatEntry(entry), remark]
+  })
+  if (left > 0) drawn.splice(head, left, [`  ... ${left} more ...`, '', '', ''])
+  return [slot(`-> ${hex(word)}`, count(entries.length, 'entry', 'entries'), flaws.length > 0 ? 'flawed' : ''), ...drawn]
+}
