@@ -15,6 +15,7 @@
  */
 import { badInteger, checkBoolean, checkInteger, checkObject, wrongType } from './args'
 import { checkEntry, entryGpa, entryHi, entryLo, entryLpid, entryOf, TAG, type Entry, type Gpa, type Lpid } from './entry'
+import { INSPECT } from './inspect'
 import { NodeHeap, type NodeAddress } from './node-heap'
 
 /** A guest frame number: an L1 address in units of L0's base page. */
@@ -159,6 +160,15 @@ export class Memslot {
   /** Whether the gfn lies in this memslot. */
   contains(gfn: Gfn): boolean {
     return gfn >= this.baseGfn && gfn < this.baseGfn + this.npages
+  }
+
+  /** @internal What `console.log` shows. Cost: the gfns. */
+  [INSPECT](): string {
+    let slots = 0
+    for (let index = 0; index < this.npages; index++) if (!this.isEmptyAt(index)) slots++
+    const { baseGfn, npages, counters } = this
+    const last = baseGfn + npages - 1
+    return `Memslot { gfn 0x${baseGfn.toString(16)}..0x${last.toString(16)}, not empty: ${slots}, longest ever: ${counters.longestList} }`
   }
 
   /** @internal The index of a gfn's slot. @throws RangeError, TypeError */

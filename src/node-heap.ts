@@ -11,6 +11,7 @@
  * ever allocated there. Several memslots share one heap, as the memslots of an L1 share the kernel's.
  */
 import { badNumber, checkInteger, checkObject } from './args'
+import { INSPECT } from './inspect'
 import { wordOf } from './word'
 
 /** The address of a list node in its heap, in bytes: a multiple of 16, 0 for none. */
@@ -81,6 +82,11 @@ export class NodeHeap {
     const { words } = this
     const at = address >>> 2
     return { next: wordOf(words[at + 1]!, words[at]!), entry: wordOf(words[at + 3]!, words[at + 2]!) }
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    return `NodeHeap { in use: ${this.#inUse}, peak: ${this.#peak}, limit: ${this.limit} }`
   }
 
   /** @internal Whether the next {@link allocate} would find none. */

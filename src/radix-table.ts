@@ -12,6 +12,7 @@
  */
 import { checkInteger, checkOneOf, checkObject, checkWord } from './args'
 import { MAX_GPA, type Gpa } from './entry'
+import { INSPECT } from './inspect'
 import { LEAF, LEAF_HI, PRESENT, PRESENT_HI, type LeafShift, type PageShift } from './leaf'
 import { hiOf, loOf, wordOf } from './word'
 
@@ -156,6 +157,11 @@ export class RadixTable {
   /** {@link leaves} */
   [Symbol.iterator](): Generator<Leaf, void, undefined> {
     return this.leaves()
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    return `RadixTable { page shift: ${this.pageShift}, leaves: ${this.#leaves}, pages: ${this.#pages} }`
   }
 
   /** @internal The leaf that maps an address given as halves; bits 52 and up are not looked at. */

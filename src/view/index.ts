@@ -1,0 +1,13 @@
+export { drawMemslot, drawSlot } from './picture'
+export { decodeWord, parseWord, readWord, swapWord } from './decode'
+export { SlotReader, slotsOf, summarize } from './slot'
+export { nodeReader, RawSlots } from './raw-memory'
+export { RadixDumpReader, RadixDumpTables } from './radix-dump'
+export { LineError } from '../lines'
+export { formatEntry } from './format'
+
+export type { PictureOptions } from './picture'
+export type { Reading } from './decode'
+export type { Flaw, FlawKind, NodeReader, Slot, SlotNode, SlotSummary } from './slot'
+export type { ByteOrder, MemoryRange } from './raw-memory'
+export type { RadixDumpVisitor } from './radix-dump'
