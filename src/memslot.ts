@@ -157,9 +157,9 @@ export class Memslot {
     return this.takeEntries(index, (hi, lo) => visit(entryLpid(hi), entryGpa(hi, lo)))
   }
 
-  /** Whether the gfn lies in this memslot. */
+  /** Whether the gfn lies in this memslot; false for what is no integer. */
   contains(gfn: Gfn): boolean {
-    return gfn >= this.baseGfn && gfn < this.baseGfn + this.npages
+    return Number.isInteger(gfn) && gfn >= this.baseGfn && gfn < this.baseGfn + this.npages
   }
 
   /** @internal What `console.log` shows. Cost: the gfns. */
@@ -173,8 +173,8 @@ export class Memslot {
 
   /** @internal The index of a gfn's slot. @throws RangeError, TypeError */
   indexOf(gfn: Gfn): number {
-    const index = gfn - this.baseGfn
-    if (!(typeof gfn === 'number' && index >= 0 && index < this.npages && Math.floor(index) === index)) {
+    const index = typeof gfn === 'number' ? gfn - this.baseGfn : -1
+    if (!(index >= 0 && index < this.npages && Math.floor(index) === index)) {
       throw badInteger('gfn', gfn, this.baseGfn, this.baseGfn + this.npages - 1, 16)
     }
     return index
