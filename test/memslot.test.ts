@@ -127,6 +127,16 @@ test('walkEntries: the visitor may free the node it was just shown', () => {
   expect(shown).toEqual([3, 2, 1])
 })
 
+test('inside, entries are shown as their untagged halves', () => {
+  const memslot = new Memslot({ baseGfn: 0, npages: 1 })
+  for (const lpid of [0x801, 2]) memslot.insert(0, lpid, 2 ** 51 + 0xfffff000)
+  const shown: [number, number][] = []
+  memslot.walkEntries(0, (hi, lo) => shown.push([hi, lo]))
+  expect(shown).toEqual([[0x00280000, -4096], [0x80180000 | 0, -4096]])
+  memslot.takeEntries(0, (hi, lo) => shown.push([hi, lo]))
+  expect(shown.slice(2)).toEqual(shown.slice(0, 2))
+})
+
 // What follows runs random commands against the simplest model: an array of entry words a slot, newest first.
 
 /** LPID 0, frame 0: in a node its word is 0, where Linux's walks end (spec 11). */

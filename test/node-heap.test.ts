@@ -98,7 +98,7 @@ test('has and read know the nodes in use, and no other address', () => {
   for (const lpid of [1, 2, 3]) memslot.insert(0, lpid, 0)
   const { nodes } = memslot
   expect([16, 32].map((address) => nodes.has(address))).toEqual([true, true])
-  for (const [address, shown] of [[0, '0x0'], [-16, '-0x10'], [8, '0x8'], [17, '0x11'], [48, '0x30'], [16.5, '16.5'],
+  for (const [address, shown] of [[0, '0x0'], [-16, '-0x10'], [8, '0x8'], [17, '0x11'], [24, '0x18'], [48, '0x30'], [16.5, '16.5'],
     [NaN, 'NaN'], [Infinity, 'Infinity'], [2 ** 31, '0x80000000'], [2 ** 32 + 16, '0x100000010'],
     [2 ** 53, '0x20000000000000'], [-0, '0x0']] as const) {
     expect(nodes.has(address)).toBe(false)
