@@ -165,8 +165,8 @@ export class RangeRemovals {
         return event.word('node') === want.node && event.word('next') === want.next &&
           (want.rmap === undefined || event.word('rmap') === want.rmap) && event.isZero('gp') !== want.hasGuest
       case 'pte_unmap':
-        return event.number('lpid') === want.guest.shadowLpid && event.word('gpa') === BigInt(want.gpa) &&
-          this.#tables.shiftOf(event) === want.leaf.shift &&
+        return event.isZero('memslot') && event.number('lpid') === want.guest.shadowLpid &&
+          event.word('gpa') === BigInt(want.gpa) && this.#tables.shiftOf(event) === want.leaf.shift &&
           withoutRc(wordOf(...this.#tables.leafWord(event, 'pteval'))) === withoutRc(want.leaf.word)
     }
   }

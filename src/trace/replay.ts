@@ -9,7 +9,7 @@
  */
 import { checkObject, checkOneOf } from '../args'
 import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG, type Lpid } from '../entry'
-import { leafHpa, type LeafShift, type PageShift } from '../leaf'
+import { leafHpa, type Hpa, type LeafShift, type PageShift } from '../leaf'
 import { LineSplitter } from '../lines'
 import type { InsertOutcome } from '../memslot'
 import type { RadixTable } from '../radix-table'
@@ -123,6 +123,11 @@ export class Replay {
     return this.#parser.events
   }
 
+  /** Lines read so far. */
+  get lines(): number {
+    return this.#lines.lines
+  }
+
   /** L1's own table, as far as the recording shows it. */
   get host(): RadixTable {
     return this.#tables.host
@@ -131,6 +136,19 @@ export class Replay {
   /** The shadow tables now, by L1's number for the guest: a new map at each call. */
   shadows(): Map<Lpid, RadixTable> {
     return new Map([...this.#tables.guests].map(([lpid, { shadow }]) => [lpid, shadow]))
+  }
+
+  /** How many slots hold how many entries now, empty ones aside: [entries, slots], shortest first. */
+  listLengths(): [entries: number, slots: number][] {
+    const lengths = new Map<number, number>()
+    for (const { memslot } of this.slots.chunks()) {
+      for (let index = 0; index < memslot.npages; index++) {
+        let entries = 0
+        memslot.walkEntries(index, () => entries++)
+        if (entries > 0) lengths.set(entries, (lengths.get(entries) ?? 0) + 1)
+      }
+    }
+    return [...lengths].sort(([one], [other]) => one - other)
   }
 
   /**
@@ -282,12 +300,11 @@ export class Replay {
       this.found.at(event, `rmapp ${this.#slotText(wordOf(creation.slotHi, creation.slotLo))}`, this.#slotText(event.word('rmapp')))
     }
     this.#tables.insert(event, creation)
-    this.#checkFrame(event, creation)
+    this.#checkFrame(event, creation.slotHi, creation.slotLo, leafHpa(creation.wordHi, creation.wordLo, this.pageShift))
   }
 
-  /** A shadow leaf maps what L1's own table maps at the slot's gfn (spec 5, steps 4 and 5), where that is known. */
-  #checkFrame(event: TraceEvent, { slotHi, slotLo, wordHi, wordLo }: Creation): void {
-    const hpa = leafHpa(wordHi, wordLo, this.pageShift)
+  /** A slot is about what L1's own table maps at its gfn (spec 5, steps 4 and 5), where both are known. */
+  #checkFrame(event: TraceEvent, slotHi: number, slotLo: number, hpa: Hpa): void {
     const gfn = this.arrays.gfnAt(slotHi, slotLo)
     if (gfn === undefined) return this.arrays.infer(slotHi, slotLo, hpa, this.host)
     if (gfn >= 2 ** (52 - this.pageShift)) return
@@ -295,7 +312,7 @@ export class Replay {
     if (own === undefined) return
     const start = leafHpa(hiOf(own.word), loOf(own.word), own.shift)
     if (hpa < start || hpa >= start + 2 ** own.shift) {
-      this.found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `the leaf maps ${hex(hpa)}`)
+      this.found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `at ${hex(hpa)}`)
     }
   }
 
@@ -370,8 +387,10 @@ export class Replay {
 
   #rmapUpdateRc(event: TraceEvent): void {
     this.#rcUpdates++
+    const hi = event.hi[FIELD.rmapp]!
     const lo = event.lo[FIELD.rmapp]!
-    this.#checkOld(event, this.slots.chunkAt(event.hi[FIELD.rmapp]!, lo), this.slots.indexAt(lo))
+    this.#checkOld(event, this.slots.chunkAt(hi, lo), this.slots.indexAt(lo))
+    this.#checkFrame(event, hi, lo, event.number('hpa'))
   }
 
   #learnArray(event: TraceEvent): void {

@@ -1,0 +1,75 @@
+/** What the commands of the command line share: their form, their errors, and how they read their input. */
+import { createReadStream } from 'node:fs'
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { createGunzip } from 'node:zlib'
+import { LineError } from '../lines'
+
+/** A command: `nested-rmap NAME ...`. */
+export interface Command {
+  readonly name: string
+  /** One line, for the list of commands. */
+  readonly summary: string
+  /** What `--help` prints. */
+  readonly help: string
+  /** @returns the exit code @throws UsageError, Failure */
+  run(args: readonly string[]): Promise<number>
+}
+
+/** The command was called in a wrong way. */
+export class UsageError extends Error {}
+
+/** The input cannot be read, and why: with the file's name and the line. */
+export class Failure extends Error {}
+
+/** Node's own parser of arguments, its complaints as a {@link UsageError}. */
+export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options']>>(args: readonly string[], options: T) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError((error as Error).message.split('. ')[0]!)
+  }
+}
+
+/**
+ * Reads a file (`-`: standard input), gunzipped if it is gzip's, and hands its bytes to `feed`, in chunks.
+ *
+ * @param where says how far the reading has come, for the error of a file that is cut off
+ * @throws Failure with the file's name, for what cannot be read and for a {@link LineError} of `feed`
+ */
+export async function readInput(file: string, feed: (chunk: Uint8Array) => void, where: () => string = () => ''): Promise<void> {
+  const name = file === '-' ? 'standard input' : file
+  try {
+    for await (const chunk of gunzipped(file === '-' ? process.stdin : createReadStream(file))) feed(chunk)
+  } catch (error) {
+    throw readFailure(name, error, where())
+  }
+}
+
+/** The error of an input, told with its name. */
+export function readFailure(name: string, error: unknown, where = ''): Error {
+  if (error instanceof LineError) return new Failure(`${name}: ${error.message}`)
+  const { code = '', message } = error as NodeJS.ErrnoException
+  if (code.startsWith('Z_')) return new Failure(`${name}: damaged or truncated gzip data${where} (${message})`)
+  if (code !== '') return new Failure(`${name}: ${message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/, '')}`)
+  return error as Error
+}
+
+async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = source[Symbol.asyncIterator]()
+  // The first two bytes tell, and may come one by one.
+  let head = Buffer.alloc(0)
+  while (head.length < 2) {
+    const { done, value } = await chunks.next()
+    if (done === true) break
+    head = Buffer.concat([head, value])
+  }
+  const all = async function* (): AsyncGenerator<Buffer, void, undefined> {
+    yield head
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value
+  }
+  if (head[0] !== 0x1f || head[1] !== 0x8b) return yield* all()
+  const { Readable, pipeline } = await import('node:stream')
+  const gunzip = createGunzip()
+  pipeline(Readable.from(all(), { objectMode: false }), gunzip, () => {}) // its errors come out of gunzip
+  yield* gunzip as AsyncIterable<Buffer>
+}
