@@ -117,7 +117,7 @@ test('a memslot and a copy of its memory hold the same', () => {
     raw.feed(new Uint8Array(memslot.words.buffer), (slot) => copied.push(slot))
     raw.end()
     expect(copied).toEqual(live)
-    expect(live.map(({ entries }) => entries)).toEqual(live.map(({ gfn }) => memslot.entries(gfn)))
+    expect(live.map(({ entries }) => entries)).toEqual(live.map(({ gfn }) => memslot.entries(gfn!)))
     expect(live.flatMap(({ flaws }) => flaws)).toEqual([])
     expect(summarize(live).entries).toBe(summarize(live).nodes + live.length)
   }), { numRuns: 300 })

@@ -75,6 +75,16 @@ export class KernelSlots {
     return this.#chunks.values()
   }
 
+  /** The slots that are not empty, in order of their addresses. */
+  *filled(): Generator<{ address: bigint; chunk: Chunk; index: number }> {
+    for (const key of [...this.#chunks.keys()].sort((a, b) => a - b)) {
+      const chunk = this.#chunks.get(key)!
+      for (let index = 0; index < CHUNK_SLOTS; index++) {
+        if (!chunk.memslot.isEmptyAt(index)) yield { address: (BigInt(key) << BigInt(CHUNK_SHIFT)) + BigInt(index * 8), chunk, index }
+      }
+    }
+  }
+
   /** Whether a slot's word is what the kernel says: pointers by what the head node stands for. */
   holds(chunk: Chunk, index: number, hi: number, lo: number): boolean {
     const ownLo = chunk.memslot.loAt(index)

@@ -53,7 +53,7 @@ export interface DumpCheck {
 /**
  * Checks a dump. Cost: the leaves and the entries, once each.
  *
- * @param dump.slots the slots that are not empty: from `RawSlots` or `slotsOf`
+ * @param dump.slots the slots that are not empty: from `RawSlots`, `slotsOf` or `slotsOfReplay`; those of no gfn are passed over
  * @param dump.baseGfn the gfn of the array's first slot
  * @param dump.npages slots of the array
  * @param dump.host L1's own table
@@ -76,6 +76,7 @@ export function checkDump(dump: {
   const stale: StaleEntry[] = []
   let entries = 0
   for (const { gfn, entries: list } of slots) {
+    if (gfn === undefined) continue // nothing to hold it against
     recorded.set(gfn, new Set(list.map(({ lpid, gpa }) => packEntry(lpid, gpa))))
     for (const entry of list) {
       entries++

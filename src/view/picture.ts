@@ -74,10 +74,9 @@ export function drawMemslot(
   return [title, ...drawn].join('\n')
 }
 
-function rowsOf({ gfn, word, nodes, entries, flaws }: Slot, most: number): Row[] {
-  const slot = (cell: string, reading: string, remark = ''): Row => (
-    [`gfn ${hex(gfn)}  [ ${cell.padEnd(18)} ]`, '', reading, remark]
-  )
+function rowsOf({ gfn, address, word, nodes, entries, flaws }: Slot, most: number): Row[] {
+  const title = gfn === undefined ? `slot ${hex(address ?? 0n)}` : `gfn ${hex(gfn)}`
+  const slot = (cell: string, reading: string, remark = ''): Row => [`${title}  [ ${cell.padEnd(18)} ]`, '', reading, remark]
   if (word === 0n) return [slot('0', 'no entry')]
   if ((word & 1n) === 1n) return [slot(hexWord(word), formatEntry(entries[0]!), 'the only one')]
 

@@ -43,7 +43,10 @@ export interface Flaw {
 
 /** A slot with all that hangs on it. */
 export interface Slot {
-  readonly gfn: Gfn
+  /** Its gfn; undefined in a recording that does not tell where the slots lie. */
+  readonly gfn: Gfn | undefined
+  /** The address of its word, where that is known. */
+  readonly address?: bigint
   /** The slot word. */
   readonly word: bigint
   /** The list nodes, newest first. */

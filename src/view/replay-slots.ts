@@ -1,0 +1,28 @@
+/**
+ * The slots of a recording: what the kernel had in memory, under its own addresses, as far as a replay has come.
+ */
+import { unpackEntry } from '../entry'
+import type { Replay } from '../trace/replay'
+import type { Chunk, KernelSlots } from '../trace/kernel-slots'
+import type { Slot } from './slot'
+
+/**
+ * The slots that are not empty now, in order of their addresses: as the kernel's memory would show them, node for node.
+ * A generator: a slot is read when it is asked for.
+ */
+export function* slotsOfReplay(replay: Replay): Generator<Slot, void, undefined> {
+  const { slots, arrays } = replay
+  for (const { address, chunk, index } of slots.filled()) {
+    yield { ...readKernelSlot(slots, chunk, index), gfn: arrays.shownGfn(address), address }
+  }
+}
+
+/** @internal One slot of a replay, empty or not. */
+export function readKernelSlot(slots: KernelSlots, chunk: Chunk, index: number): Pick<Slot, 'word' | 'nodes' | 'entries' | 'flaws'> {
+  const word = slots.word(chunk, index)
+  const nodes = slots.list(chunk, index)
+  const words = nodes.map(({ entry }) => entry)
+  const last = nodes.at(-1)?.next ?? word
+  if ((last & 1n) === 1n) words.push(last)
+  return { word, nodes, entries: words.map(unpackEntry), flaws: [] }
+}
