@@ -2,9 +2,11 @@
 /** The command line: finds the command, and turns what goes wrong into a line on standard error and an exit code. */
 import { version } from '../package.json'
 import { Failure, UsageError, type Command } from './cli/command'
+import { decode } from './cli/decode'
+import { dump } from './cli/dump'
 import { replay } from './cli/replay'
 
-const COMMANDS: readonly Command[] = [replay]
+const COMMANDS: readonly Command[] = [replay, dump, decode]
 
 const HELP = `nested-rmap: an executable model of Linux KVM's nested reverse map (PowerPC Book3S HV)
 

@@ -1,0 +1,162 @@
+/** `nested-rmap dump`: the lists in a recording, in kernel memory, in both; and whether the page tables agree with them. */
+import type { Gfn } from '../memslot'
+import { Replay } from '../trace/index'
+import { parseWord } from '../view/decode'
+import { checkDump, formatDumpCheck } from '../view/dump-check'
+import { count, hex } from '../view/format'
+import { drawSlot } from '../view/picture'
+import { RadixDumpTables } from '../view/radix-dump'
+import { slotsOfReplay } from '../view/replay-slots'
+import { formatSummary, summarize, type Slot } from '../view/slot'
+import { parseCommandArgs, readFailure, readInput, UsageError, type Command } from './command'
+import { openMemoryFile } from './memory-file'
+import { pageShiftOption, readRecording } from './replay'
+
+const HELP = `Usage: nested-rmap dump [RECORDING] [--memory FILE] [--radix FILE] [--gfn GFN]... [--entries N] [--page-shift 16|12]
+
+Draws the slots and lists that a recording or a dump of kernel memory holds, and says what is wrong with them.
+
+  RECORDING       ftrace's text, plain or .gz, or -: draws what the kernel held at its end
+  --memory FILE   describes a dump of memory in JSON (see the README, "Dumps"): draws what its real pointers lead to;
+                  with a RECORDING too, the two are compared, node for node
+  --radix FILE    the kernel's dump of its page tables (debugfs "radix"); with slots, says which shadow leaves lack their
+                  entry and which entries are stale
+  --gfn GFN       draw this slot only (hex or decimal; may be given again)
+  --entries N     draw at most N entries of a list, 8 by default
+  --page-shift N  log2 of the kernel's base page size: 16 (64 KiB, the default) or 12 (4 KiB)
+
+Exit code: 0 nothing wrong; 1 flaws in a list, leaves without their entry, or memory and recording differ; 2 wrong usage
+or unreadable input. Stale entries are legal.
+
+Example: nested-rmap dump A.txt.gz --gfn 0x3db0
+         nested-rmap dump D.txt.gz --memory D-memory.json --radix D-radix.txt
+`
+
+export const dump: Command = {
+  name: 'dump',
+  summary: 'draw the lists of a recording or of kernel memory, and check them',
+  help: HELP,
+  async run(args) {
+    const { values, positionals } = parseCommandArgs(args, {
+      memory: { type: 'string' }, radix: { type: 'string' }, gfn: { type: 'string', multiple: true },
+      entries: { type: 'string' }, 'page-shift': { type: 'string' },
+    })
+    const [recording, ...more] = positionals
+    if (more.length > 0) throw new UsageError('expected one RECORDING')
+    if (recording === undefined && values.memory === undefined && values.radix === undefined) {
+      throw new UsageError('expected a RECORDING, --memory or --radix')
+    }
+    const pageShift = pageShiftOption(values['page-shift'])
+    const chosen = values.gfn && new Set(values.gfn.map((text) => numberOption('--gfn', text)))
+    const entries = numberOption('--entries', values.entries ?? '8')
+    if (entries < 2) throw new UsageError('--entries: expected at least 2')
+
+    let wrong = false
+    let slots: Slot[] | undefined
+    let range = { baseGfn: 0, npages: 2 ** 40 } // all that a recording may show
+    if (recording !== undefined) {
+      const replay = new Replay({ pageShift })
+      await readRecording(recording, replay)
+      slots = [...slotsOfReplay(replay)]
+    }
+    if (values.memory !== undefined) {
+      const file = await openMemoryFile(values.memory)
+      const read: Slot[] = []
+      await file.readSlots((slot) => read.push(slot))
+      if (slots !== undefined) wrong = !compare(slots, read)
+      slots = read
+      range = file
+    }
+    if (slots !== undefined) {
+      draw(slots, chosen, entries)
+      wrong ||= slots.some(({ flaws }) => flaws.length > 0)
+    }
+    if (values.radix !== undefined) {
+      const tables = await readTables(values.radix, pageShift)
+      const { host, shadows } = tables
+      print(tablesText(tables))
+      if (slots !== undefined && host !== undefined) {
+        const { baseGfn, npages } = range
+        const check = checkDump({ slots, baseGfn, npages, host, shadows })
+        print(formatDumpCheck(check))
+        wrong ||= check.lacking.length > 0
+      }
+    }
+    return wrong ? 1 : 0
+  },
+}
+
+function draw(slots: readonly Slot[], chosen: ReadonlySet<Gfn> | undefined, entries: number): void {
+  const width = Math.max(process.stdout.columns ?? 120, 40)
+  const drawn = new Set<Gfn | undefined>()
+  for (const slot of slots) {
+    if (chosen !== undefined && !(slot.gfn !== undefined && chosen.has(slot.gfn))) continue
+    drawn.add(slot.gfn)
+    print(drawSlot(slot, { width, entries }))
+  }
+  for (const gfn of chosen ?? []) {
+    if (!drawn.has(gfn)) print(drawSlot({ gfn, word: 0n, nodes: [], entries: [], flaws: [] }))
+  }
+  print(formatSummary(summarize(slots)))
+}
+
+/** Says where two sources of the same slots differ. @returns whether they do not */
+function compare(recorded: readonly Slot[], inMemory: readonly Slot[]): boolean {
+  const text = ({ word, nodes, entries }: Slot): string => (
+    [hex(word), ...nodes.map(({ address, next, entry }) => `${hex(address)} { ${hex(next)}, ${hex(entry)} }`), entries.length].join(' ')
+  )
+  const left = new Map(inMemory.map((slot) => [slot.address, slot]))
+  const differing: (Slot | undefined)[][] = []
+  for (const slot of recorded) {
+    const other = left.get(slot.address)
+    left.delete(slot.address)
+    if (other === undefined || text(slot) !== text(other)) differing.push([slot, other])
+  }
+  for (const slot of left.values()) differing.push([undefined, slot])
+  if (differing.length === 0) {
+    print(`recording and memory hold the same ${recorded.length} slots, node for node`)
+    return true
+  }
+  print(`!! recording and memory differ in ${count(differing.length, 'slot')}`)
+  for (const [slot, other] of differing.slice(0, 10)) {
+    print(`!! recording: ${slot === undefined ? 'empty' : drawSlot(slot)}\n!! memory: ${other === undefined ? 'empty' : drawSlot(other)}`)
+  }
+  return false
+}
+
+async function readTables(file: string, pageShift: 16 | 12): Promise<RadixDumpTables> {
+  const tables = new RadixDumpTables({ pageShift })
+  await readInput(file, (chunk) => tables.feed(chunk))
+  try {
+    tables.end()
+  } catch (error) {
+    throw readFailure(file, error)
+  }
+  return tables
+}
+
+function tablesText({ host, shadows }: RadixDumpTables): string {
+  const tables = [...host === undefined ? [] : [['L1', host] as const], ...[...shadows].map(([lpid, table]) => [`LPID ${lpid}`, table] as const)]
+  return tables.map(([name, table]) => {
+    const sizes = new Map<number, number>()
+    for (const { shift } of table) sizes.set(shift, (sizes.get(shift) ?? 0) + 1)
+    const bySize = [...sizes].map(([shift, leaves]) => `${leaves} of ${SIZES[shift]}`)
+    return `table of ${name.padEnd(9)}  ${bySize.join(', ') || 'no leaf'}`
+  }).join('\n')
+}
+
+const SIZES: Readonly<Record<number, string>> = { 12: '4 KiB', 16: '64 KiB', 21: '2 MiB', 30: '1 GiB' }
+
+function numberOption(name: string, text: string): number {
+  try {
+    const value = Number(parseWord(text))
+    if (Number.isSafeInteger(value)) return value
+  } catch { /* said below */ }
+  throw new UsageError(`${name}: expected a number, in hex (0x...) or decimal, got ${JSON.stringify(text)}`)
+}
+
+/** Prints lines; on a terminal, what is wrong (`!!`) in red, unless NO_COLOR says not to. */
+function print(text: string): void {
+  const red = process.stdout.isTTY && !process.env.NO_COLOR
+  process.stdout.write(`${red ? text.replace(/^.*!! .*$/gm, '\x1b[31m$&\x1b[39m') : text}\n`)
+}

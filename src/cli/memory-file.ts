@@ -1,0 +1,92 @@
+/** The file that describes a dump of kernel memory: where the slot array and the list nodes are, and in which files. */
+import { dirname, join } from 'node:path'
+import { checkInteger, checkObject, checkOneOf } from '../args'
+import { parseWord } from '../view/decode'
+import { nodeReader, RawSlots, type ByteOrder, type MemoryRange } from '../view/raw-memory'
+import type { Slot } from '../view/slot'
+import { Failure, readInput } from './command'
+
+/** Most bytes of a description: it has a line a range. */
+const MOST_JSON = 2 ** 24
+/** Most bytes of memory with nodes, in all: it is held. */
+const MOST_MEMORY = 2 ** 32
+
+/** A dump of kernel memory, its nodes read and its slot array still to be. */
+export interface MemoryFile {
+  readonly baseGfn: number
+  readonly npages: number
+  /** Shows the slots that are not empty, in order. @throws Failure */
+  readSlots(onSlot: (slot: Slot) => void): Promise<void>
+}
+
+/** Reads a description and the memory it names. @throws Failure */
+export async function openMemoryFile(file: string): Promise<MemoryFile> {
+  const text = Buffer.from(await readWhole(file, MOST_JSON)).toString()
+  const { byteOrder, slots, ranges } = describe(file, text)
+  const memory: MemoryRange[] = []
+  for (const { address, bytes, name } of ranges) memory.push({ address, bytes: await readWhole(name, bytes, bytes) })
+  const { baseGfn, npages } = slots
+  const raw = named(file, () => new RawSlots({ baseGfn, npages, byteOrder, read: nodeReader(memory, byteOrder) }))
+  return {
+    baseGfn, npages,
+    async readSlots(onSlot) {
+      const add = (slot: Slot): void => onSlot({ ...slot, address: slots.address + 8n * BigInt(slot.gfn! - baseGfn) })
+      await readInput(slots.name, (chunk) => named(slots.name, () => raw.feed(chunk, add)))
+      named(slots.name, () => raw.end())
+    },
+  }
+}
+
+interface Description {
+  readonly byteOrder: ByteOrder
+  readonly slots: { readonly address: bigint; readonly baseGfn: number; readonly npages: number; readonly name: string }
+  readonly ranges: readonly { readonly address: bigint; readonly bytes: number; readonly name: string }[]
+}
+
+function describe(file: string, text: string): Description {
+  return named(file, () => {
+    const { byteOrder, slots, memory } = checkObject('file', JSON.parse(text))
+    const { baseGfn, npages } = checkObject('slots', slots)
+    if (!Array.isArray(memory)) throw new TypeError('memory: expected an array')
+    const name = (value: unknown): string => {
+      if (typeof value !== 'string' || value === '') throw new TypeError('file: expected the name of a file')
+      return join(dirname(file), value)
+    }
+    let left = MOST_MEMORY
+    const ranges = memory.map((range) => {
+      const bytes = checkInteger('bytes', checkObject('memory', range).bytes, 0, left)
+      left -= bytes
+      return { address: parseWord(range.address), bytes, name: name(range.file) }
+    })
+    return {
+      byteOrder: checkOneOf<ByteOrder>('byteOrder', byteOrder, ['little', 'big']),
+      slots: { address: parseWord(slots.address), baseGfn, npages, name: name(slots.file) },
+      ranges,
+    }
+  })
+}
+
+/** A whole file of at most `most` bytes (of exactly `exact`, where that is said). @throws Failure */
+async function readWhole(name: string, most: number, exact?: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  await readInput(name, (chunk) => {
+    bytes += chunk.length
+    if (bytes > most) throw new Failure(`${name}: expected ${exact === undefined ? 'at most ' : ''}${most} bytes, got more`)
+    chunks.push(chunk)
+  })
+  if (exact !== undefined && bytes !== exact) throw new Failure(`${name}: expected ${exact} bytes, got ${bytes}`)
+  return Buffer.concat(chunks)
+}
+
+/** What an argument check says, with the file's name before it. */
+function named<T>(name: string, what: () => T): T {
+  try {
+    return what()
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError || error instanceof SyntaxError) {
+      throw new Failure(`${name}: ${error.message}`)
+    }
+    throw error
+  }
+}
