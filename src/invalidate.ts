@@ -50,6 +50,8 @@ export class RangeCounters {
   ranges = 0
   /** Slots that were not empty. */
   slots = 0
+  /** Of those, slots that held a list. */
+  lists = 0
   /** Entries taken. */
   entries = 0
   /** Shadow leaves cleared. */
@@ -128,6 +130,7 @@ export function removeRmapRange(
   for (const end = first + npages; index < end; index++) {
     if (memslot.isEmptyAt(index)) continue
     counters.slots++
+    if (memslot.isListAt(index)) counters.lists++
     memslot.takeEntries(index, follow)
   }
   for (const report of reports) report()

@@ -264,6 +264,17 @@ export class Memslot {
     return (this.#halves[index * 2]! | this.#halves[index * 2 + 1]!) === 0
   }
 
+  /** @internal Whether a slot that is not empty holds a list. */
+  isListAt(index: number): boolean {
+    return (this.#halves[index * 2]! & TAG) === 0
+  }
+
+  /** @internal The gfns move; the slots and what they hold stay. @throws RangeError, TypeError */
+  moveTo(baseGfn: Gfn): void {
+    const moved: { -readonly [K in keyof this]: this[K] } = this
+    moved.baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
+  }
+
   /** @internal {@link takeAll} by slot index, showing the untagged halves of each entry. Allocates nothing. */
   takeEntries(index: number, visit: (hi: number, lo: number) => void): number {
     const slots = this.#halves

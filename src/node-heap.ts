@@ -109,6 +109,16 @@ export class NodeHeap {
     return address
   }
 
+  /**
+   * @internal The address that {@link allocate} gives next, with room made for it; 0 where it would. What an allocation
+   * before the lock comes to: asked for, and given back where it was not needed (spec 3).
+   */
+  nextAddress(): NodeAddress {
+    if (this.#inUse >= this.limit) return 0
+    if (this.#freeList !== 0) return this.#freeList
+    return this.#unused === this.words.byteLength && !this.#grow() ? 0 : this.#unused
+  }
+
   /** @internal Gives a node back. Last freed, first allocated, as a slab does. */
   free(address: NodeAddress): void {
     const at = address >>> 2

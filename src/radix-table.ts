@@ -10,6 +10,7 @@
  * the present bit, and in the low half the position of the next page. Clearing a leaf leaves its page linked, empty
  * or not, as Linux does; pages go when a larger leaf takes their place, or with the whole table.
  */
+import { AllocationGate } from './allocation-gate'
 import { checkInteger, checkOneOf, checkObject, checkWord } from './args'
 import { MAX_GPA, type Gpa } from './entry'
 import { INSPECT } from './inspect'
@@ -53,6 +54,8 @@ export class RadixTable {
   #pageBytes = ROOT_ENTRIES * 8
   #leaves = 0
   #epoch = 0
+  #reserved = 0 // pages that stand free and are promised
+  readonly #gate: AllocationGate | undefined
 
   /**
    * Cost: 64 KiB for the root, then 4 KiB a page (256 bytes for a last level of 64 KiB pages).
@@ -60,8 +63,12 @@ export class RadixTable {
    * @param options.pageShift 16 or 12
    * @throws RangeError, TypeError
    */
-  constructor(options: { pageShift: PageShift }) {
+  constructor(options: { pageShift: PageShift })
+  /** @internal A table whose pages, the root aside, must pass a gate, which several tables share. */
+  constructor(options: { pageShift: PageShift }, gate: AllocationGate)
+  constructor(options: { pageShift: PageShift }, gate?: AllocationGate) {
     const { pageShift } = checkObject('options', options)
+    this.#gate = gate
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
     this.halves = new Int32Array(ROOT_ENTRIES * 2)
   }
@@ -135,6 +142,7 @@ export class RadixTable {
 
   /** Clears all leaves and frees all pages but the root. */
   clearAll(): void {
+    this.#gate?.givePages(this.#pages - 1)
     this.halves = new Int32Array(ROOT_ENTRIES * 2)
     this.#end = ROOT_ENTRIES
     this.#freePages = [0, 0]
@@ -151,7 +159,7 @@ export class RadixTable {
    * @throws Error on the way, when pages were freed under the walk: take a copy of the leaves first
    */
   *leaves(): Generator<Leaf, void, undefined> {
-    yield* this.#leavesOf(0, 0, 0)
+    yield* this.#leavesOf(0, 0, 0, 0, MAX_GPA + 1)
   }
 
   /** {@link leaves} */
@@ -162,6 +170,14 @@ export class RadixTable {
   /** @internal What `console.log` shows. */
   [INSPECT](): string {
     return `RadixTable { page shift: ${this.pageShift}, leaves: ${this.#leaves}, pages: ${this.#pages} }`
+  }
+
+  /**
+   * @internal The leaves that map an address of `from` up to, not including, `to`, in order. The first may begin
+   * before `from`, the last end after `to`. Cost: the table pages of the range, not its size.
+   */
+  leavesBetween(from: Gpa, to: Gpa): Generator<Leaf, void, undefined> {
+    return this.#leavesOf(0, 0, 0, from, to)
   }
 
   /** @internal The leaf that maps an address given as halves; bits 52 and up are not looked at. */
@@ -211,7 +227,7 @@ export class RadixTable {
     const at = this.#entryAt(hi, lo, shift)
     if (at < 0 || !this.#isLink(at)) return []
     const first = (hi & 0xfffff) * 2 ** 32 + (lo >>> 0)
-    return [...this.#leavesOf(this.halves[at * 2]!, shift === 30 ? 2 : 3, first - (first % 2 ** shift))]
+    return [...this.#leavesOf(this.halves[at * 2]!, shift === 30 ? 2 : 3, first - (first % 2 ** shift), 0, MAX_GPA + 1)]
   }
 
   /**
@@ -232,11 +248,33 @@ export class RadixTable {
       if (this.halves[at * 2 + 1] === 0) {
         const next = this.#allocatePage(level + 1)
         if (next === 0) return NONE
-        this.halves[at * 2] = next
-        this.halves[at * 2 + 1] = PRESENT_HI
+        this.#link(at, next)
       }
       page = this.halves[at * 2]!
     }
+  }
+
+  /**
+   * @internal Sets pages aside for a leaf of `shift` below a larger leaf, so that once that one is cleared the very next
+   * {@link place} there cannot fail. Returns 0; or, having changed nothing, which page was missing: 1, the one right
+   * below the larger leaf; 2, the one below that.
+   */
+  reserveBelow(larger: LeafRef, shift: LeafShift): 0 | 1 | 2 {
+    const first = (larger & 3) + 1
+    const last = this.#shiftOfLevel(first) === shift ? first : first + 1
+    const upper = this.#allocatePage(first)
+    if (upper === 0) return 1
+    const lower = last === first ? upper : this.#allocatePage(last)
+    this.#freePage(upper, first)
+    if (lower === 0) return 2
+    if (lower !== upper) this.#freePage(lower, last)
+    this.#reserved = last - first + 1
+    return 0
+  }
+
+  #link(at: number, page: number): void {
+    this.halves[at * 2] = page
+    this.halves[at * 2 + 1] = PRESENT_HI
   }
 
   #split(gpa: Gpa): [hi: number, lo: number] {
@@ -286,16 +324,18 @@ export class RadixTable {
     return top !== 0 && (top & LEAF_HI) === 0
   }
 
-  *#leavesOf(page: number, level: number, first: Gpa): Generator<Leaf, void, undefined> {
+  *#leavesOf(page: number, level: number, first: Gpa, from: Gpa, to: Gpa): Generator<Leaf, void, undefined> {
     const epoch = this.#epoch
     const shift = this.#shiftOfLevel(level)
-    for (let i = 0; i < this.#entries(level); i++) {
+    const size = 2 ** shift
+    const end = Math.min(this.#entries(level), Math.ceil((to - first) / size))
+    for (let i = Math.max(0, Math.floor((from - first) / size)); i < end; i++) {
       if (this.#epoch !== epoch) throw new Error('leaves: pages were freed under the walk: take a copy of the leaves first')
       const at = page + i
       const top = this.halves[at * 2 + 1]!
       if (top === 0) continue
-      const gpa = first + i * 2 ** shift
-      if ((top & LEAF_HI) === 0) yield* this.#leavesOf(this.halves[at * 2]!, level + 1, gpa)
+      const gpa = first + i * size
+      if ((top & LEAF_HI) === 0) yield* this.#leavesOf(this.halves[at * 2]!, level + 1, gpa, from, to)
       else yield { gpa, shift: shift as LeafShift, word: this.wordAt(at * 4 + level) }
     }
   }
@@ -307,19 +347,26 @@ export class RadixTable {
       if (this.#isLink(at)) this.#freeBelow(at, level + 1)
       else if (this.halves[at * 2 + 1] !== 0) this.#leaves--
     }
-    const free = level + 1 === 3 ? 1 : 0
-    this.halves.fill(0, page * 2, (page + this.#entries(level + 1)) * 2)
-    this.halves[page * 2] = this.#freePages[free]
-    this.#freePages[free] = page
+    this.#freePage(page, level + 1)
     this.halves[link * 2] = 0
     this.halves[link * 2 + 1] = 0
-    this.#pages--
-    this.#pageBytes -= this.#entries(level + 1) * 8
     this.#epoch++
+  }
+
+  #freePage(page: number, level: number): void {
+    const free = level === 3 ? 1 : 0
+    this.halves.fill(0, page * 2, (page + this.#entries(level)) * 2)
+    this.halves[page * 2] = this.#freePages[free]
+    this.#freePages[free] = page
+    this.#pages--
+    this.#pageBytes -= this.#entries(level) * 8
+    this.#gate?.givePages(1)
   }
 
   /** The position of a page of zeros; 0 when there is no memory. */
   #allocatePage(level: number): number {
+    if (this.#gate !== undefined && !this.#gate.takePage(this.#reserved > 0)) return 0
+    if (this.#reserved > 0) this.#reserved--
     const free = level === 3 ? 1 : 0
     const entries = this.#entries(level)
     let page = this.#freePages[free]
@@ -327,7 +374,10 @@ export class RadixTable {
       this.#freePages[free] = this.halves[page * 2]!
       this.halves[page * 2] = 0
     } else {
-      if ((this.#end + entries) * 2 > this.halves.length && !this.#grow()) return 0
+      if ((this.#end + entries) * 2 > this.halves.length && !this.#grow()) {
+        this.#gate?.givePages(1)
+        return 0
+      }
       page = this.#end
       this.#end += entries
     }

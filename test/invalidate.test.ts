@@ -102,13 +102,15 @@ test('the walk clears, takes and calls stale what a search of everything finds',
     }
 
     const counters = new RangeCounters()
-    const totals = { ranges: 0, slots: 0, entries: 0, cleared: 0, staleNoGuest: 0, staleNoLeaf: 0, staleOtherFrame: 0 }
+    const totals = { ranges: 0, slots: 0, lists: 0, entries: 0, cleared: 0, staleNoGuest: 0, staleNoLeaf: 0, staleOtherFrame: 0 }
     for (let round = 0; round < times; round++) {
       const index = (range.index + round * 3) % SLOTS
       const npages = Math.min(range.npages, SLOTS - index)
       const shift = shifts[range.size]!
       const hpa = HOSTS[(range.host + round) % HOSTS.length]! + range.low // the walk drops the bits below the size
-      const met = model.slots.slice(index, index + npages).filter((slot) => slot.length > 0).length
+      const met = model.slots.slice(index, index + npages).filter((slot) => slot.length > 0)
+      const slots = met.length
+      const lists = met.filter((slot) => slot.length > 1).length
       const expected = modelRange(model, BASE_GFN, index, npages, hpa, shift)
       const visitor = keeper()
       const args = [registry, { memslot, gfn: BASE_GFN + index, npages, hpa, shift }] as const
@@ -116,7 +118,8 @@ test('the walk clears, takes and calls stale what a search of everything finds',
       if (round !== 2) expect(visitor.shown).toEqual(expected)
 
       totals.ranges++
-      totals.slots += met
+      totals.slots += slots
+      totals.lists += lists
       totals.entries += expected.length
       for (const { fate } of expected) {
         fates.add(fate)

@@ -1,0 +1,252 @@
+/**
+ * The laws of the whole structure, checked on the state of an L1 (spec 1, 3, 12).
+ *
+ * They hold after every operation, unless a quirk of Linux broke one: a remap without a tlbie, a fault of a dropped
+ * nested guest, LPID 0. A reader of a broken law gets its name and sentence, and where it is broken.
+ */
+import { entryOf, type Gpa, type Lpid, TAG } from './entry'
+import { leafFrame, LeafFlag, RC, type HostFrame } from './leaf'
+import { InsertCounters, type Gfn } from './memslot'
+import type { NestedGuest } from './nested-guest'
+import { NONE, type Leaf } from './radix-table'
+import { addInserts } from './vm-counters'
+import type { VmMemslot } from './vm-memslot'
+import type { VmState } from './vm-state'
+import { hiOf, loOf } from './word'
+
+/** The laws, by name. */
+export const LAWS = {
+  'completeness': 'A present shadow leaf has its entry in the slot of the page it maps, and the entry leads to it.',
+  'composition': 'A shadow leaf is the host leaf after the guest leaf, where L1 has not changed the guest leaf since.',
+  'no-duplicates': 'No slot holds an entry twice.',
+  'list-end': 'A list ends in a tagged entry, and every node on the way is in use.',
+  'nodes': 'The list nodes in use are those that the slots lead to.',
+  'inside-memslot': 'A host leaf lies wholly in one memslot, so that no walk takes a slot outside it.',
+  'host-leaf': 'A host leaf is present wherever a slot is not empty.',
+  'counters': 'The counters agree with the state.',
+} as const
+
+/** A law that the state breaks, and where. */
+export interface BrokenLaw {
+  readonly law: keyof typeof LAWS
+  /** The law, in a sentence. */
+  readonly sentence: string
+  /** What is wrong here. */
+  readonly message: string
+  /** The slot concerned. */
+  readonly gfn?: Gfn
+  /** The nested guest concerned. */
+  readonly lpid?: Lpid
+  /** The address concerned, in bytes: the nested guest's where there is an `lpid`, else L1's. */
+  readonly gpa?: Gpa
+}
+
+type Break = (law: keyof typeof LAWS, message: string, where?: { gfn?: Gfn; lpid?: Lpid; gpa?: Gpa }) => void
+
+/** @internal The laws that a state breaks. */
+export function check(vm: VmState): BrokenLaw[] {
+  const broken: BrokenLaw[] = []
+  const breaks: Break = (law, message, where = {}) => broken.push({ law, sentence: LAWS[law], message, ...where })
+  const slots = checkSlots(vm, breaks)
+  const hostPages = checkHost(vm, breaks)
+  for (const guest of [...vm.guests.values(), ...vm.held]) {
+    if (guest.state !== 'released' || guest.faultedDropped) checkShadow(vm, guest, slots, hostPages, breaks)
+  }
+  checkCounters(vm, slots, breaks)
+  return broken
+}
+
+/** What the walk of all slots found. */
+interface Slots {
+  /** By gfn, the entries that a walk would meet, as `lpid:gpa`. */
+  readonly entries: Map<Gfn, Set<string>>
+  count: number
+  nodes: number
+  hidden: number
+}
+
+const nameOf = (lpid: Lpid, gpa: Gpa): string => `${lpid}:${gpa}`
+
+function checkSlots(vm: VmState, breaks: Break): Slots {
+  const found: Slots = { entries: new Map(), count: 0, nodes: 0, hidden: 0 }
+  const seen = new Set<number>()
+  for (const slot of vm.memslots) {
+    const before = found.nodes
+    let singles = 0
+    let lists = 0
+    for (let index = 0; index < slot.npages; index++) {
+      if (slot.rmap.isEmptyAt(index)) continue
+      if (slot.rmap.isListAt(index)) lists++
+      else singles++
+      checkSlot(vm, slot, index, found, seen, breaks)
+    }
+    if (singles !== slot.singles || lists !== slot.lists) {
+      breaks('counters', `${slot.singles} slots with one entry and ${slot.lists} lists are counted, there are ${singles} and ${lists}`, { gfn: slot.baseGfn })
+    }
+    if (found.nodes - before !== slot.nodes) {
+      breaks('nodes', `the memslot has ${slot.nodes} nodes in use, its slots lead to ${found.nodes - before}`, { gfn: slot.baseGfn })
+    }
+  }
+  if (found.nodes !== vm.nodes.inUse) {
+    breaks('nodes', `${vm.nodes.inUse} nodes are in use, ${found.nodes} can be reached`)
+  }
+  return found
+}
+
+function checkSlot(vm: VmState, slot: VmMemslot, index: number, found: Slots, seen: Set<number>, breaks: Break): void {
+  const gfn = slot.baseGfn + index
+  const gpa = gfn * 2 ** vm.pageShift
+  const host = vm.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+  if (host === NONE) breaks('host-leaf', 'the slot is not empty, and the host has no leaf there', { gfn, gpa })
+
+  const entries = new Set<string>()
+  found.entries.set(gfn, entries)
+  const add = (hi: number, lo: number): void => {
+    const { lpid, gpa } = entryOf(hi, lo)
+    if (entries.has(nameOf(lpid, gpa))) breaks('no-duplicates', 'the entry stands twice', { gfn, lpid, gpa })
+    entries.add(nameOf(lpid, gpa))
+    found.count++
+  }
+  let word = slot.rmap.words[index]!
+  while ((word & BigInt(TAG)) === 0n) {
+    const address = Number(word)
+    if (!vm.nodes.has(address) || seen.has(address)) {
+      breaks('list-end', `0x${address.toString(16)} is not a node of this list alone`, { gfn })
+      return
+    }
+    const node = vm.nodes.read(address)
+    if (node.entry === 0n) {
+      breaks('list-end', 'the entry of LPID 0 and address 0 ends the list, and hides what is older', { gfn, lpid: 0, gpa: 0 })
+      return
+    }
+    seen.add(address)
+    found.nodes++
+    add(hiOf(node.entry), loOf(node.entry))
+    word = node.next
+  }
+  add(hiOf(word), loOf(word))
+}
+
+/** The host leaves by what they map: their first frame and their size. */
+type HostPages = Map<string, Leaf[]>
+
+const pageOf = (frame: HostFrame, shift: number): string => `${Math.floor(frame / 2 ** (shift - 12))}:${shift}`
+
+function checkHost(vm: VmState, breaks: Break): HostPages {
+  const pages: HostPages = new Map()
+  for (const leaf of vm.host.leaves()) {
+    const gfn = leaf.gpa / 2 ** vm.pageShift
+    const npages = 2 ** (leaf.shift - vm.pageShift)
+    const slot = vm.memslotOf(gfn)
+    if (slot === undefined || gfn + npages > slot.baseGfn + slot.npages) {
+      breaks('inside-memslot', `the host leaf of 2^${leaf.shift} bytes reaches outside its memslot`, { gfn, gpa: leaf.gpa })
+    }
+    const name = pageOf(leafFrame(hiOf(leaf.word), loOf(leaf.word)), leaf.shift)
+    const same = pages.get(name)
+    if (same === undefined) pages.set(name, [leaf])
+    else same.push(leaf)
+  }
+  return pages
+}
+
+function checkShadow(vm: VmState, guest: NestedGuest, slots: Slots, hostPages: HostPages, breaks: Break): void {
+  const { lpid } = guest
+  for (const leaf of guest.shadow.leaves()) {
+    const { gpa } = leaf
+    const where = { lpid, gpa }
+    if (vm.guests.get(lpid) !== guest) {
+      breaks('completeness', 'its nested guest was dropped: the entry leads to none, or to another', where)
+      continue
+    }
+    const outdated = guest.edited.has(gpa)
+    const maps = outdated ? hostLeavesOf(vm, leaf, hostPages) : hostLeafBehind(vm, guest, leaf)
+    const gfns = maps.flatMap((page) => slotsOf(vm, leaf, page))
+    if (!gfns.some((gfn) => slots.entries.get(gfn)?.has(nameOf(lpid, gpa)))) {
+      breaks('completeness', gfns.length === 0
+        ? 'the host table does not map the page that the leaf maps'
+        : `the slot of gfn 0x${gfns[0]!.toString(16)} does not lead to the leaf`, gfns.length === 0 ? where : { ...where, gfn: gfns[0]! })
+    }
+    if (!outdated) checkComposition(vm, guest, leaf, maps[0], breaks)
+  }
+}
+
+/** A host leaf, and the gfn at which the shadow leaf begins. */
+interface Mapped {
+  readonly host: Leaf
+  readonly gfn: Gfn
+}
+
+/** The host leaf that the guest table leads to now. */
+function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): Mapped[] {
+  const found = guest.root?.lookup(leaf.gpa)
+  if (found === undefined) return []
+  const gpa = (leafFrame(hiOf(found.word), loOf(found.word)) * 4096 + (leaf.gpa - found.gpa))
+  const host = vm.host.lookup(gpa)
+  return host === undefined ? [] : [{ host, gfn: Math.floor(gpa / 2 ** vm.pageShift) }]
+}
+
+/** The host leaves that map the frame that a shadow leaf maps; several where the host shares a page. */
+function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): Mapped[] {
+  const frame = frameOf(leaf, vm.pageShift)
+  return [vm.pageShift, 21, 30].filter((shift) => shift >= leaf.shift).flatMap((shift) =>
+    (hostPages.get(pageOf(frame, shift)) ?? []).map((host) => {
+      const offset = frame - frameOf(host, vm.pageShift)
+      return { host, gfn: Math.floor((host.gpa + offset * 4096) / 2 ** vm.pageShift) }
+    }))
+}
+
+/** Where spec 5 step 4 puts the entry: at the host leaf's head, or at any gfn of the shadow leaf, whichever faulted. */
+function slotsOf(vm: VmState, leaf: Leaf, { host, gfn }: Mapped): Gfn[] {
+  if (vm.settings.placement === 'head') return [host.gpa / 2 ** vm.pageShift]
+  return Array.from({ length: 2 ** (leaf.shift - vm.pageShift) }, (_, i) => gfn + i)
+}
+
+function checkComposition(vm: VmState, guest: NestedGuest, leaf: Leaf, maps: Mapped | undefined, breaks: Break): void {
+  const where = { lpid: guest.lpid, gpa: leaf.gpa }
+  const found = guest.root?.lookup(leaf.gpa)
+  if (found === undefined || maps === undefined) {
+    breaks('composition', found === undefined ? 'the guest table maps nothing there' : 'the host table maps nothing there', where)
+    return
+  }
+  const { host, gfn } = maps
+  const shift = host.shift <= found.shift ? host.shift : vm.pageShift
+  const offset = gfn * 2 ** (vm.pageShift - 12) - host.gpa / 4096
+  const frame = frameOf(host, vm.pageShift) + offset
+  if (leaf.shift !== shift) breaks('composition', `the leaf has 2^${leaf.shift} bytes, not 2^${shift}`, where)
+  if (frameOf(leaf, vm.pageShift) !== frame) {
+    breaks('composition', `the leaf maps frame 0x${frameOf(leaf, vm.pageShift).toString(16)}, not 0x${frame.toString(16)}`, where)
+  }
+  const permissions = BigInt(LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE)
+  if ((leaf.word & permissions & ~(host.word & found.word)) !== 0n) {
+    breaks('composition', 'the leaf allows what host and guest do not both allow', where)
+  }
+  const others = ~(permissions | BigInt(RC)) & ~0x1ffffffffff000n
+  if ((leaf.word & others & ~host.word) !== 0n) breaks('composition', 'the leaf has bits that the host leaf has not', where)
+}
+
+/** The frame of a leaf's first byte, in units of 4 KiB; the bits below the base page do not count. */
+function frameOf(leaf: Leaf, pageShift: number): HostFrame {
+  const frame = leafFrame(hiOf(leaf.word), loOf(leaf.word))
+  return frame - (frame % 2 ** (pageShift - 12))
+}
+
+function checkCounters(vm: VmState, slots: Slots, breaks: Break): void {
+  const agree = (what: string, counted: number, there: number): void => {
+    if (counted !== there) breaks('counters', `${what}: ${counted} counted, ${there} there`)
+  }
+  const inserts = Object.assign(new InsertCounters(), vm.retired)
+  for (const slot of vm.memslots) addInserts(inserts, slot.rmap.counters)
+  const tables = [vm.host]
+  let leaves = 0
+  for (const guest of [...vm.guests.values(), ...vm.held]) {
+    tables.push(guest.shadow)
+    leaves += guest.shadow.leafCount
+  }
+  agree('entries', inserts.empty + inserts.second + inserts.list - vm.walks.entries - vm.released, slots.count)
+  agree('shadow leaves', vm.leavesCreated - vm.leavesClearedByL0 - vm.leavesClearedByL1, leaves)
+  agree('host leaves', vm.hostLeavesCreated - vm.hostLeavesCleared, vm.host.leafCount)
+  agree('table pages', vm.gate.pages, tables.reduce((sum, table) => sum + table.pageCount, 0))
+  const { walks } = vm
+  agree('entries taken', walks.cleared + walks.staleNoGuest + walks.staleNoLeaf + walks.staleOtherFrame, walks.entries)
+  for (const table of tables) agree('leaves of a table', table.leafCount, [...table.leaves()].length)
+}

@@ -1,0 +1,136 @@
+/**
+ * Clearing one leaf. A shadow leaf goes alone: that never touches the rmap. A host leaf goes with the walk: every
+ * shadow leaf that reaches its page is cleared with it (spec 6).
+ */
+import type { Entry } from './entry'
+import { LeafFlag, leafHpa } from './leaf'
+import { removeRmapRange, type EntryFate, type RangeVisitor } from './invalidate'
+import type { Gfn, ListNode } from './memslot'
+import type { NestedGuest } from './nested-guest'
+import type { Leaf, LeafRef } from './radix-table'
+import type { VmMemslot } from './vm-memslot'
+import type { VmState } from './vm-state'
+
+/** @internal One entry that a walk took, kept until it can be shown. */
+export interface TakenEntry {
+  readonly gfn: Gfn
+  readonly entry: Entry
+  readonly fate: EntryFate
+  readonly leaf: Leaf | undefined
+}
+
+/** @internal Clears a shadow leaf, for L0 or because L1 said so, and flushes it from the nested guest's TLB. */
+export function clearShadowLeaf(vm: VmState, guest: NestedGuest, ref: LeafRef, hi: number, lo: number, by: 'L0' | 'L1'): void {
+  if (vm.observer !== undefined) emitUnmap(vm, leafAt(guest.shadow, ref, hi, lo), guest)
+  guest.shadow.clearAt(ref)
+  vm.flushes.l2++
+  if (by === 'L0') vm.leavesClearedByL0++
+  else vm.leavesClearedByL1++
+}
+
+/**
+ * @internal Clears the host leaf at an address, whole, and walks its range (spec 6: unmap, remove rmap range).
+ *
+ * @param named the gfn that was to be unmapped: dirty pages are counted from it
+ * @param taken gets what the walk met
+ */
+export function clearHostLeaf(
+  vm: VmState, ref: LeafRef, hi: number, lo: number, named: Gfn, taken: TakenEntry[] | undefined,
+): void {
+  const { host, pageShift } = vm
+  const shift = host.shiftOf(ref)
+  const npages = 2 ** (shift - pageShift)
+  const wordHi = host.halves[(ref >>> 2) * 2 + 1]!
+  const wordLo = host.halves[(ref >>> 2) * 2]!
+  const hpa = leafHpa(wordHi, wordLo, shift)
+  const first = Math.floor(named / npages) * npages
+  const slot = vm.memslotOf(first)!
+  const range = { memslot: slot.rmap, gfn: first, npages, hpa, shift }
+  const observed = vm.observer === undefined ? undefined : observeRange(vm, slot, range, leafAt(host, ref, hi, lo))
+
+  host.clearAt(ref)
+  vm.hostLeavesCleared++
+  vm.flushes.l1++
+
+  const { walks } = vm
+  const nodesBefore = vm.nodes.inUse
+  const slotsBefore = walks.slots
+  const listsBefore = walks.lists
+  const clearedBefore = walks.cleared
+  const met: TakenEntry[] = taken ?? []
+  const visitor: RangeVisitor | undefined = taken === undefined && observed === undefined
+    ? undefined
+    : { entry: (gfn, entry, fate, leaf) => met.push({ gfn, entry, fate, leaf }) }
+  const metBefore = met.length
+  removeRmapRange(vm.guests, range, visitor, walks)
+  const lists = walks.lists - listsBefore
+  slot.lists -= lists
+  slot.singles -= walks.slots - slotsBefore - lists
+  slot.nodes -= nodesBefore - vm.nodes.inUse
+  vm.flushes.l2 += walks.cleared - clearedBefore
+  vm.leavesClearedByL0 += walks.cleared - clearedBefore
+
+  if ((wordLo & LeafFlag.CHANGED) !== 0 && slot.logging) markDirty(slot, named, npages)
+  if (observed !== undefined) emitTaken(vm, slot, observed, met.slice(metBefore))
+}
+
+/**
+ * As many pages as the host leaf had, counted from the named gfn: **quirk** where that is not the leaf's first. What
+ * lies past the memslot is left out: its dirty log has no bit there.
+ */
+function markDirty(slot: VmMemslot, named: Gfn, npages: number): void {
+  const from = named - slot.baseGfn
+  for (let index = from; index < Math.min(from + npages, slot.npages); index++) slot.marked.add(index)
+}
+
+function leafAt(table: { shiftOf(ref: LeafRef): Leaf['shift']; wordAt(ref: LeafRef): bigint }, ref: LeafRef, hi: number, lo: number): Leaf {
+  const shift = table.shiftOf(ref)
+  return { gpa: hi * 2 ** 32 + ((lo & (-1 << shift)) >>> 0), shift, word: table.wordAt(ref) }
+}
+
+function emitUnmap(vm: VmState, leaf: Leaf, guest: NestedGuest | undefined, slot?: VmMemslot): void {
+  const table = vm.tableAddress(guest)
+  const lpid = vm.hardwareLpid(guest)
+  vm.emit({
+    event: 'pte_unmap', kvm: vm.kvmAddress, ptep: table + BigInt(leaf.gpa / 4096), pteval: leaf.word, gpa: leaf.gpa,
+    shift: leaf.shift, memslot: slot?.address ?? 0n, lpid,
+  })
+  vm.emit({ event: 'tlb_flush', lpid, gpa: leaf.gpa, shift: leaf.shift })
+}
+
+/** The slots of a range that hold something, as they are before the walk. */
+type Observed = Map<Gfn, { readonly word: bigint; readonly nodes: ListNode[] }>
+
+function observeRange(
+  vm: VmState, slot: VmMemslot, range: { gfn: Gfn; npages: number; hpa: number }, leaf: Leaf,
+): Observed {
+  emitUnmap(vm, leaf, undefined, slot)
+  vm.emit({
+    event: 'rmap_remove_range', kvm: vm.kvmAddress, memslot: slot.address, gpa: leaf.gpa, hpa: BigInt(range.hpa),
+    nbytes: 2 ** leaf.shift, base_gfn: slot.baseGfn, npages: slot.npages, rmap: slot.arrayAddress,
+  })
+  const observed: Observed = new Map()
+  for (let gfn = range.gfn; gfn < range.gfn + range.npages; gfn++) {
+    const word = slot.word(gfn)
+    if (word !== 0n) observed.set(gfn, { word, nodes: slot.listNodes(gfn) })
+  }
+  return observed
+}
+
+function emitTaken(vm: VmState, slot: VmMemslot, observed: Observed, met: TakenEntry[]): void {
+  let at = 0
+  for (const [gfn, { word, nodes }] of observed) {
+    const index = gfn - slot.baseGfn
+    vm.emit({ event: 'rmap_take', slotp: slot.slotAddress(index), old: word, idx: index })
+    for (let i = 0; met[at]?.gfn === gfn; i++, at++) {
+      const { entry, leaf } = met[at]!
+      const guest = vm.guests.get(entry.lpid)
+      if (leaf !== undefined) emitUnmap(vm, leaf, guest)
+      const node = nodes[i]
+      vm.emit({
+        event: 'rmap_take_node', node: BigInt(node?.address ?? 0), next: node?.next ?? 0n,
+        gp: guest === undefined ? 0n : vm.guestAddress(guest), rmap: node?.entry ?? 0n,
+      })
+    }
+  }
+}

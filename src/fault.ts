@@ -1,0 +1,152 @@
+/**
+ * A nested fault: how a shadow leaf and its entry come to be (spec 5).
+ *
+ * Its two halves are what the mmuSeq check is for (section 7): the first reads the guest table and the host table and
+ * plans the shadow leaf, the second creates it. Between them the host may take the page away.
+ */
+import { createLeaf, NewLeaf, type Created } from './create-leaf'
+import { clearShadowLeaf } from './clear-leaf'
+import type { Access, FaultResult, ForwardToL1, Retry } from './fault-result'
+import { MALFORMED, type GuestTable } from './guest-table'
+import { instantiateHostLeaf } from './host-page'
+import { LeafFlag } from './leaf'
+import { readPartitionEntry } from './lifetimes'
+import type { NestedGuest } from './nested-guest'
+import { NONE, type LeafRef } from './radix-table'
+import type { VmState } from './vm-state'
+
+const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
+
+/** The bits that a shadow leaf has only if host and guest leaf do; all others come from the host leaf. */
+const FROM_BOTH = READ | WRITE | EXECUTE | REFERENCED | CHANGED
+
+/** The permission bits of which a leaf must have one. */
+const ALLOWING: Record<Access, number> = { read: READ | WRITE, write: WRITE, execute: EXECUTE }
+
+const PRESENT: FaultResult = { outcome: 'present' }
+const NO_MEMORY: FaultResult = { outcome: 'no-memory' }
+const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
+const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
+
+/** @internal The first half: steps 1 to 5. The leaf to be, or how the fault came out without one. */
+export function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): NewLeaf | FaultResult {
+  // what the hardware says: no fault, refused, or a miss
+  const there = guest.shadow.find(hi, lo)
+  if (there !== NONE && (flagsAt(guest.shadow.halves, there) & ALLOWING[access]) !== 0) return PRESENT
+
+  // 1. the walk of the guest table
+  const walked = walkGuestTable(vm, guest, hi, lo, access)
+  if (typeof walked === 'string') return walked === 'no-root' ? forward(walked) : refuse(vm, guest, there, hi, lo, walked)
+  const { tree } = guest.root!
+  const guestShift = tree.shiftOf(walked)
+  if (guestShift < vm.pageShift) return { outcome: 'invalid', shift: guestShift }
+
+  // 2. the memslot
+  const offset = (1 << guestShift) - 1
+  const guestLo = tree.halves[(walked >>> 2) * 2]!
+  const gpaHi = tree.halves[(walked >>> 2) * 2 + 1]! & ISA_FRAME_HI
+  const gpaLo = (guestLo & ~offset) | (lo & offset)
+  const gfn = vm.gfnOf(gpaHi, gpaLo)
+  const slot = vm.memslotOf(gfn)
+  if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: addressOf(gpaHi, gpaLo) }
+  if (slot.isReadOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: addressOf(gpaHi, gpaLo) }
+
+  // 3. the host leaf
+  const leaf = new NewLeaf(guest)
+  leaf.mmuSeq = vm.mmuSeq
+  let host = vm.host.find(gpaHi, gpaLo)
+  if (host === NONE || (access === 'write' && (flagsAt(vm.host.halves, host) & WRITE) === 0)) {
+    const failed = instantiateHostLeaf(vm, slot, gfn, access === 'write')
+    if (failed !== undefined) return failed
+    host = vm.host.find(gpaHi, gpaLo)
+  }
+  const hostShift = vm.host.shiftOf(host)
+  const hostHi = vm.host.halves[(host >>> 2) * 2 + 1]!
+  const hostLo = vm.host.halves[(host >>> 2) * 2]!
+
+  // 4. the rmap slot
+  const hostPages = 2 ** (hostShift - vm.pageShift)
+  leaf.slot = slot
+  leaf.index = (vm.settings.placement === 'head' ? Math.floor(gfn / hostPages) * hostPages : gfn) - slot.baseGfn
+
+  // 5. the shadow leaf. Quirk: a host leaf that is larger than the guest leaf gives a base page, never 2 MiB
+  leaf.hi = hi
+  leaf.lo = lo
+  leaf.wordHi = hostHi
+  if (hostShift <= guestShift) {
+    leaf.shift = hostShift
+    leaf.wordLo = hostLo
+  } else {
+    leaf.shift = vm.pageShift
+    leaf.wordLo = hostLo | (gpaLo & ((1 << hostShift) - 1) & (-1 << vm.pageShift))
+  }
+  leaf.wordLo &= guestLo | ~FROM_BOTH
+  if (access !== 'write') leaf.wordLo &= ~CHANGED
+  return leaf
+}
+
+/** @internal The second half: step 6. */
+export function commitLeaf(vm: VmState, leaf: NewLeaf): FaultResult {
+  const guest = leaf.guest!
+  if (guest.dropped) {
+    if (!vm.settings.allowDroppedFaults) return retry('dropped')
+    guest.faultedDropped = true
+  }
+  // Linux brings a node along before it knows whether it needs one
+  if (!vm.gate.pass() || vm.nodes.nextAddress() === 0) return retry('no-node')
+  const created = createLeaf(vm, leaf)
+  return created === 'made' || created === 'grown'
+    ? {
+      outcome: 'mapped', change: created, gpa: addressOf(leaf.hi, leaf.lo & (-1 << leaf.shift)), shift: leaf.shift,
+      gfn: leaf.slot!.baseGfn + leaf.index, insert: leaf.insert, warning: leaf.warning,
+    }
+    : withoutLeaf(created)
+}
+
+/** @internal How a fault comes out whose leaf was not made. */
+export function withoutLeaf(created: Exclude<Created, 'made' | 'grown'>): FaultResult {
+  return created === 'same' ? PRESENT : created === 'no-memory' ? NO_MEMORY : retry(created)
+}
+
+/** @internal Counts a fault that is over, and shows it. */
+export function finishFault(vm: VmState, guest: NestedGuest, hi: number, lo: number, result: FaultResult): FaultResult {
+  vm.faults[result.outcome]++
+  if (vm.observer !== undefined) vm.emit({ event: 'fault', lpid: guest.lpid, gpa: addressOf(hi, lo), result })
+  return result
+}
+
+/** @internal Bits 56..32 of the ISA's frame field: a guest leaf may name an address that no memslot has. */
+export const ISA_FRAME_HI = 0x01ffffff
+
+/** @internal L0's walk of L1's table, and its permission check: the guest leaf, or why there is none to use. */
+export function walkGuestTable(
+  vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access,
+): LeafRef | ForwardToL1['reason'] {
+  let root: GuestTable | undefined = guest.root
+  if (root === undefined) {
+    readPartitionEntry(vm, guest)
+    root = guest.root
+    if (root === undefined) return 'no-root'
+  }
+  const ref = root.find(hi, lo)
+  if (ref === NONE) return 'no-translation'
+  if (ref === MALFORMED) return 'malformed'
+  return (flagsAt(root.tree.halves, ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
+}
+
+/** @internal After a miss L1 gets the fault; after a refusal the leaf goes, and the retried access misses. */
+export function refuse(
+  vm: VmState, guest: NestedGuest, there: LeafRef, hi: number, lo: number, reason: ForwardToL1['reason'],
+): ForwardToL1 | Retry {
+  if (there === NONE) return forward(reason)
+  clearShadowLeaf(vm, guest, there, hi, lo, 'L0')
+  return retry('refused')
+}
+
+function flagsAt(halves: Int32Array, ref: LeafRef): number {
+  return halves[(ref >>> 2) * 2]!
+}
+
+function addressOf(hi: number, lo: number): number {
+  return hi * 2 ** 32 + (lo >>> 0)
+}

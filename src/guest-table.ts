@@ -1,0 +1,171 @@
+/**
+ * L1's page table for one nested guest: n_gpa -> gpa (spec 4, 5 step 1). L1 owns and edits it, L0 only reads it.
+ *
+ * L1 may write nonsense, and L0 must live with it: a leaf in the root, frame bits below a leaf's size, another geometry
+ * than 13, 9, 9 and a last level of 5 or 9 bits. {@link GuestTable.write} and `rootBits` make such tables.
+ */
+import { checkInteger, checkObject, checkOneOf, checkWord } from './args'
+import { MAX_GPA, type Gpa } from './entry'
+import { LEAF, packLeaf, PRESENT, LeafFlag, type LeafShift, type PageShift } from './leaf'
+import { NONE, RadixTable, type Leaf, type LeafRef } from './radix-table'
+
+/** @internal What {@link GuestTable.find} says of a table that L0 cannot walk. */
+export const MALFORMED = -1
+
+/** log2 of what a leaf in the root would map: 512 GiB. No leaf may stand there. */
+const ROOT_SHIFT = 39
+const ALL_FLAGS = LeafFlag.REFERENCED | LeafFlag.CHANGED | LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE
+
+/** @internal Is told of edits: the nested guest whose root this table is, so that it knows which leaves are outdated. */
+export interface TableReader {
+  tableEdited(from: Gpa, to: Gpa): void
+}
+
+/** L1's page table for one nested guest. L1 edits it at will, and then tells L0 with a tlbie (spec 8). */
+export class GuestTable {
+  /** log2 of its smallest leaf: 16 for a last level of 5 bits, 12 for one of 9, whatever L0's page shift is. */
+  readonly pageShift: PageShift
+  /** log2 of the root's entries. L0 walks tables of 13 alone; any other is malformed. */
+  readonly rootBits: number
+
+  /** @internal */
+  readonly tree: RadixTable
+  /** @internal The root entries, by index, that hold a leaf. */
+  readonly rootLeaves = new Set<number>()
+  /** @internal The nested guests that have this table as their root. */
+  readonly readers = new Set<TableReader>()
+
+  /**
+   * @param options.pageShift 16 or 12 (the default is 16)
+   * @param options.rootBits 5..16 (the default is 13, the only one that L0 accepts)
+   * @throws RangeError, TypeError
+   */
+  constructor(options: { pageShift?: PageShift; rootBits?: number } = {}) {
+    const { pageShift = 16, rootBits = 13 } = checkObject('options', options)
+    this.tree = new RadixTable({ pageShift })
+    this.pageShift = pageShift
+    this.rootBits = checkInteger('rootBits', rootBits, 5, 16)
+  }
+
+  /**
+   * Maps a page; what it overlaps goes. O(1), and the leaves that go.
+   *
+   * @param mapping.gpa the nested guest's address, 0..2^52-1, in bytes, a multiple of the leaf's size
+   * @param mapping.to L1's address that it maps, 0..2^52-1, in bytes, a multiple of the leaf's size
+   * @param mapping.shift log2 of the leaf's size: this table's page shift (the default), 21 or 30
+   * @param mapping.flags bits 11..0 of the leaf (`LeafFlag`); the default allows all, with referenced and changed set
+   * @throws RangeError, TypeError
+   */
+  map(mapping: { gpa: Gpa; to: Gpa; shift?: LeafShift; flags?: number }): void {
+    const { gpa, to, shift = this.pageShift, flags = ALL_FLAGS } = checkObject('mapping', mapping)
+    this.#checkPlace(gpa, shift)
+    checkInteger('to', to, 0, MAX_GPA, 16)
+    if (to % 2 ** shift !== 0) {
+      throw new RangeError(`to: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${to.toString(16)}`)
+    }
+    this.write(gpa, shift, packLeaf({ frame: to / 4096, flags }))
+  }
+
+  /**
+   * Takes away the leaf that maps `gpa`, whole, whatever its size.
+   *
+   * @param gpa 0..2^52-1, in bytes
+   * @returns the leaf, undefined where there was none
+   * @throws RangeError, TypeError
+   */
+  unmap(gpa: Gpa): Leaf | undefined {
+    const leaf = this.tree.clear(gpa)
+    this.#removeRootLeaf(gpa)
+    if (leaf !== undefined) this.#edited(leaf.gpa, leaf.gpa + 2 ** leaf.shift)
+    return leaf
+  }
+
+  /**
+   * Gives the leaf that maps `gpa` other flags: what it allows, referenced, changed. Its frame stays.
+   *
+   * @param gpa 0..2^52-1, in bytes
+   * @param flags 0..0xfff (`LeafFlag`)
+   * @returns whether there was a leaf
+   * @throws RangeError, TypeError
+   */
+  protect(gpa: Gpa, flags: number): boolean {
+    checkInteger('flags', flags, 0, 0xfff, 16)
+    const leaf = this.tree.lookup(gpa)
+    if (leaf === undefined) return false
+    this.write(leaf.gpa, leaf.shift, (leaf.word & ~0xfffn) | BigInt(flags))
+    return true
+  }
+
+  /**
+   * Writes any leaf word at all, as L1 may: with frame bits below the leaf's size, or in the root (`shift` 39), where
+   * L0 finds it malformed. What it overlaps goes.
+   *
+   * @param gpa 0..2^52-1, in bytes, a multiple of the leaf's size
+   * @param shift log2 of its size: this table's page shift, 21, 30 or 39
+   * @param word a leaf word: present bit and leaf bit set
+   * @throws RangeError, TypeError
+   */
+  write(gpa: Gpa, shift: LeafShift | typeof ROOT_SHIFT, word: bigint): void {
+    this.#checkPlace(gpa, shift)
+    checkWord('word', word)
+    if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
+      throw new RangeError(`word: expected a present leaf, got 0x${word.toString(16)}`)
+    }
+    let from = gpa
+    let to = gpa + 2 ** shift
+    for (const leaf of [...this.tree.leavesBetween(from, to)]) {
+      if (leaf.gpa === gpa && leaf.shift === shift) {
+        if (leaf.word === word) return
+        continue
+      }
+      this.tree.clear(leaf.gpa)
+      from = Math.min(from, leaf.gpa)
+      to = Math.max(to, leaf.gpa + 2 ** leaf.shift)
+    }
+    this.#removeRootLeaf(gpa)
+    if (shift === ROOT_SHIFT) this.rootLeaves.add(gpa / 2 ** ROOT_SHIFT)
+    else if (!this.tree.set(gpa, shift, word)) throw new RangeError('table: no memory for another of its pages')
+    this.#edited(from, to)
+  }
+
+  /**
+   * What L1 has at `gpa`. A leaf in the root is not shown.
+   *
+   * @param gpa 0..2^52-1, in bytes
+   * @throws RangeError, TypeError
+   */
+  lookup(gpa: Gpa): Leaf | undefined {
+    return this.tree.lookup(gpa)
+  }
+
+  /** The leaves in address order; one in the root is not shown. See {@link RadixTable.leaves}. */
+  leaves(): Generator<Leaf, void, undefined> {
+    return this.tree.leaves()
+  }
+
+  /** @internal L0's walk: the leaf that maps an address given as halves, {@link NONE} or {@link MALFORMED}. */
+  find(hi: number, lo: number): LeafRef {
+    if (this.rootBits !== 13 || (this.rootLeaves.size > 0 && this.rootLeaves.has((hi >>> 7) & 0x1fff))) return MALFORMED
+    const ref = this.tree.find(hi, lo)
+    if (ref === NONE) return NONE
+    const below = (1 << this.tree.shiftOf(ref)) - 1
+    return (this.tree.halves[(ref >>> 2) * 2]! & below & ~0xfff) === 0 ? ref : MALFORMED
+  }
+
+  #checkPlace(gpa: Gpa, shift: number): void {
+    checkOneOf<number>('shift', shift, [this.pageShift, 21, 30, ROOT_SHIFT])
+    checkInteger('gpa', gpa, 0, MAX_GPA, 16)
+    if (gpa % 2 ** shift !== 0) {
+      throw new RangeError(`gpa: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${gpa.toString(16)}`)
+    }
+  }
+
+  #removeRootLeaf(gpa: Gpa): void {
+    const index = Math.floor(gpa / 2 ** ROOT_SHIFT)
+    if (this.rootLeaves.delete(index)) this.#edited(index * 2 ** ROOT_SHIFT, (index + 1) * 2 ** ROOT_SHIFT)
+  }
+
+  #edited(from: Gpa, to: Gpa): void {
+    for (const reader of this.readers) reader.tableEdited(from, to)
+  }
+}

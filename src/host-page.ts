@@ -1,0 +1,92 @@
+/**
+ * The host maps a page of L1: a leaf of the host table comes to be (spec 5 step 3).
+ *
+ * What backs the page, and how large it is, the caller of the model decides; whether the leaf is large, L0: where the
+ * backing is that large, gpa and backing address agree modulo the size, and the memslot does not log dirty pages.
+ */
+import { checkBoolean, checkInteger, checkObject, checkOneOf } from './args'
+import { createLeaf, NewLeaf } from './create-leaf'
+import type { FaultResult } from './fault-result'
+import { LEAF_HI, LeafFlag, MAX_FRAME, PRESENT_HI, RC, type LeafShift } from './leaf'
+import type { Gfn } from './memslot'
+import type { VmMemslot } from './vm-memslot'
+import type { Backing, VmState } from './vm-state'
+
+const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
+const NAMED = RC | READ | WRITE | EXECUTE
+
+/**
+ * @internal Makes the host leaf of a gfn, or lets one grow that is not writable. Returns how the fault comes out where
+ * there is none in the end.
+ *
+ * @throws RangeError when a large leaf would reach outside the memslot; RangeError, TypeError for a bad backing.
+ *   Nothing has changed then
+ */
+export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, write: boolean): FaultResult | undefined {
+  const { pageShift } = vm
+  const leaf = new NewLeaf(undefined)
+  leaf.mmuSeq = vm.mmuSeq // a sample of its own: what asks for the backing may invalidate
+  const backing = vm.settings.backing === undefined ? nextFrame(vm) : vm.settings.backing(gfn, write)
+  if (backing === undefined) return { outcome: 'retry', reason: 'no-backing' }
+  if (slot.invalid || !slot.rmap.contains(gfn)) return { outcome: 'retry', reason: 'mmu-seq' }
+
+  const { frame, shift: backingShift = pageShift, writable, attributes = 0 } = checkObject('backing', backing)
+  checkInteger('backing.frame', frame, 0, MAX_FRAME, 16)
+  checkOneOf<LeafShift>('backing.shift', backingShift, [pageShift, 21, 30])
+  const mayWrite = checkBoolean('backing.writable', writable, true) && !slot.isReadOnly
+  checkInteger('backing.attributes', attributes, 0, 0xfff, 16)
+  if ((attributes & NAMED) !== 0) {
+    throw new RangeError(`backing.attributes: expected none of the bits 0x${NAMED.toString(16)}, got 0x${attributes.toString(16)}`)
+  }
+  const frameShift = pageShift - 12
+  if (frame % 2 ** frameShift !== 0) {
+    throw new RangeError(`backing.frame: expected a multiple of 0x${(2 ** frameShift).toString(16)}, got 0x${frame.toString(16)}`)
+  }
+
+  const pageFrame = frame / 2 ** frameShift // in base pages, as gfn is
+  leaf.shift = pageShift
+  if (!slot.logging) {
+    for (const shift of [30, 21] as const) {
+      const pages = 2 ** (shift - pageShift)
+      if (backingShift >= shift && gfn % pages === pageFrame % pages) {
+        leaf.shift = shift
+        break
+      }
+    }
+  }
+  const pages = 2 ** (leaf.shift - pageShift)
+  const first = gfn - (gfn % pages)
+  if (first < slot.baseGfn || first + pages > slot.baseGfn + slot.npages) {
+    throw new RangeError(
+      `backing.shift: a host leaf of 2^${leaf.shift} bytes for gfn 0x${gfn.toString(16)} reaches outside the memslot of gfns ` +
+      `0x${slot.baseGfn.toString(16)}..0x${(slot.baseGfn + slot.npages - 1).toString(16)}: Linux's walk would go out of bounds`,
+    )
+  }
+
+  const firstFrame = frame - (pageFrame % pages) * 2 ** frameShift
+  const gpa = gfn * 2 ** pageShift
+  leaf.hi = Math.floor(gpa / 2 ** 32)
+  leaf.lo = gpa | 0
+  leaf.wordHi = PRESENT_HI | LEAF_HI | Math.floor(firstFrame / 2 ** 20)
+  leaf.wordLo = (firstFrame % 2 ** 20 * 4096) | READ | EXECUTE | REFERENCED | (mayWrite ? WRITE | CHANGED : 0) | attributes
+
+  const created = createLeaf(vm, leaf)
+  switch (created) {
+    case 'made':
+    case 'grown':
+    case 'same':
+      return undefined
+    case 'no-memory':
+      return { outcome: 'no-memory' }
+    default:
+      return { outcome: 'retry', reason: created }
+  }
+}
+
+/** Frames in order: a page gets a new one whenever it comes back. */
+function nextFrame(vm: VmState): Backing | undefined {
+  const frame = vm.nextPage * 2 ** (vm.pageShift - 12)
+  if (frame > MAX_FRAME) return undefined
+  vm.nextPage++
+  return { frame }
+}

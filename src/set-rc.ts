@@ -1,0 +1,54 @@
+/**
+ * Set rc: the hardware found the shadow leaf, but could not set its referenced or changed bit (spec 6).
+ */
+import { clearShadowLeaf } from './clear-leaf'
+import { ISA_FRAME_HI, refuse, walkGuestTable } from './fault'
+import type { Access, Retry, SetRcResult } from './fault-result'
+import { LeafFlag } from './leaf'
+import type { NestedGuest } from './nested-guest'
+import { NONE, type RadixTable } from './radix-table'
+import type { VmState } from './vm-state'
+
+/** Bits 51..32 of an address: a guest leaf may name one beyond, which no host leaf maps. */
+const MAX_GPA_HI = 0xfffff
+
+const SET: SetRcResult = { outcome: 'set' }
+
+/** @internal After the permission check, the guest leaf must have the bits; then host leaf and shadow leaf get them. */
+export function setRc(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): SetRcResult {
+  const write = access === 'write'
+  const bits = LeafFlag.REFERENCED | (write ? LeafFlag.CHANGED : 0)
+  const walked = walkGuestTable(vm, guest, hi, lo, access)
+  if (walked === 'no-root') return { outcome: 'forward-to-l1', reason: walked }
+  if (typeof walked === 'string') return refuse(vm, guest, guest.shadow.find(hi, lo), hi, lo, walked)
+
+  const { tree } = guest.root!
+  const guestHi = tree.halves[(walked >>> 2) * 2 + 1]!
+  const guestLo = tree.halves[(walked >>> 2) * 2]!
+  if ((guestLo & bits) !== bits) return { outcome: 'forward-to-l1', reason: 'no-rc' }
+
+  const offset = (1 << tree.shiftOf(walked)) - 1
+  const gpaHi = guestHi & ISA_FRAME_HI
+  if (gpaHi > MAX_GPA_HI || !setBits(vm.host, gpaHi, (guestLo & ~offset) | (lo & offset), bits, write)) {
+    return clearAndRetry(vm, guest, hi, lo, 'host-leaf')
+  }
+  if (!setBits(guest.shadow, hi, lo, bits, write)) return clearAndRetry(vm, guest, hi, lo, 'shadow-leaf')
+  return SET
+}
+
+/** Fails where there is no leaf, or, for a write, none that may be written. */
+function setBits(table: RadixTable, hi: number, lo: number, bits: number, write: boolean): boolean {
+  const ref = table.find(hi, lo)
+  if (ref === NONE) return false
+  const at = (ref >>> 2) * 2
+  const wordLo = table.halves[at]!
+  if (write && (wordLo & LeafFlag.WRITE) === 0) return false
+  table.writeAt(ref, table.halves[at + 1]!, wordLo | bits)
+  return true
+}
+
+function clearAndRetry(vm: VmState, guest: NestedGuest, hi: number, lo: number, reason: Retry['reason']): Retry {
+  const ref = guest.shadow.find(hi, lo)
+  if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, lo, 'L0')
+  return { outcome: 'retry', reason }
+}

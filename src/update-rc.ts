@@ -1,0 +1,51 @@
+/**
+ * Referenced and changed bits are cleared in a host leaf, and through one gfn's slot in the shadow leaves behind it
+ * (spec 6, ageing and dirty harvest). Nothing is taken from the slot, and mmuSeq stays.
+ *
+ * **Quirk**: the nested guest's TLB is flushed under the number in the entry, which is L1's, not under the shadow LPID
+ * that the hardware knows it by: in the wrong partition.
+ */
+import { entryLpid } from './entry'
+import { FRAME_HI, leafHpa } from './leaf'
+import type { Gfn } from './memslot'
+import { NONE } from './radix-table'
+import type { VmState } from './vm-state'
+
+/**
+ * @internal Clears a bit in the leaf that maps a gfn, if it is there and has it, and in the shadow leaves that the
+ * gfn's own slot leads to and that map a page of it. Returns whether it was.
+ */
+export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
+  const { host, pageShift } = vm
+  const gpa = gfn * 2 ** pageShift
+  const ref = host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+  if (ref === NONE) return false
+  const at = (ref >>> 2) * 2
+  const hostHi = host.halves[at + 1]!
+  const hostLo = host.halves[at]!
+  if ((hostLo & bits) === 0) return false
+  host.writeAt(ref, hostHi, hostLo & ~bits)
+
+  const shift = host.shiftOf(ref)
+  const slot = vm.memslotOf(gfn)!
+  const index = gfn - slot.baseGfn
+  if (vm.observer !== undefined) {
+    vm.emit({
+      event: 'rmap_update_rc', kvm: vm.kvmAddress, rmapp: slot.slotAddress(index), old: slot.rmap.words[index]!, clr: bits,
+      set: 0, hpa: BigInt(leafHpa(hostHi, hostLo, shift)), nbytes: shift === pageShift ? 1 : 2 ** shift,
+    })
+  }
+  slot.rmap.walkEntries(index, (hi, lo) => {
+    const shadow = vm.guests.get(entryLpid(hi))?.shadow
+    if (shadow === undefined) return
+    const leaf = shadow.find(hi, lo)
+    if (leaf === NONE) return
+    const wordHi = shadow.halves[(leaf >>> 2) * 2 + 1]!
+    const wordLo = shadow.halves[(leaf >>> 2) * 2]!
+    if (((wordHi ^ hostHi) & FRAME_HI) !== 0 || ((wordLo ^ hostLo) & (-1 << shift)) !== 0) return
+    shadow.writeAt(leaf, wordHi, wordLo & ~bits)
+    vm.flushes.wrongPartition++
+    if (vm.observer !== undefined) vm.emit({ event: 'tlb_flush', lpid: entryLpid(hi) })
+  })
+  return true
+}

@@ -1,0 +1,77 @@
+/** What an L1 has done and holds, at one moment, as plain numbers (spec 12). */
+import type { RangeCounters } from './invalidate'
+import type { InsertCounters } from './memslot'
+import type { FaultResult } from './fault-result'
+import type { VmState } from './vm-state'
+
+/** A copy: it does not change when the L1 does. */
+export interface VmCounters {
+  /** Faults of nested guests, by outcome. */
+  readonly faults: Readonly<Record<FaultResult['outcome'], number>>
+  /** Inserts of entries, by outcome. */
+  readonly inserts: { readonly empty: number; readonly second: number; readonly list: number; readonly duplicate: number }
+  /** Entries compared, as Linux would have paid for them. */
+  readonly scanSteps: number
+  /** Most entries that a slot ever held. */
+  readonly longestList: number
+  /** Walks of host leaves that went. */
+  readonly walks: Readonly<RangeCounters>
+  /** Shadow leaves: made, and cleared by whom. */
+  readonly leaves: { readonly created: number; readonly clearedByL0: number; readonly clearedByL1: number }
+  /** Leaves of the host table. */
+  readonly hostLeaves: { readonly created: number; readonly cleared: number }
+  /** TLB flushes: of L1, of nested guests, and of nested guests under L1's number (a quirk of section 6). */
+  readonly flushes: { readonly l1: number; readonly l2: number; readonly wrongPartition: number }
+  /** List nodes. */
+  readonly nodes: { readonly inUse: number; readonly peak: number }
+  /** Slots by kind, now, over all memslots. */
+  readonly slots: { readonly empty: number; readonly single: number; readonly list: number }
+  /** Bytes: 8 a gfn, 16 a node, and the pages of host and shadow tables (8 for each of their entries). */
+  readonly bytes: { readonly slots: number; readonly nodes: number; readonly tables: number }
+  /** Pages of host and shadow tables, the roots included. */
+  readonly tablePages: number
+  /** What Linux would warn of, or ought to. */
+  readonly warnings: number
+}
+
+/** @internal Reads them. Cost: the memslots and nested guests, not what they hold. */
+export function readCounters(vm: VmState): VmCounters {
+  const inserts = { ...vm.retired }
+  let gfns = 0
+  let single = 0
+  let list = 0
+  for (const slot of vm.memslots) {
+    addInserts(inserts, slot.rmap.counters)
+    gfns += slot.npages
+    single += slot.singles
+    list += slot.lists
+  }
+  let tables = vm.host.pageBytes
+  for (const guest of [...vm.guests.values(), ...vm.held]) tables += guest.shadow.pageBytes
+  const { empty, second, list: lists, duplicate, scanSteps, longestList } = inserts
+  return {
+    faults: { ...vm.faults },
+    inserts: { empty, second, list: lists, duplicate },
+    scanSteps,
+    longestList,
+    walks: { ...vm.walks },
+    leaves: { created: vm.leavesCreated, clearedByL0: vm.leavesClearedByL0, clearedByL1: vm.leavesClearedByL1 },
+    hostLeaves: { created: vm.hostLeavesCreated, cleared: vm.hostLeavesCleared },
+    flushes: { ...vm.flushes },
+    nodes: { inUse: vm.nodes.inUse, peak: vm.nodes.peak },
+    slots: { empty: gfns - single - list, single, list },
+    bytes: { slots: gfns * 8, nodes: vm.nodes.inUse * 16, tables },
+    tablePages: vm.gate.pages,
+    warnings: vm.warnings,
+  }
+}
+
+/** @internal Adds what one memslot's inserts did to a sum. */
+export function addInserts(sum: InsertCounters, of: Readonly<InsertCounters>): void {
+  sum.empty += of.empty
+  sum.second += of.second
+  sum.list += of.list
+  sum.duplicate += of.duplicate
+  sum.scanSteps += of.scanSteps
+  sum.longestList = Math.max(sum.longestList, of.longestList)
+}

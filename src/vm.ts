@@ -1,0 +1,662 @@
+/**
+ * An L1: a guest hypervisor as the host sees it, with its memory, its nested guests and their tables. The whole of
+ * spec 5 to 12 behind one class; each operation has a file of its own, which reads like its section.
+ *
+ * Every operation is whole when it returns. The observer is called last, and the caller's backing before anything has
+ * changed: both may call the L1.
+ */
+import { checkBoolean, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from './args'
+import { check, type BrokenLaw } from './check'
+import type { TakenEntry } from './clear-leaf'
+import type { NewLeaf } from './create-leaf'
+import { MAX_GPA, MAX_LPID, type Entry, type Gpa, type Lpid } from './entry'
+import type { VmObserver } from './events'
+import { commitLeaf, finishFault, planLeaf } from './fault'
+import type { Access, FaultResult, SetRcResult } from './fault-result'
+import { GuestTable } from './guest-table'
+import { harvestDirty } from './harvest'
+import { RangeCounters, type RangeVisitor } from './invalidate'
+import type { LeafShift, PageShift } from './leaf'
+import { findOrMakeGuest, putGuest, releaseAll } from './lifetimes'
+import { MAX_NPAGES, type Gfn } from './memslot'
+import { addMemslot, invalidateMemslot, moveMemslot, overlapped, removeMemslot, setLogDirty } from './memslot-life'
+import { NestedGuest } from './nested-guest'
+import { MAX_NODES } from './node-heap'
+import { age, beginUnmap, endUnmap, testAge } from './notifier'
+import type { RadixTable } from './radix-table'
+import { setRc } from './set-rc'
+import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus, type Tlbie } from './tlbie'
+import { readCounters, type VmCounters } from './vm-counters'
+import { VmMemslot } from './vm-memslot'
+import { VmState, type BackingOf, type Placement } from './vm-state'
+
+/** What an L1 is made with. */
+export interface VmOptions {
+  /** log2 of L0's base page size: 16 (the default) or 12. */
+  readonly pageShift?: PageShift
+  /** Where an entry goes: `'head'` (the default) or `'faulting'` (2018's). */
+  readonly placement?: Placement
+  /** What backs L1's memory, and how large its pages are. The default: base pages, with host frames in order. */
+  readonly backing?: BackingOf
+  /** Gets the events of every operation, at its end. */
+  readonly observer?: VmObserver
+  /** The hardware's number for L1 itself: 1 (the default) .. 4095. Shadow LPIDs come after it. */
+  readonly lpid?: number
+  /** Most list nodes in use at once, 0..2^27-1. */
+  readonly maxNodes?: number
+  /** Most pages of host and shadow tables in use at once, the roots included: 1..2^53-1. */
+  readonly maxTablePages?: number
+  /** Most gfns of one memslot, 1..2^28. */
+  readonly maxNpages?: number
+  /** Lets LPID 0 in, as Linux does: it breaks lists (a quirk of section 11). */
+  readonly allowLpidZero?: boolean
+  /** Lets a dropped nested guest fault, as Linux does: it breaks completeness (a quirk of section 9). */
+  readonly allowDroppedFaults?: boolean
+}
+
+/** Who faults, where, and how: by LPID, which is entered if it was not, or by a nested guest that the caller holds. */
+export type FaultRequest = {
+  /** The nested guest's address, in bytes: 0..2^53-1, of which L0 drops bit 52. */
+  readonly gpa: Gpa
+  readonly access: Access
+} & ({ readonly lpid: Lpid } | { readonly guest: NestedGuest })
+
+/** A request before it is checked: one of `lpid` and `guest` is there. */
+interface AnyRequest {
+  readonly gpa: Gpa
+  readonly access: Access
+  readonly lpid?: Lpid
+  readonly guest?: NestedGuest
+}
+
+/** A 64-bit operand: a BigInt, or an integer in 0..2^53-1. */
+export type Operand = bigint | number
+
+const MAX_SAFE = Number.MAX_SAFE_INTEGER
+const ACCESSES: readonly Access[] = ['read', 'write', 'execute']
+
+/** A fault between its halves (section 7): its shadow leaf is planned, and not yet made. */
+export class PendingFault {
+  readonly outcome = 'pending'
+  readonly #commit: () => FaultResult
+  readonly #abandon: () => void
+  #done = false
+
+  /** @internal */
+  constructor(commit: () => FaultResult, abandon: () => void) {
+    this.#commit = commit
+    this.#abandon = abandon
+  }
+
+  /**
+   * The second half: makes the leaf, if the host has invalidated nothing since the first.
+   *
+   * @throws Error when it was committed or abandoned before
+   */
+  commit(): FaultResult {
+    this.#finish('commit')
+    return this.#commit()
+  }
+
+  /**
+   * Gives the fault up: its nested guest is held no longer.
+   *
+   * @throws Error when it was committed or abandoned before
+   */
+  abandon(): void {
+    this.#finish('abandon')
+    this.#abandon()
+  }
+
+  #finish(what: string): void {
+    if (this.#done) throw new Error(`${what}: this fault is over: call beginFault for another`)
+    this.#done = true
+  }
+}
+
+/** An invalidation between its halves (section 7): the leaves are gone, and faults retry until its end. */
+export class PendingUnmap {
+  /** What its walks met. */
+  readonly walks: Readonly<RangeCounters>
+  readonly #end: () => void
+  #done = false
+
+  /** @internal */
+  constructor(walks: RangeCounters, end: () => void) {
+    this.walks = walks
+    this.#end = end
+  }
+
+  /**
+   * The second half: mmuSeq moves.
+   *
+   * @throws Error when it was ended before
+   */
+  end(): void {
+    if (this.#done) throw new Error('end: this invalidation is over: call beginUnmap for another')
+    this.#done = true
+    this.#end()
+  }
+}
+
+/** An L1 with its memslots, its host table and its nested guests. */
+export class Vm {
+  /** log2 of L0's base page size. */
+  readonly pageShift: PageShift
+  /** Where entries go. */
+  readonly placement: Placement
+
+  /** @internal */
+  readonly state: VmState
+
+  /**
+   * Cost: 64 KiB for the root of the host table.
+   *
+   * @throws RangeError, TypeError
+   */
+  constructor(options: VmOptions = {}) {
+    checkObject('options', options)
+    const { pageShift = 16, placement = 'head', backing, observer, lpid = 1, maxNodes = MAX_NODES } = options
+    const { maxTablePages = MAX_SAFE, maxNpages = MAX_NPAGES, allowLpidZero, allowDroppedFaults } = options
+    if (backing !== undefined) checkFunction('backing', backing)
+    this.state = new VmState({
+      pageShift: checkOneOf<PageShift>('pageShift', pageShift, [16, 12]),
+      placement: checkOneOf<Placement>('placement', placement, ['head', 'faulting']),
+      lpid: checkInteger('lpid', lpid, 1, MAX_LPID),
+      backing,
+      allowLpidZero: checkBoolean('allowLpidZero', allowLpidZero, false),
+      allowDroppedFaults: checkBoolean('allowDroppedFaults', allowDroppedFaults, false),
+      maxNodes: checkInteger('maxNodes', maxNodes, 0, MAX_NODES),
+      maxTablePages: checkInteger('maxTablePages', maxTablePages, 1, MAX_SAFE),
+      maxNpages: checkInteger('maxNpages', maxNpages, 1, MAX_NPAGES),
+    })
+    this.pageShift = pageShift
+    this.placement = placement
+    this.observe(observer)
+  }
+
+  // ---- memslots (spec 10) ----
+
+  /**
+   * Adds a memslot. Cost: 8 bytes a gfn, which the platform backs with memory where a gfn is touched.
+   *
+   * @param options.baseGfn the first gfn
+   * @param options.npages how many, 1..`maxNpages`; they end at or below 2^(52 - pageShift)
+   * @param options.readOnly L1 may only read it
+   * @param options.logDirty it logs dirty pages from the start
+   * @throws RangeError, TypeError; RangeError when it overlaps another
+   */
+  addMemslot(options: { baseGfn: Gfn; npages: number; readOnly?: boolean; logDirty?: boolean }): VmMemslot {
+    const { baseGfn, npages, readOnly, logDirty } = checkObject('options', options)
+    checkInteger('npages', npages, 1, this.state.settings.maxNpages)
+    this.#checkRange('baseGfn', baseGfn, npages)
+    const flags = { readOnly: checkBoolean('readOnly', readOnly, false), logDirty: checkBoolean('logDirty', logDirty, false) }
+    return this.#run(() => addMemslot(this.state, baseGfn + 0, npages, flags))
+  }
+
+  /**
+   * Makes a memslot invalid, as the first step of deleting or moving it, and flushes it: until {@link removeMemslot} or
+   * {@link moveMemslot} faults find no memslot there (`mmio`).
+   *
+   * @throws TypeError; Error when the memslot is gone
+   */
+  invalidateMemslot(memslot: VmMemslot): void {
+    this.#checkMemslot(memslot)
+    this.#run(() => invalidateMemslot(this.state, memslot))
+  }
+
+  /**
+   * Deletes a memslot; it is flushed first. A list node that is still in use then is a leak, and gives a warning.
+   *
+   * @throws TypeError; Error when the memslot is gone
+   */
+  removeMemslot(memslot: VmMemslot): void {
+    this.#checkMemslot(memslot)
+    this.#run(() => removeMemslot(this.state, memslot))
+  }
+
+  /**
+   * Moves a memslot; it is flushed first. Its array of slot words stays.
+   *
+   * @param baseGfn the new first gfn
+   * @throws RangeError, TypeError; RangeError when it would overlap another, Error when the memslot is gone
+   */
+  moveMemslot(memslot: VmMemslot, baseGfn: Gfn): void {
+    this.#checkMemslot(memslot)
+    this.#checkRange('baseGfn', baseGfn, memslot.npages, memslot)
+    this.#run(() => moveMemslot(this.state, memslot, baseGfn + 0))
+  }
+
+  /**
+   * Switches the logging of dirty pages on or off; the memslot is flushed first.
+   *
+   * @throws TypeError; Error when the memslot is gone
+   */
+  setLogDirty(memslot: VmMemslot, on: boolean): void {
+    this.#checkMemslot(memslot)
+    if (typeof on !== 'boolean') throw wrongType('on', 'a boolean', on)
+    this.#run(() => setLogDirty(this.state, memslot, on))
+  }
+
+  /**
+   * The memslot's dirty pages since the last harvest, ascending; their changed bits are cleared (spec 6).
+   *
+   * @throws TypeError; Error when the memslot is gone or does not log
+   */
+  harvestDirty(memslot: VmMemslot): Gfn[] {
+    this.#checkMemslot(memslot)
+    if (!memslot.logDirty) throw new Error('harvestDirty: the memslot does not log dirty pages: call setLogDirty first')
+    return this.#run(() => harvestDirty(this.state, memslot))
+  }
+
+  /** The memslots, by base gfn. */
+  get memslots(): VmMemslot[] {
+    return [...this.state.memslots]
+  }
+
+  // ---- L1's tables and L0's nested guests (spec 9) ----
+
+  /**
+   * L1 sets its partition table: 2^(size field + 8) entries, of which those of {@link setGuestTable} are not empty. It
+   * has 4096 from the start. An LPID beyond it does not exist.
+   *
+   * @param sizeField 0..4
+   * @throws RangeError, TypeError
+   */
+  setPartitionTable(sizeField: number): void {
+    this.state.partitionEntries = 2 ** (checkInteger('sizeField', sizeField, 0, 4) + 8)
+  }
+
+  /**
+   * L1 writes its partition table entry for an LPID: its table for that nested guest, or none. L0 reads it when L1
+   * enters the LPID, after a RIC 2 flush, and at a fault of a nested guest that has none.
+   *
+   * @param lpid 1 (0 where allowed) .. the entries of the partition table - 1
+   * @returns the table
+   * @throws RangeError, TypeError
+   */
+  setGuestTable<T extends GuestTable | undefined>(lpid: Lpid, table: T): T {
+    this.#checkLpid(lpid)
+    if (table === undefined) this.state.partition.delete(lpid)
+    else if (table instanceof GuestTable) this.state.partition.set(lpid, table)
+    else throw wrongType('table', 'a GuestTable or undefined', table)
+    return table
+  }
+
+  /**
+   * L1 enters an LPID: its nested guest, made if there is none, which the caller holds until {@link leave}.
+   *
+   * @param lpid 1 (0 where allowed) .. the entries of the partition table - 1
+   * @throws RangeError, TypeError; Error when its table would pass `maxTablePages`
+   */
+  enter(lpid: Lpid): NestedGuest {
+    this.#checkLpid(lpid)
+    return this.#run(() => {
+      const guest = findOrMakeGuest(this.state, lpid + 0)
+      if (guest === undefined) throw new Error('enter: no table page for a new nested guest: give the Vm more maxTablePages')
+      guest.refCount++
+      guest.entered++
+      return guest
+    })
+  }
+
+  /**
+   * Gives back a nested guest that was entered.
+   *
+   * @throws TypeError; Error when the caller does not hold it
+   */
+  leave(guest: NestedGuest): void {
+    this.#checkGuest(guest)
+    if (guest.entered === 0) throw new Error('leave: the nested guest is not held: call enter first')
+    guest.entered--
+    this.#run(() => putGuest(this.state, guest))
+  }
+
+  /** The nested guest that has an LPID now, held or not; undefined where there is none. */
+  guest(lpid: Lpid): NestedGuest | undefined {
+    return this.state.guests.get(lpid)
+  }
+
+  /** The nested guests in the registry, by LPID. */
+  get guests(): NestedGuest[] {
+    return [...this.state.guests.values()].sort((a, b) => a.lpid - b.lpid)
+  }
+
+  /** L1 goes (release all): its nested guests leave the registry, and all slots are emptied. */
+  releaseAll(): void {
+    this.#run(() => releaseAll(this.state))
+  }
+
+  // ---- faults (spec 5) ----
+
+  /**
+   * A nested guest's access, as the hardware and then L0 see it.
+   *
+   * @throws RangeError, TypeError, also for a bad backing; RangeError when the host would map a large leaf that reaches
+   *   outside its memslot; Error for a nested guest that was dropped (unless allowed). Nothing has changed then
+   */
+  fault(request: FaultRequest): FaultResult {
+    const { state } = this
+    const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
+    this.#checkRequest(gpa, access, lpid, held)
+    try {
+      const guest = held ?? findOrMakeGuest(state, lpid! + 0)
+      if (guest === undefined) return this.#noGuest()
+      const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
+      const lo = gpa | 0
+      guest.refCount++
+      try {
+        const leaf = planLeaf(state, guest, hi, lo, access)
+        return finishFault(state, guest, hi, lo, 'outcome' in leaf ? leaf : commitLeaf(state, leaf))
+      } finally {
+        putGuest(state, guest)
+      }
+    } finally {
+      state.settle()
+    }
+  }
+
+  /**
+   * The first half of a fault: all but making the shadow leaf. Its nested guest is held until the second.
+   *
+   * @returns how it came out, when it did without a leaf; else the fault, to be committed or abandoned
+   * @throws as {@link fault}
+   */
+  beginFault(request: FaultRequest): PendingFault | FaultResult {
+    const { state } = this
+    const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
+    this.#checkRequest(gpa, access, lpid, held)
+    return this.#run(() => {
+      const guest = held ?? findOrMakeGuest(state, lpid! + 0)
+      if (guest === undefined) return this.#noGuest()
+      const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
+      const lo = gpa | 0
+      guest.refCount++
+      let leaf: NewLeaf | FaultResult | undefined
+      try {
+        leaf = planLeaf(state, guest, hi, lo, access)
+        if ('outcome' in leaf) return finishFault(state, guest, hi, lo, leaf)
+        const planned = leaf
+        return new PendingFault(
+          () => this.#run(() => {
+            const result = finishFault(state, guest, hi, lo, commitLeaf(state, planned))
+            putGuest(state, guest)
+            return result
+          }),
+          () => this.#run(() => putGuest(state, guest)),
+        )
+      } finally {
+        if (leaf === undefined || 'outcome' in leaf) putGuest(state, guest)
+      }
+    })
+  }
+
+  /**
+   * The hardware found the shadow leaf but could not set its referenced (and, for a write, changed) bit (spec 6).
+   *
+   * @throws RangeError, TypeError; Error for a nested guest that was dropped (unless allowed)
+   */
+  setRc(request: FaultRequest): SetRcResult {
+    const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
+    this.#checkRequest(gpa, access, lpid, held)
+    return this.#run(() => {
+      const guest = held ?? findOrMakeGuest(this.state, lpid! + 0)
+      if (guest === undefined) return { outcome: 'retry', reason: 'shadow-leaf' }
+      return setRc(this.state, guest, Math.floor(gpa / 2 ** 32) & MAX_HI, gpa | 0, access)
+    })
+  }
+
+  // ---- the host (spec 6, 7) ----
+
+  /**
+   * The host takes pages away: their host leaves go, each whole, and every shadow leaf that reaches them.
+   *
+   * @param gfn the first gfn; where the host has no leaf, nothing is done
+   * @param options.npages how many (default 1)
+   * @param options.visitor shown each entry that was taken, when all is done
+   * @returns what the walks met
+   * @throws RangeError, TypeError
+   */
+  unmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor } = {}): RangeCounters {
+    const pending = this.#beginUnmap(gfn, options)
+    pending.end()
+    return pending.walks
+  }
+
+  /**
+   * The first half of {@link unmap}: the pages are gone, and until the second every fault that would make a leaf is
+   * retried.
+   *
+   * @throws as {@link unmap}
+   */
+  beginUnmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor } = {}): PendingUnmap {
+    return this.#beginUnmap(gfn, options)
+  }
+
+  /**
+   * Whether the gfn's host leaf was referenced; its referenced bit is cleared, and so are those of the shadow leaves
+   * behind that gfn's own slot.
+   *
+   * @throws RangeError, TypeError
+   */
+  age(gfn: Gfn): boolean {
+    this.#checkGfns('gfn', gfn, 1)
+    return this.#run(() => age(this.state, gfn))
+  }
+
+  /**
+   * Whether the gfn's host leaf is referenced. Nothing changes.
+   *
+   * @throws RangeError, TypeError
+   */
+  testAge(gfn: Gfn): boolean {
+    this.#checkGfns('gfn', gfn, 1)
+    return testAge(this.state, gfn)
+  }
+
+  // ---- L1's invalidations (spec 8) ----
+
+  /**
+   * L1 says that it has changed a guest table: one page, one LPID or all.
+   *
+   * @param what.kind `'page'` (with `lpid`, `gpa`, which is aligned down, and `shift`, log2 of the page's size, a size
+   *   that L0 has), `'lpid'` (with `lpid` and `ric`) or `'all'` (with `ric`)
+   * @throws RangeError, TypeError
+   */
+  tlbie(what: Tlbie): void {
+    const said = { ...checkObject('what', what) }
+    checkOneOf('kind', said.kind, ['page', 'lpid', 'all'])
+    if (said.kind !== 'all') checkInteger('lpid', said.lpid, 0, MAX_LPID)
+    if (said.kind !== 'page') checkOneOf('ric', said.ric, [0, 1, 2])
+    if (said.kind === 'page') {
+      checkInteger('gpa', said.gpa, 0, MAX_GPA, 16)
+      checkOneOf<LeafShift>('shift', said.shift, [this.pageShift, 21, 30])
+    }
+    this.#run(() => tlbie(this.state, said))
+  }
+
+  /**
+   * L1's H_TLB_INVALIDATE.
+   *
+   * @throws RangeError, TypeError
+   */
+  tlbInvalidate(operands: { instr: Operand; rs: Operand; rb: Operand }): HcallStatus {
+    const { instr, rs, rb } = checkObject('operands', operands)
+    const [i, s, b] = [operand('instr', instr), operand('rs', rs), operand('rb', rb)]
+    return this.#run(() => tlbInvalidate(this.state, i, s, b))
+  }
+
+  /**
+   * L1's H_RPT_INVALIDATE.
+   *
+   * @throws RangeError, TypeError
+   */
+  rptInvalidate(operands: {
+    lpid: Operand; target: Operand; type: Operand; pageSizes: Operand; start: Operand; end: Operand
+  }): HcallStatus {
+    const { lpid, target, type, pageSizes, start, end } = checkObject('operands', operands)
+    const checked = {
+      lpid: operand('lpid', lpid), target: operand('target', target), type: operand('type', type),
+      pageSizes: operand('pageSizes', pageSizes), start: operand('start', start), end: operand('end', end),
+    }
+    return this.#run(() => rptInvalidate(this.state, checked))
+  }
+
+  // ---- looking at it ----
+
+  /** L0's table for L1: gpa -> hpa. A view of the live state: to read. */
+  get host(): RadixTable {
+    return this.state.host
+  }
+
+  /** How often the host has invalidated something (section 7). */
+  get mmuSeq(): number {
+    return this.state.mmuSeq
+  }
+
+  /**
+   * The gfn's slot word: 0; odd, an entry; even, the address of a list node.
+   *
+   * @throws RangeError when no memslot has the gfn; TypeError
+   */
+  word(gfn: Gfn): bigint {
+    return this.#memslotOf(gfn).word(gfn)
+  }
+
+  /**
+   * The gfn's entries, newest first.
+   *
+   * @throws RangeError when no memslot has the gfn; TypeError
+   */
+  entries(gfn: Gfn): Entry[] {
+    return this.#memslotOf(gfn).entries(gfn)
+  }
+
+  /** All counters at this moment (spec 12). Cost: the memslots and nested guests, not what they hold. */
+  get counters(): VmCounters {
+    return readCounters(this.state)
+  }
+
+  /** The laws that the state breaks; none, unless a quirk of the spec did. Cost: all of the state. */
+  check(): BrokenLaw[] {
+    return check(this.state)
+  }
+
+  /**
+   * Sets, or with undefined removes, the observer.
+   *
+   * @throws TypeError
+   */
+  observe(observer: VmObserver | undefined): void {
+    if (observer !== undefined) checkFunction('observer', observer)
+    this.state.observer = observer
+  }
+
+  /**
+   * Makes one allocation fail, of a list node or of a page of a host or shadow table, to see what becomes of it.
+   *
+   * @param n which, from now on: 1 is the next; 0: none is to fail
+   * @throws RangeError, TypeError
+   */
+  failAllocation(n: number): void {
+    this.state.gate.failIn = checkInteger('n', n, 0, MAX_SAFE)
+  }
+
+  #beginUnmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor }): PendingUnmap {
+    const { npages = 1, visitor } = checkObject('options', options)
+    this.#checkGfns('gfn', gfn, npages)
+    if (visitor !== undefined) checkFunction('visitor.entry', checkObject('visitor', visitor).entry)
+    const { state } = this
+    const before = { ...state.walks }
+    const taken: TakenEntry[] | undefined = visitor === undefined ? undefined : []
+    this.#run(() => beginUnmap(state, gfn + 0, npages, taken))
+    const walks = new RangeCounters()
+    for (const name of Object.keys(before) as (keyof RangeCounters)[]) walks[name] = state.walks[name] - before[name]
+    const pending = new PendingUnmap(walks, () => endUnmap(state))
+    try {
+      for (const { gfn, entry, fate, leaf } of taken ?? []) visitor!.entry(gfn, entry, fate, leaf)
+    } catch (error) {
+      pending.end()
+      throw error
+    }
+    return pending
+  }
+
+  #run<T>(operation: () => T): T {
+    try {
+      return operation()
+    } finally {
+      this.state.settle()
+    }
+  }
+
+  #noGuest(): FaultResult {
+    this.state.faults['no-memory']++
+    return { outcome: 'no-memory' }
+  }
+
+  #checkRequest(gpa: Gpa, access: Access, lpid: Lpid | undefined, guest: NestedGuest | undefined): void {
+    checkInteger('gpa', gpa, 0, MAX_SAFE, 16)
+    checkOneOf<Access>('access', access, ACCESSES)
+    if (guest === undefined) {
+      if (!this.state.guests.has(lpid!)) this.#checkLpid(lpid!)
+      return
+    }
+    if (lpid !== undefined) throw new TypeError('lpid: expected either lpid or guest, got both')
+    this.#checkGuest(guest)
+    if (guest.dropped && !this.state.settings.allowDroppedFaults) {
+      throw new Error(`guest: LPID ${guest.lpid} was dropped: call enter for its new nested guest`)
+    }
+  }
+
+  #checkGuest(guest: NestedGuest): void {
+    if (!(guest instanceof NestedGuest)) throw wrongType('guest', 'a NestedGuest', guest)
+    if (this.state.guests.get(guest.lpid) === guest || this.state.held.has(guest)) return
+    throw new Error('guest: it is freed, or belongs to another Vm: call enter')
+  }
+
+  #checkMemslot(memslot: VmMemslot): void {
+    if (!(memslot instanceof VmMemslot)) throw wrongType('memslot', 'a VmMemslot', memslot)
+    if (!this.state.memslots.includes(memslot)) {
+      throw new Error('memslot: it is removed, or belongs to another Vm: call addMemslot')
+    }
+  }
+
+  #checkLpid(lpid: Lpid): void {
+    checkInteger('lpid', lpid, this.state.settings.allowLpidZero ? 0 : 1, this.state.partitionEntries - 1)
+  }
+
+  #checkGfns(name: string, gfn: Gfn, npages: number): void {
+    const gfns = 2 ** (52 - this.pageShift)
+    checkInteger('npages', npages, 1, gfns)
+    checkInteger(name, gfn, 0, gfns - npages, 16)
+  }
+
+  #checkRange(name: string, baseGfn: Gfn, npages: number, but?: VmMemslot): void {
+    this.#checkGfns(name, baseGfn, npages)
+    const other = overlapped(this.state, baseGfn, npages, but)
+    if (other === undefined) return
+    throw new RangeError(
+      `${name}: expected gfns that no other memslot has, got 0x${baseGfn.toString(16)}, which overlaps the memslot of gfns ` +
+      `0x${other.baseGfn.toString(16)}..0x${(other.baseGfn + other.npages - 1).toString(16)}`,
+    )
+  }
+
+  #memslotOf(gfn: Gfn): VmMemslot {
+    this.#checkGfns('gfn', gfn, 1)
+    const slot = this.state.memslotOf(gfn)
+    if (slot === undefined) throw new RangeError(`gfn: expected a gfn of a memslot, got 0x${gfn.toString(16)}`)
+    return slot
+  }
+}
+
+/** Bits 51..32 of an address: L0 drops those above. */
+const MAX_HI = 0xfffff
+
+function operand(name: string, value: Operand): bigint {
+  return typeof value === 'number' ? BigInt(checkInteger(name, value, 0, MAX_SAFE, 16)) : checkWord(name, value)
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw wrongType(name, 'a function', value)
+}
