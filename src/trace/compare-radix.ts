@@ -3,12 +3,13 @@
  * referenced and changed bits aside. The shadow tables must be equal. L1's own table, which the kernel may have gone
  * on filling when the recording had ended, is compared but not judged.
  */
+import { wrongType } from '../args'
 import type { Gpa, Lpid } from '../entry'
 import { withoutRc } from '../leaf'
 import type { Leaf, RadixTable } from '../radix-table'
 import { RadixDumpReader } from '../view/radix-dump'
 import { hex, leafText } from './differences'
-import type { Replay } from './replay'
+import { Replay } from './replay'
 
 /** Compares a dump with the tables of a replay that has ended. Differences go into the replay's result. */
 export class RadixComparison {
@@ -35,7 +36,12 @@ export class RadixComparison {
     },
   })
 
+  /**
+   * @param replay at the end of its recording
+   * @throws TypeError
+   */
   constructor(replay: Replay) {
+    if (!(replay instanceof Replay)) throw wrongType('replay', 'a Replay', replay)
     this.#replay = replay
     this.#shadows = replay.shadows()
     replay.radix = this.#radix

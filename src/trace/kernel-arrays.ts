@@ -20,6 +20,9 @@ export interface KernelArray {
 /** Each inference searches L1's table; what so many did not tell, more will not. */
 const MOST_SEARCHES = 32
 
+/** Most arrays kept: more than an L1 has. Of a recording with more, the oldest are forgotten. */
+const MOST_ARRAYS = 512
+
 /** The arrays of slot words that a recording has told of. */
 export class KernelArrays {
   #arrays: KernelArray[] = []
@@ -43,6 +46,7 @@ export class KernelArrays {
     if (rmap === 0n || npages === 0) return
     const end = rmap + 8n * BigInt(npages)
     this.#arrays = this.#arrays.filter((old) => old.rmap >= end || old.rmap + 8n * BigInt(old.npages) <= rmap)
+    if (this.#arrays.length === MOST_ARRAYS) this.#arrays.shift()
     this.#arrays.push({ rmap, baseGfn, npages })
   }
 

@@ -63,12 +63,20 @@ export class KernelSlots {
   /** The parts of an array that ever held something, in order: `npages` slots of a chunk from `index` on. */
   *parts(hi: number, lo: number, npages: number): Generator<{ chunk: Chunk; index: number; slot: number; npages: number }> {
     const first = this.indexAt(lo)
-    for (let slot = -first, key = chunkKey(hi, lo); slot < npages; slot += CHUNK_SLOTS, key++) {
+    const firstKey = chunkKey(hi, lo)
+    const keys = Math.ceil((first + npages) / CHUNK_SLOTS)
+    for (const key of keys > this.#chunks.size ? this.#keysBetween(firstKey, firstKey + keys) : count(firstKey, keys)) {
       const chunk = this.#chunks.get(key)
       if (chunk === undefined) continue
+      const slot = (key - firstKey) * CHUNK_SLOTS - first
       const index = Math.max(0, -slot)
       yield { chunk, index, slot: slot + index, npages: Math.min(CHUNK_SLOTS, npages - slot) - index }
     }
+  }
+
+  /** The chunks' keys of `from..to-1`, in order: for an array that is larger than all that was ever met of any. */
+  #keysBetween(from: number, to: number): number[] {
+    return [...this.#chunks.keys()].filter((key) => key >= from && key < to).sort((a, b) => a - b)
   }
 
   chunks(): Iterable<Chunk> {
@@ -103,13 +111,6 @@ export class KernelSlots {
     return chunk.memslot.listNodes(index).map(({ address, next, entry }) => ({
       address: this.#kernelAddress(address), next: this.#kernelWord(hiOf(next), loOf(next)), entry,
     }))
-  }
-
-  /** The head node of a slot that has one. */
-  head(chunk: Chunk, index: number): KernelNode {
-    const address = chunk.memslot.loAt(index)
-    const { next, entry } = this.nodes.read(address)
-    return { address: this.#kernelAddress(address), next: this.#kernelWord(hiOf(next), loOf(next)), entry }
   }
 
   /** The model's own insert; a node that it takes stands for the one that the kernel brought along. */
@@ -147,6 +148,7 @@ export class KernelSlots {
   adoptPop(chunk: Chunk, index: number): void {
     const { memslot } = chunk
     const address = memslot.loAt(index)
+    if (address === 0) return // taken by another task since
     if ((address & TAG) !== 0) return memslot.writeAt(index, 0, 0)
     const at = address >>> 2
     memslot.writeAt(index, this.nodes.words[at + 1]!, this.nodes.words[at]!)
@@ -182,6 +184,10 @@ export class KernelSlots {
 /** A number for the chunk that an address lies in: exact, as an address has 52 bits above a chunk's. */
 function chunkKey(hi: number, lo: number): number {
   return (hi >>> 0) * 2 ** (32 - CHUNK_SHIFT) + (lo >>> CHUNK_SHIFT)
+}
+
+function* count(from: number, many: number): Generator<number, void, undefined> {
+  for (let n = 0; n < many; n++) yield from + n
 }
 
 function grown(array: Int32Array<ArrayBuffer>, index: number): Int32Array<ArrayBuffer> {

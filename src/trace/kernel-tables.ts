@@ -7,6 +7,7 @@
  */
 import { entryGpa, MAX_LPID, type Gpa, type Lpid } from '../entry'
 import { leafHpa, RC, swap32, withoutRc, type Hpa, type LeafShift, type PageShift } from '../leaf'
+import { LineError } from '../lines'
 import { NONE, RadixTable, type Leaf } from '../radix-table'
 import { wordOf } from '../word'
 import { Differences, hex, leafText } from './differences'
@@ -50,6 +51,9 @@ export interface Unmapped {
   /** Whether it came with a memslot, so that a range removal must follow. */
   readonly inMemslot: boolean
 }
+
+/** Most creations under way at once: more than an L1 has vCPUs. Of a recording with more, the oldest are given up. */
+const MOST_CREATIONS = 4096
 
 /** The tables, and who has which LPID. */
 export class KernelTables {
@@ -114,6 +118,7 @@ export class KernelTables {
       gpaLo: event.lo[FIELD.gpa]! & (-1 << shift), wordHi, wordLo,
       slotHi: event.hi[FIELD.rmapp]!, slotLo: event.lo[FIELD.rmapp]!, inserted: false, overtaken: false,
     }
+    if (this.#creations.size === MOST_CREATIONS) this.#creations.delete(this.#creations.values().next().value!)
     this.#creations.add(creation)
     return creation
   }
@@ -229,7 +234,9 @@ export class KernelTables {
     }
     const below = shift === this.pageShift ? 0 : table.leavesBelow(gpaHi, gpaLo, shift).length
     if (below > 0) this.#differences.at(event, `${below} smaller leaves stand below ${whereText(creation)}`, 'none')
-    if (table.place(gpaHi, gpaLo, shift, wordHi, wordLo) === NONE) throw new Error('no memory for the page tables')
+    if (table.place(gpaHi, gpaLo, shift, wordHi, wordLo) === NONE) {
+      throw new LineError(event.line, 'no memory for the page tables')
+    }
   }
 
   /** Clears the leaf that the kernel unmaps: it must be the model's in word (referenced and changed aside) and size. */

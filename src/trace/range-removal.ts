@@ -48,6 +48,9 @@ export interface Removal {
   next: number
 }
 
+/** How far ahead a step is looked for that fits an event out of order. */
+const FURTHEST_SKIP = 1000
+
 /** The range removals of a recording. */
 export class RangeRemovals {
   readonly counters = new RangeCounters()
@@ -118,8 +121,9 @@ export class RangeRemovals {
     }
     // Where the kernel's order is another, the walk goes on from the step that fits, if there is one.
     let at = removal.next
-    while (at < expected.length && !this.#fits(event, expected[at]!)) at++
-    if (at < expected.length) {
+    const end = Math.min(expected.length, at + FURTHEST_SKIP)
+    while (at < end && !this.#fits(event, expected[at]!)) at++
+    if (at < end) {
       this.#skip(event, removal, at)
       removal.next++
       return true

@@ -10,7 +10,7 @@
 import { checkObject, checkOneOf } from '../args'
 import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG, type Lpid } from '../entry'
 import { leafHpa, type Hpa, type LeafShift, type PageShift } from '../leaf'
-import { LineSplitter } from '../lines'
+import { LineError, LineSplitter } from '../lines'
 import type { InsertOutcome } from '../memslot'
 import type { RadixTable } from '../radix-table'
 import { hiOf, loOf, wordOf } from '../word'
@@ -72,6 +72,8 @@ interface PendingOutcome {
   readonly node: bigint
   /** The entry, with tag 0. */
   readonly entry: bigint
+  /** The slot's word before the insert: what a node's next holds. */
+  readonly before: bigint
 }
 
 /** What a task is in the middle of. */
@@ -274,14 +276,16 @@ export class Replay {
     const chunk = this.slots.chunkAt(slotHi, slotLo)
     const index = this.slots.indexAt(slotLo)
     this.#checkOld(event, chunk, index)
+    const before = this.slots.word(chunk, index)
     const outcome = this.slots.insert(chunk, index, newHi, newLo, event.hi[FIELD.node]!, event.lo[FIELD.node]!)
-    if (outcome === 'no-memory') throw new Error('no memory for the list nodes')
+    if (outcome === 'no-memory') throw new LineError(event.line, 'no memory for the list nodes')
     this.#inserts[outcome]++
     this.#lpids[entryLpid(newHi)] = 1
     chunk.touched[index] = 1
     if (this.#hasOutcomes === false) return
     task.outcome = {
-      line: event.line, outcome, chunk, index, slot: event.word('rmapp'), node: event.word('node'), entry: wordOf(newHi, newLo),
+      line: event.line, outcome, chunk, index, slot: event.word('rmapp'), node: event.word('node'),
+      entry: wordOf(newHi, newLo), before,
     }
   }
 
@@ -329,7 +333,7 @@ export class Replay {
     const want = task.outcome
     task.outcome = undefined
     if (want === undefined) return this.found.at(event, 'no insert under way', 'its outcome')
-    const { chunk, index, outcome, node, entry } = want
+    const { chunk, index, outcome, node, entry, before } = want
     const name = outcome === 'empty' || outcome === 'duplicate' ? `rmap_insert_${outcome}` : 'rmap_insert_node'
     if (event.name !== name) {
       this.found.at(event, `${name} at slot ${this.#slotText(want.slot)}`, event.name)
@@ -349,13 +353,11 @@ export class Replay {
         this.found.same(event, 'node', node)
         this.found.same(event, 'new', entry)
         return
-      default: {
-        const { next } = this.slots.head(chunk, index)
-        this.found.same(event, 'old', next)
+      default:
+        this.found.same(event, 'old', before)
         this.found.same(event, 'node', node)
-        this.found.same(event, 'next', next)
+        this.found.same(event, 'next', before)
         this.found.same(event, 'rmap', entry)
-      }
     }
   }
 

@@ -133,7 +133,7 @@ const REASONS: Record<StaleReason, string> = {
 function staleReason(
   gfn: Gfn, { lpid, gpa }: Entry, host: RadixTable, shadows: ReadonlyMap<Lpid, RadixTable>,
 ): StaleReason | undefined {
-  const page = host.lookup(gfn * 2 ** host.pageShift)
+  const page = gfn < 2 ** (52 - host.pageShift) ? host.lookup(gfn * 2 ** host.pageShift) : undefined
   if (page === undefined) return 'no-host-leaf'
   const shadow = shadows.get(lpid)
   if (shadow === undefined) return 'no-guest'
