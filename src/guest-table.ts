@@ -16,7 +16,7 @@ export const MALFORMED = -1
 const ROOT_SHIFT = 39
 const ALL_FLAGS = LeafFlag.REFERENCED | LeafFlag.CHANGED | LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE
 
-/** @internal Is told of edits: the nested guest whose root this table is, so that it knows which leaves are outdated. */
+/** Is told of edits: the nested guest whose root this table is, so that it knows which leaves are outdated. */
 export interface TableReader {
   tableEdited(from: Gpa, to: Gpa): void
 }

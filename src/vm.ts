@@ -77,6 +77,7 @@ const ACCESSES: readonly Access[] = ['read', 'write', 'execute']
 
 /** A fault between its halves (section 7): its shadow leaf is planned, and not yet made. */
 export class PendingFault {
+  /** Tells it from the result of a fault that is over. */
   readonly outcome = 'pending'
   readonly #commit: () => FaultResult
   readonly #abandon: () => void

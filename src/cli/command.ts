@@ -1,5 +1,6 @@
 /** What the commands of the command line share: their form, their errors, and how they read their input. */
 import { createReadStream } from 'node:fs'
+import { pipeline, Readable } from 'node:stream'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { LineError } from '../lines'
@@ -30,28 +31,34 @@ export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options'
   }
 }
 
-/**
- * Reads a file (`-`: standard input), gunzipped if it is gzip's, and hands its bytes to `feed`, in chunks.
- *
- * @param where says how far the reading has come, for the error of a file that is cut off
- * @throws Failure with the file's name, for what cannot be read and for a {@link LineError} of `feed`
- */
-export async function readInput(file: string, feed: (chunk: Uint8Array) => void, where: () => string = () => ''): Promise<void> {
-  const name = file === '-' ? 'standard input' : file
-  try {
-    for await (const chunk of gunzipped(file === '-' ? process.stdin : createReadStream(file))) feed(chunk)
-  } catch (error) {
-    throw readFailure(name, error, where())
-  }
+/** What takes the bytes of an input, in chunks: the readers of the library. */
+export interface Sink {
+  feed(chunk: Uint8Array): void
+  end(): void
 }
 
-/** The error of an input, told with its name. */
-export function readFailure(name: string, error: unknown, where = ''): Error {
-  if (error instanceof LineError) return new Failure(`${name}: ${error.message}`)
-  const { code = '', message } = error as NodeJS.ErrnoException
-  if (code.startsWith('Z_')) return new Failure(`${name}: damaged or truncated gzip data${where} (${message})`)
-  if (code !== '') return new Failure(`${name}: ${message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/, '')}`)
-  return error as Error
+/** How an input is named in a message. */
+export function inputName(file: string): string {
+  return file === '-' ? 'standard input' : file
+}
+
+/**
+ * Reads a file (`-`: standard input), gunzipped if it is gzip's, into a sink. Memory is bounded by a chunk.
+ *
+ * @param where says how far the reading has come, for the error of a file that is cut off
+ * @throws Failure with the file's name, for what cannot be read and for a {@link LineError} of the sink
+ */
+export async function readInput(file: string, sink: Sink, where: () => string = () => ''): Promise<void> {
+  try {
+    for await (const chunk of gunzipped(file === '-' ? process.stdin : createReadStream(file))) sink.feed(chunk)
+    sink.end()
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException
+    if (error instanceof LineError) throw new Failure(`${inputName(file)}: ${message}`)
+    if (code.startsWith('Z_')) throw new Failure(`${inputName(file)}: damaged or truncated gzip data${where()} (${message})`)
+    if (code !== '') throw new Failure(`${inputName(file)}: ${message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/, '')}`)
+    throw error
+  }
 }
 
 async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array, void, undefined> {
@@ -68,7 +75,6 @@ async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Uint8Ar
     for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value
   }
   if (head[0] !== 0x1f || head[1] !== 0x8b) return yield* all()
-  const { Readable, pipeline } = await import('node:stream')
   const gunzip = createGunzip()
   pipeline(Readable.from(all(), { objectMode: false }), gunzip, () => {}) // its errors come out of gunzip
   yield* gunzip as AsyncIterable<Buffer>

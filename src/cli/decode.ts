@@ -2,7 +2,7 @@
 import { LineError, LineSplitter } from '../lines'
 import { decodeWord, parseWord, swapWord } from '../view/decode'
 import { hexWord } from '../view/format'
-import { parseCommandArgs, readFailure, readInput, UsageError, type Command } from './command'
+import { parseCommandArgs, readInput, UsageError, type Command } from './command'
 
 const HELP = `Usage: nested-rmap decode [--swap] [WORD...]
 
@@ -63,10 +63,5 @@ async function decodeLines(show: (word: bigint) => void): Promise<void> {
       show(word)
     }
   }
-  await readInput('-', (chunk) => lines.feed(chunk, onLine))
-  try {
-    lines.end(onLine)
-  } catch (error) {
-    throw readFailure('standard input', error)
-  }
+  await readInput('-', { feed: (chunk) => lines.feed(chunk, onLine), end: () => lines.end(onLine) })
 }

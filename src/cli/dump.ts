@@ -8,7 +8,7 @@ import { drawSlot } from '../view/picture'
 import { RadixDumpTables } from '../view/radix-dump'
 import { slotsOfReplay } from '../view/replay-slots'
 import { formatSummary, summarize, type Slot } from '../view/slot'
-import { parseCommandArgs, readFailure, readInput, UsageError, type Command } from './command'
+import { parseCommandArgs, readInput, UsageError, type Command } from './command'
 import { openMemoryFile } from './memory-file'
 import { pageShiftOption, readRecording } from './replay'
 
@@ -126,12 +126,7 @@ function compare(recorded: readonly Slot[], inMemory: readonly Slot[]): boolean 
 
 async function readTables(file: string, pageShift: 16 | 12): Promise<RadixDumpTables> {
   const tables = new RadixDumpTables({ pageShift })
-  await readInput(file, (chunk) => tables.feed(chunk))
-  try {
-    tables.end()
-  } catch (error) {
-    throw readFailure(file, error)
-  }
+  await readInput(file, tables)
   return tables
 }
 

@@ -31,8 +31,10 @@ export async function openMemoryFile(file: string): Promise<MemoryFile> {
     baseGfn, npages,
     async readSlots(onSlot) {
       const add = (slot: Slot): void => onSlot({ ...slot, address: slots.address + 8n * BigInt(slot.gfn! - baseGfn) })
-      await readInput(slots.name, (chunk) => named(slots.name, () => raw.feed(chunk, add)))
-      named(slots.name, () => raw.end())
+      await readInput(slots.name, {
+        feed: (chunk) => named(slots.name, () => raw.feed(chunk, add)),
+        end: () => named(slots.name, () => raw.end()),
+      })
     },
   }
 }
@@ -70,12 +72,16 @@ function describe(file: string, text: string): Description {
 async function readWhole(name: string, most: number, exact?: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let bytes = 0
-  await readInput(name, (chunk) => {
-    bytes += chunk.length
-    if (bytes > most) throw new Failure(`${name}: expected ${exact === undefined ? 'at most ' : ''}${most} bytes, got more`)
-    chunks.push(chunk)
+  await readInput(name, {
+    feed(chunk) {
+      bytes += chunk.length
+      if (bytes > most) throw new Failure(`${name}: expected ${exact === undefined ? 'at most ' : ''}${most} bytes, got more`)
+      chunks.push(chunk)
+    },
+    end() {
+      if (exact !== undefined && bytes !== exact) throw new Failure(`${name}: expected ${exact} bytes, got ${bytes}`)
+    },
   })
-  if (exact !== undefined && bytes !== exact) throw new Failure(`${name}: expected ${exact} bytes, got ${bytes}`)
   return Buffer.concat(chunks)
 }
 

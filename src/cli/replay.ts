@@ -2,7 +2,7 @@
 import { checkOneOf } from '../args'
 import type { PageShift } from '../leaf'
 import { RadixComparison, Replay, type ReplayResult } from '../trace/index'
-import { Failure, parseCommandArgs, readFailure, readInput, UsageError, type Command } from './command'
+import { Failure, inputName, parseCommandArgs, readInput, UsageError, type Command } from './command'
 
 const HELP = `Usage: nested-rmap replay FILE [--json] [--radix FILE] [--page-shift 16|12]
 
@@ -33,15 +33,10 @@ export const replay: Command = {
     await readRecording(file, run)
     const comparison = values.radix === undefined ? undefined : new RadixComparison(run)
     if (comparison !== undefined) {
-      await readInput(values.radix!, (chunk) => comparison.feed(chunk))
-      try {
-        comparison.end()
-      } catch (error) {
-        throw readFailure(values.radix!, error)
-      }
+      await readInput(values.radix!, comparison)
     }
     const result = run.result()
-    if (result.lost) process.stderr.write(`warning: ${file} says that events were lost: differences may come of that\n`)
+    if (result.lost) process.stderr.write(`warning: ${inputName(file)} says that events were lost: differences may come of that\n`)
     process.stdout.write(values.json === true ? `${JSON.stringify(result)}\n` : report(file, run, result, comparison))
     return result.differences === 0 ? 0 : 1
   },
@@ -60,21 +55,18 @@ export function pageShiftOption(value: string | undefined): PageShift {
 export async function readRecording(file: string, run: Replay): Promise<void> {
   const terminal = process.stderr.isTTY
   let shown = 0
-  const lines = (): string => ` after line ${run.lines}`
+  const feed = (chunk: Uint8Array): void => {
+    run.feed(chunk)
+    if (!terminal || Date.now() - shown < 100) return
+    shown = Date.now()
+    process.stderr.write(`\r${count(run.events)} events`)
+  }
   try {
-    await readInput(file, (chunk) => {
-      run.feed(chunk)
-      if (!terminal || Date.now() - shown < 100) return
-      shown = Date.now()
-      process.stderr.write(`\r${count(run.events)} events`)
-    }, lines)
-    run.end()
-  } catch (error) {
-    throw readFailure(file, error)
+    await readInput(file, { feed, end: () => run.end() }, () => ` after line ${run.lines}`)
   } finally {
     if (shown > 0) process.stderr.write('\r\x1b[K')
   }
-  if (run.events === 0) throw new Failure(`${file}: no event of a recording in ${count(run.lines)} lines`)
+  if (run.events === 0) throw new Failure(`${inputName(file)}: no event of a recording in ${count(run.lines)} lines`)
 }
 
 function count(number: number): string {
@@ -106,7 +98,7 @@ function report(file: string, run: Replay, result: ReplayResult, comparison: Rad
       `${count(onlyModel)} went (not judged)`])
   }
   const width = Math.max(...rows.map(([, number]) => count(number).length))
-  return `${file}, ${2 ** (run.pageShift - 10)} KiB pages\n\n` +
+  return `${inputName(file)}, ${2 ** (run.pageShift - 10)} KiB pages\n\n` +
     rows.map(([name, number, text]) => `  ${name.padEnd(11)}${count(number).padStart(width)}  ${text}`.trimEnd()).join('\n') +
     histogram(run) + verdict(result)
 }
@@ -131,5 +123,5 @@ function verdict(result: ReplayResult): string {
   if (result.differences === 0) return '\nNo difference: word for word, the model kept what the kernel kept.\n'
   const shown = result.first.map(({ line, event, message }) => `  line ${line}, ${event}\n    ${message}\n`).join('')
   const more = result.differences - result.first.length
-  return `\n${count(result.differences)} differences\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}`
+  return `\n${count(result.differences)} difference${result.differences === 1 ? '' : 's'}\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}`
 }

@@ -98,7 +98,8 @@ export class TraceParser {
    */
   parseLine(bytes: Uint8Array, start: number, end: number, line: number): TraceEvent | undefined {
     let cpu = start
-    while (cpu < end && !isCpu(bytes, cpu, end)) cpu++
+    let pid = -1
+    while (cpu < end && (!isCpu(bytes, cpu, end) || (pid = pidBefore(bytes, start, cpu)) < 0)) cpu++
     if (bytes[start] === HASH || cpu >= end) {
       this.#plainLine(bytes, start, end)
       return undefined
@@ -121,7 +122,7 @@ export class TraceParser {
     const event = this.#event
     event.line = line
     event.name = form.name
-    event.pid = pidBefore(bytes, start, cpu, form.name, line)
+    event.pid = pid
     this.#fields(bytes, nameEnd + 1, end, form, line)
     this.events++
     return event
@@ -285,8 +286,8 @@ function skipWord(bytes: Uint8Array, start: number, end: number): number {
   return at
 }
 
-/** The number at the end of `task-pid`, or of `task-pid  (tgid)`, that ends before `cpu`. */
-function pidBefore(bytes: Uint8Array, start: number, cpu: number, name: EventName, line: number): number {
+/** The number at the end of `task-pid`, or of `task-pid  (tgid)`, that ends before `cpu`; -1 where there is none. */
+function pidBefore(bytes: Uint8Array, start: number, cpu: number): number {
   let at = cpu
   while (at > start && bytes[at - 1] === SPACE) at--
   if (bytes[at - 1] === CLOSE) {
@@ -295,8 +296,8 @@ function pidBefore(bytes: Uint8Array, start: number, cpu: number, name: EventNam
   }
   const end = at
   while (at > start && isDigit(bytes[at - 1]!)) at--
+  if (at === end || bytes[at - 1] !== MINUS || end - at > 10) return -1
   let pid = 0
   for (let digit = at; digit < end; digit++) pid = pid * 10 + bytes[digit]! - ZERO
-  if (at === end || bytes[at - 1] !== MINUS || end - at > 10) throw new LineError(line, `${name}: no task before it`)
   return pid
 }
