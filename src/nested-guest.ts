@@ -5,14 +5,14 @@
  * one more. Dropped, it is in no registry any more; its shadow table lasts until the last put, its rmap entries longer.
  */
 import type { Gpa, Lpid } from './entry'
-import type { GuestTable, TableReader } from './guest-table'
+import type { GuestTable } from './guest-table'
 import type { RadixTable } from './radix-table'
 
 /** How a nested guest stands to the registry: in it, dropped by L1's flush, or gone with L1 (release all). */
 export type GuestState = 'live' | 'dropped' | 'released'
 
 /** A nested guest of an L1. Made by entering its LPID; to read. */
-export class NestedGuest implements TableReader {
+export class NestedGuest {
   /** The number L1 gave it. */
   readonly lpid: Lpid
   /** The number the hardware sees: its own while it exists, used again after. */
