@@ -1,7 +1,8 @@
 /** What a replay found to differ, and the words for it: what the model had, what the kernel said. */
 import { unpackEntry } from '../entry'
 import type { Leaf } from '../radix-table'
-import type { FieldName } from './events'
+import { wordOf } from '../word'
+import { FIELD, type FieldName } from './events'
 import type { TraceEvent } from './parser'
 
 /** A place where the model and the kernel differ. */
@@ -31,11 +32,10 @@ export class Differences {
     this.add(event.line, event.name, `model: ${model}; kernel: ${kernel}`)
   }
 
-  /** Whether a field of the event is the model's; a difference if not. */
-  same(event: TraceEvent, field: FieldName, model: bigint): boolean {
-    const kernel = event.word(field)
-    if (kernel === model) return true
-    this.at(event, `${field} ${hex(model)}`, hex(kernel))
+  /** Whether a field of the event is the model's word, given as halves; a difference if not. */
+  same(event: TraceEvent, field: FieldName, hi: number, lo: number): boolean {
+    if (event.hi[FIELD[field]] === hi && event.lo[FIELD[field]] === lo) return true
+    this.at(event, `${field} ${hex(wordOf(hi, lo))}`, hex(event.word(field)))
     return false
   }
 }

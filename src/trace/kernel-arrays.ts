@@ -11,8 +11,10 @@ import { hiOf, loOf, wordOf } from '../word'
 
 /** The slot words of one memslot. */
 export interface KernelArray {
-  /** The address of word 0. */
+  /** The address of word 0; its halves, unsigned. */
   readonly rmap: bigint
+  readonly hi: number
+  readonly lo: number
   readonly baseGfn: Gfn
   readonly npages: number
 }
@@ -47,7 +49,7 @@ export class KernelArrays {
     const end = rmap + 8n * BigInt(npages)
     this.#arrays = this.#arrays.filter((old) => old.rmap >= end || old.rmap + 8n * BigInt(old.npages) <= rmap)
     if (this.#arrays.length === MOST_ARRAYS) this.#arrays.shift()
-    this.#arrays.push({ rmap, baseGfn, npages })
+    this.#arrays.push({ rmap, hi: hiOf(rmap) >>> 0, lo: loOf(rmap) >>> 0, baseGfn, npages })
   }
 
   /** An array is freed. */
@@ -58,9 +60,9 @@ export class KernelArrays {
 
   /** The gfn of a slot, if an event has told of its array. */
   gfnAt(hi: number, lo: number): Gfn | undefined {
-    for (const { rmap, baseGfn, npages } of this.#arrays) {
-      const index = ((hi >>> 0) - (hiOf(rmap) >>> 0)) * 2 ** 29 + ((lo >>> 0) - (loOf(rmap) >>> 0)) / 8
-      if (index >= 0 && index < npages) return baseGfn + Math.floor(index)
+    for (const array of this.#arrays) {
+      const index = ((hi >>> 0) - array.hi) * 2 ** 29 + ((lo >>> 0) - array.lo) / 8
+      if (index >= 0 && index < array.npages) return array.baseGfn + Math.floor(index)
     }
     return undefined
   }

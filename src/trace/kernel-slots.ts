@@ -135,13 +135,13 @@ export class KernelSlots {
   }
 
   /** Pushes what the kernel pushed and the model would not have: without a scan. */
-  adoptPush(chunk: Chunk, index: number, entry: bigint, node: bigint): void {
+  adoptPush(chunk: Chunk, index: number, hi: number, lo: number, nodeHi: number, nodeLo: number): void {
     const { memslot } = chunk
     const address = memslot.isEmptyAt(index) ? 0 : this.nodes.allocate()
-    if (address === 0) return memslot.writeAt(index, hiOf(entry), loOf(entry) | TAG)
-    this.nodes.words.set([memslot.loAt(index), memslot.hiAt(index), loOf(entry), hiOf(entry)], address >>> 2)
+    if (address === 0) return memslot.writeAt(index, hi, lo | TAG)
+    this.nodes.words.set([memslot.loAt(index), memslot.hiAt(index), lo, hi], address >>> 2)
     memslot.writeAt(index, 0, address)
-    this.#nameHead(chunk, index, hiOf(node), loOf(node))
+    this.#nameHead(chunk, index, nodeHi, nodeLo)
   }
 
   /** Takes back the newest entry of a slot, which the kernel did not push. */

@@ -107,10 +107,12 @@ export class TraceParser {
     let at = cpu
     while (bytes[at] !== BRACKET_END) at++
     // What stands between: flags (may be missing), the seconds with a colon, then the event with a colon.
+    let wordEnd = skipWord(bytes, at, end)
     do {
-      at = skipSpaces(bytes, skipWord(bytes, at, end), end)
-    } while (at < end && bytes[skipWord(bytes, at, end) - 1] !== COLON)
-    at = skipSpaces(bytes, skipWord(bytes, at, end), end)
+      at = skipSpaces(bytes, wordEnd, end)
+      wordEnd = skipWord(bytes, at, end)
+    } while (at < end && bytes[wordEnd - 1] !== COLON)
+    at = skipSpaces(bytes, wordEnd, end)
     let nameEnd = at
     while (nameEnd < end && bytes[nameEnd] !== COLON && bytes[nameEnd] !== SPACE) nameEnd++
     const form = FORMS.get(nameHash(bytes, at, nameEnd))

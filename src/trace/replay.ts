@@ -12,8 +12,8 @@ import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG, type Lpid } from 
 import { leafHpa, type Hpa, type LeafShift, type PageShift } from '../leaf'
 import { LineError, LineSplitter } from '../lines'
 import type { InsertOutcome } from '../memslot'
-import type { RadixTable } from '../radix-table'
-import { hiOf, loOf, wordOf } from '../word'
+import { NONE, type RadixTable } from '../radix-table'
+import { wordOf } from '../word'
 import { Differences, entryText, hex, type Difference } from './differences'
 import { FIELD } from './events'
 import { KernelArrays } from './kernel-arrays'
@@ -68,16 +68,22 @@ interface PendingOutcome {
   readonly outcome: InsertOutcome
   readonly chunk: Chunk
   readonly index: number
-  readonly slot: bigint
-  readonly node: bigint
+  readonly slotHi: number
+  readonly slotLo: number
+  /** The node that the kernel brought along. */
+  readonly nodeHi: number
+  readonly nodeLo: number
+  /** The slot's word before the insert, as the kernel has it: what a node's next holds. */
+  readonly beforeHi: number
+  readonly beforeLo: number
   /** The entry, with tag 0. */
-  readonly entry: bigint
-  /** The slot's word before the insert: what a node's next holds. */
-  readonly before: bigint
+  readonly entryHi: number
+  readonly entryLo: number
 }
 
 /** What a task is in the middle of. */
 interface Task {
+  readonly pid: number
   creation: Creation | undefined
   outcome: PendingOutcome | undefined
   removal: Removal | undefined
@@ -102,6 +108,7 @@ export class Replay {
   readonly #tables: KernelTables
   readonly #removals: RangeRemovals
   readonly #tasks = new Map<number, Task>()
+  #lastTask: Task | undefined
   readonly #lpids = new Uint8Array(MAX_LPID + 1)
   readonly #inserts = { empty: 0, second: 0, list: 0, duplicate: 0 }
   #ranges = 0
@@ -209,11 +216,7 @@ export class Replay {
   }
 
   #onEvent(event: TraceEvent): void {
-    let task = this.#tasks.get(event.pid)
-    if (task === undefined) {
-      task = { creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined }
-      this.#tasks.set(event.pid, task)
-    }
+    const task = this.#taskOf(event.pid)
     if (task.removal !== undefined && this.#removals.continues(event, task.removal)) return
     task.removal = undefined
     if (task.outcome !== undefined) this.#expectOutcome(event, task, task.outcome)
@@ -252,6 +255,17 @@ export class Replay {
     }
   }
 
+  #taskOf(pid: number): Task {
+    if (this.#lastTask?.pid === pid) return this.#lastTask
+    let task = this.#tasks.get(pid)
+    if (task === undefined) {
+      task = { pid, creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined }
+      this.#tasks.set(pid, task)
+    }
+    this.#lastTask = task
+    return task
+  }
+
   #pteCreate(event: TraceEvent, task: Task): void {
     if (task.creation !== undefined) {
       this.found.at(event, `the creation of line ${task.creation.line} returns first`, 'no pte_create_ret')
@@ -273,19 +287,20 @@ export class Replay {
     const newHi = event.hi[FIELD.new]!
     const newLo = event.lo[FIELD.new]! & ~0xfff
     this.#checkCreation(event, task.creation)
+    const nodeHi = event.hi[FIELD.node]!
+    const nodeLo = event.lo[FIELD.node]!
     const chunk = this.slots.chunkAt(slotHi, slotLo)
     const index = this.slots.indexAt(slotLo)
     this.#checkOld(event, chunk, index)
-    const before = this.slots.word(chunk, index)
-    const outcome = this.slots.insert(chunk, index, newHi, newLo, event.hi[FIELD.node]!, event.lo[FIELD.node]!)
+    const outcome = this.slots.insert(chunk, index, newHi, newLo, nodeHi, nodeLo)
     if (outcome === 'no-memory') throw new LineError(event.line, 'no memory for the list nodes')
     this.#inserts[outcome]++
     this.#lpids[entryLpid(newHi)] = 1
     chunk.touched[index] = 1
     if (this.#hasOutcomes === false) return
     task.outcome = {
-      line: event.line, outcome, chunk, index, slot: event.word('rmapp'), node: event.word('node'),
-      entry: wordOf(newHi, newLo), before,
+      line: event.line, outcome, chunk, index, slotHi, slotLo, nodeHi, nodeLo,
+      beforeHi: event.hi[FIELD.old]!, beforeLo: event.lo[FIELD.old]!, entryHi: newHi, entryLo: newLo,
     }
   }
 
@@ -312,10 +327,13 @@ export class Replay {
     const gfn = this.arrays.gfnAt(slotHi, slotLo)
     if (gfn === undefined) return this.arrays.infer(slotHi, slotLo, hpa, this.host)
     if (gfn >= 2 ** (52 - this.pageShift)) return
-    const own = this.host.lookup(gfn * 2 ** this.pageShift)
-    if (own === undefined) return
-    const start = leafHpa(hiOf(own.word), loOf(own.word), own.shift)
-    if (hpa < start || hpa >= start + 2 ** own.shift) {
+    const gpa = gfn * 2 ** this.pageShift
+    const ref = this.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+    if (ref === NONE) return
+    const at = (ref >>> 2) * 2
+    const shift = this.host.shiftOf(ref)
+    const start = leafHpa(this.host.halves[at + 1]!, this.host.halves[at]!, shift)
+    if (hpa < start || hpa >= start + 2 ** shift) {
       this.found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `at ${hex(hpa)}`)
     }
   }
@@ -333,31 +351,31 @@ export class Replay {
     const want = task.outcome
     task.outcome = undefined
     if (want === undefined) return this.found.at(event, 'no insert under way', 'its outcome')
-    const { chunk, index, outcome, node, entry, before } = want
+    const { chunk, index, outcome, slotHi, slotLo, nodeHi, nodeLo, beforeHi, beforeLo } = want
     const name = outcome === 'empty' || outcome === 'duplicate' ? `rmap_insert_${outcome}` : 'rmap_insert_node'
     if (event.name !== name) {
-      this.found.at(event, `${name} at slot ${this.#slotText(want.slot)}`, event.name)
+      this.found.at(event, `${name} at slot ${this.#slotText(wordOf(slotHi, slotLo))}`, event.name)
       if (event.name === 'rmap_insert_duplicate') this.slots.adoptPop(chunk, index)
-      else if (outcome === 'duplicate') this.slots.adoptPush(chunk, index, entry, node)
+      else if (outcome === 'duplicate') this.slots.adoptPush(chunk, index, want.entryHi, want.entryLo, nodeHi, nodeLo)
       return
     }
     switch (event.name) {
       case 'rmap_insert_empty':
-        this.found.same(event, 'rmapp', want.slot)
-        if (!this.found.same(event, 'slot', entry | BigInt(TAG))) {
+        this.found.same(event, 'rmapp', slotHi, slotLo)
+        if (!this.found.same(event, 'slot', want.entryHi, want.entryLo | TAG)) {
           this.slots.adoptWord(chunk, index, event.hi[FIELD.slot]!, event.lo[FIELD.slot]!)
         }
         return
       case 'rmap_insert_duplicate':
-        this.found.same(event, 'rmapp', want.slot)
-        this.found.same(event, 'node', node)
-        this.found.same(event, 'new', entry)
+        this.found.same(event, 'rmapp', slotHi, slotLo)
+        this.found.same(event, 'node', nodeHi, nodeLo)
+        this.found.same(event, 'new', want.entryHi, want.entryLo)
         return
       default:
-        this.found.same(event, 'old', before)
-        this.found.same(event, 'node', node)
-        this.found.same(event, 'next', before)
-        this.found.same(event, 'rmap', entry)
+        this.found.same(event, 'old', beforeHi, beforeLo)
+        this.found.same(event, 'node', nodeHi, nodeLo)
+        this.found.same(event, 'next', beforeHi, beforeLo)
+        this.found.same(event, 'rmap', want.entryHi, want.entryLo)
     }
   }
 
@@ -371,10 +389,10 @@ export class Replay {
     if (unmapped === undefined) {
       this.found.at(event, 'no leaf of L1 was unmapped', 'its range is removed')
     } else {
-      this.found.same(event, 'gpa', BigInt(unmapped.gpa))
-      this.found.same(event, 'hpa', BigInt(unmapped.hpa))
-      this.found.same(event, 'nbytes', 1n << BigInt(unmapped.shift));
       ({ gpa, hpa, shift } = unmapped)
+      this.found.same(event, 'gpa', Math.floor(gpa / 2 ** 32), gpa | 0)
+      this.found.same(event, 'hpa', Math.floor(hpa / 2 ** 32), hpa | 0)
+      this.found.same(event, 'nbytes', 0, 1 << shift)
     }
     this.#learnArray(event)
     const npages = event.number('npages')
