@@ -152,6 +152,22 @@ export class KernelTables {
     this.#set(event, creation)
   }
 
+  /**
+   * A leaf of a shadow table is cleared while other tasks may be creating it: each may have OR-ed its bits in by now.
+   *
+   * @returns the leaf's word with those bits
+   */
+  overtake(table: RadixTable, leaf: Leaf): bigint {
+    let { word } = leaf
+    for (const creation of this.#creations) {
+      const { gpaHi, gpaLo, shift } = creation
+      if (creation.table !== table || creation.inserted || shift !== leaf.shift || entryGpa(gpaHi, gpaLo) !== leaf.gpa) continue
+      creation.overtaken = true
+      word |= wordOf(creation.wordHi, creation.wordLo)
+    }
+    return word
+  }
+
   /** `pte_unmap`, outside a range removal. @returns what of L1's own was unmapped */
   unmap(event: TraceEvent, own: Creation | undefined): Unmapped | undefined {
     const inMemslot = !event.isZero('memslot')

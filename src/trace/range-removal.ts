@@ -29,6 +29,8 @@ interface ExpectedUnmap {
   readonly guest: TraceGuest
   readonly gpa: Gpa
   readonly leaf: Leaf
+  /** Its word with the bits that another task, which is creating it, may have OR-ed in. */
+  readonly grown: bigint
 }
 
 /** The range that one leaf of L1 mapped. */
@@ -101,7 +103,8 @@ export class RangeRemovals {
         }
         const { address = 0n, next = 0n, entry: rmap } = before[at]!.nodes[node++] ?? {}
         if (leaf !== undefined) {
-          steps[at]!.push({ name: 'pte_unmap', guest: this.#tables.guests.get(entry.lpid)!, gpa: entry.gpa, leaf })
+          const guest = this.#tables.guests.get(entry.lpid)!
+          steps[at]!.push({ name: 'pte_unmap', guest, gpa: entry.gpa, leaf, grown: this.#tables.overtake(guest.shadow, leaf) })
         }
         steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, hasGuest: fate !== 'no-guest' })
       },
@@ -168,10 +171,12 @@ export class RangeRemovals {
       case 'rmap_take_node':
         return event.word('node') === want.node && event.word('next') === want.next &&
           (want.rmap === undefined || event.word('rmap') === want.rmap) && event.isZero('gp') !== want.hasGuest
-      case 'pte_unmap':
-        return event.isZero('memslot') && event.number('lpid') === want.guest.shadowLpid &&
-          event.word('gpa') === BigInt(want.gpa) && this.#tables.shiftOf(event) === want.leaf.shift &&
-          withoutRc(wordOf(...this.#tables.leafWord(event, 'pteval'))) === withoutRc(want.leaf.word)
+      case 'pte_unmap': {
+        if (!event.isZero('memslot') || event.number('lpid') !== want.guest.shadowLpid) return false
+        if (event.word('gpa') !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift) return false
+        const word = withoutRc(wordOf(...this.#tables.leafWord(event, 'pteval')))
+        return word === withoutRc(want.leaf.word) || word === withoutRc(want.grown)
+      }
     }
   }
 }
