@@ -3,7 +3,7 @@
  * under one lock, and what it did is what the task's next events must say, in its order.
  */
 import type { Gpa } from '../entry'
-import { RangeCounters, removeRmapRange } from '../invalidate'
+import { RangeCounters, removeRmapRange, type EntryFate } from '../invalidate'
 import { withoutRc, type Hpa, type LeafShift } from '../leaf'
 import { NONE, type Leaf } from '../radix-table'
 import { hiOf, loOf, wordOf } from '../word'
@@ -56,6 +56,8 @@ const FURTHEST_SKIP = 1000
 /** The range removals of a recording. */
 export class RangeRemovals {
   readonly counters = new RangeCounters()
+  /** Shown each entry that a range takes: the address of its slot, and its fate. */
+  onTaken: ((slot: bigint, fate: EntryFate) => void) | undefined
 
   readonly #tables: KernelTables
   readonly #slots: KernelSlots
@@ -101,6 +103,7 @@ export class RangeRemovals {
           at++
           node = 0
         }
+        this.onTaken?.(range.address + 8n * BigInt(part.slot + i - index), fate)
         const { address = 0n, next = 0n, entry: rmap } = before[at]!.nodes[node++] ?? {}
         if (leaf !== undefined) {
           const guest = this.#tables.guests.get(entry.lpid)!

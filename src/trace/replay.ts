@@ -10,6 +10,7 @@
 import { checkObject, checkOneOf } from '../args'
 import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG, type Lpid } from '../entry'
 import { leafHpa, type Hpa, type LeafShift, type PageShift } from '../leaf'
+import type { EntryFate } from '../invalidate'
 import { LineError, LineSplitter } from '../lines'
 import type { InsertOutcome } from '../memslot'
 import { NONE, type RadixTable } from '../radix-table'
@@ -90,6 +91,18 @@ interface Task {
   unmapped: Unmapped | undefined
 }
 
+/** @internal Shown what a replay does, as it does it: what a report is made of. */
+export interface ReplayObserver {
+  /** An event comes. It is the same object for all. */
+  before(event: TraceEvent): void
+  /** The model's insert, at this event. */
+  insert(slot: bigint, outcome: InsertOutcome): void
+  /** A range removal, at this event, took an entry from a slot. */
+  taken(slot: bigint, fate: EntryFate): void
+  /** The event was dealt with. */
+  after(event: TraceEvent): void
+}
+
 /** Feeds a recording to the model. Time goes with the bytes; memory with the slots, nodes and tables it names. */
 export class Replay {
   /** L0's base page size. */
@@ -109,6 +122,7 @@ export class Replay {
   readonly #removals: RangeRemovals
   readonly #tasks = new Map<number, Task>()
   #lastTask: Task | undefined
+  #observer: ReplayObserver | undefined
   readonly #lpids = new Uint8Array(MAX_LPID + 1)
   readonly #inserts = { empty: 0, second: 0, list: 0, duplicate: 0 }
   #ranges = 0
@@ -125,6 +139,12 @@ export class Replay {
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
     this.#tables = new KernelTables(this.pageShift, this.found)
     this.#removals = new RangeRemovals(this.#tables, this.slots, this.found)
+  }
+
+  /** @internal Sets who is shown what the replay does. */
+  observe(observer: ReplayObserver): void {
+    this.#observer = observer
+    this.#removals.onTaken = (slot, fate) => observer.taken(slot, fate)
   }
 
   /** Known events so far. */
@@ -212,7 +232,10 @@ export class Replay {
 
   readonly #onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
     const event = this.#parser.parseLine(bytes, start, end, line)
-    if (event !== undefined) this.#onEvent(event)
+    if (event === undefined) return
+    this.#observer?.before(event)
+    this.#onEvent(event)
+    this.#observer?.after(event)
   }
 
   #onEvent(event: TraceEvent): void {
@@ -295,6 +318,7 @@ export class Replay {
     const outcome = this.slots.insert(chunk, index, newHi, newLo, nodeHi, nodeLo)
     if (outcome === 'no-memory') throw new LineError(event.line, 'no memory for the list nodes')
     this.#inserts[outcome]++
+    this.#observer?.insert(event.word('rmapp'), outcome)
     this.#lpids[entryLpid(newHi)] = 1
     chunk.touched[index] = 1
     if (this.#hasOutcomes === false) return

@@ -10,6 +10,7 @@
  * Where this does not fit the width, a node has two lines. Long lists are shortened in the middle.
  */
 import { checkInteger, checkObject } from '../args'
+import type { Entry } from '../entry'
 import type { Gfn, Memslot } from '../memslot'
 import { count, formatEntry, hex, hexWord } from './format'
 import { formatSummary, slotsOf, summarize, type Slot } from './slot'
@@ -20,6 +21,8 @@ export interface PictureOptions {
   readonly width?: number
   /** Most entries of one list to draw, at least 2; 8 by default. The others are counted, in the middle. */
   readonly entries?: number
+  /** Something to say of an entry, by its place in the list: it is put beside it. */
+  readonly remark?: (place: number) => string
 }
 
 /** A line in columns: words, more words (which may go on a line of their own), what they say, a remark. */
@@ -31,10 +34,10 @@ type Row = readonly [words: string, more: string, reading: string, remark: strin
  * @throws RangeError, TypeError
  */
 export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
-  const { width = 100, entries: most = 8 } = checkObject('options', options)
+  const { width = 100, entries: most = 8, remark = () => '' } = checkObject('options', options)
   checkInteger('width', width, 40, 2 ** 20)
   checkInteger('entries', most, 2, 2 ** 30)
-  const rows = rowsOf(slot, most)
+  const rows = rowsOf(slot, most, remark)
   const columns = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
   const alone = Math.max(...rows.map(([words, more]) => (more === '' ? words.length : 0))) // words without more
   const hasMore = columns[1]! > 0
@@ -74,21 +77,31 @@ export function drawMemslot(
   return [title, ...drawn].join('\n')
 }
 
-function rowsOf({ gfn, address, word, nodes, entries, flaws }: Slot, most: number): Row[] {
+function rowsOf({ gfn, address, word, nodes, entries, flaws }: Slot, most: number, remarkOn: (place: number) => string): Row[] {
   const title = gfn === undefined ? `slot ${hex(address ?? 0n)}` : `gfn ${hex(gfn)}`
-  const slot = (cell: string, reading: string, remark = ''): Row => [`${title}  [ ${cell.padEnd(18)} ]`, '', reading, remark]
+  const slot = (cell: string, reading: string, ...remarks: string[]): Row => (
+    [`${title}  [ ${cell.padEnd(18)} ]`, '', reading, join(remarks)]
+  )
   if (word === 0n) return [slot('0', 'no entry')]
-  if ((word & 1n) === 1n) return [slot(hexWord(word), formatEntry(entries[0]!), 'the only one')]
+  if ((word & 1n) === 1n) return [slot(hexWord(word), formatEntry(entries[0]!), 'the only one', remarkOn(0))]
 
-  const left = Math.max(entries.length - most, 0)
-  const head = Math.ceil(Math.min(most, entries.length) / 2)
-  const drawn = entries.map((entry, i): Row => {
-    const node = nodes[i]
-    const remark = i === 0 ? 'newest' : node === undefined ? 'oldest' : ''
+  const row = (entry: Entry, place: number): Row => {
+    const node = nodes[place]
+    const remark = join([place === 0 ? 'newest' : node === undefined ? 'oldest' : '', remarkOn(place)])
     if (node === undefined) return ['      ^ that next, its tag off', '', formatEntry(entry), remark]
     const next = node.next !== 0n && (node.next & 1n) === 0n ? `-> ${hex(node.next)}` : `= ${hexWord(node.next)}`
     return [`  --> node ${hex(node.address)} { next ${next},`, `${hexWord(node.entry)} }`, formatEntry(entry), remark]
-  })
-  if (left > 0) drawn.splice(head, left, [`  ... ${left} more ...`, '', '', ''])
-  return [slot(`-> ${hex(word)}`, count(entries.length, 'entry', 'entries'), flaws.length > 0 ? 'flawed' : ''), ...drawn]
+  }
+  const left = Math.max(entries.length - most, 0)
+  const head = Math.ceil(Math.min(most, entries.length) / 2)
+  return [
+    slot(`-> ${hex(word)}`, count(entries.length, 'entry', 'entries'), flaws.length > 0 ? 'flawed' : ''),
+    ...entries.slice(0, head).map(row),
+    ...left > 0 ? [[`  ... ${left} more ...`, '', '', ''] as const] : [],
+    ...entries.slice(head + left).map((entry, i) => row(entry, head + left + i)),
+  ]
+}
+
+function join(remarks: readonly string[]): string {
+  return remarks.filter((remark) => remark !== '').join(', ')
 }
