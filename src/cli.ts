@@ -5,8 +5,9 @@ import { Failure, UsageError, type Command } from './cli/command'
 import { decode } from './cli/decode'
 import { dump } from './cli/dump'
 import { replay } from './cli/replay'
+import { report } from './cli/report'
 
-const COMMANDS: readonly Command[] = [replay, dump, decode]
+const COMMANDS: readonly Command[] = [replay, report, dump, decode]
 
 const HELP = `nested-rmap: an executable model of Linux KVM's nested reverse map (PowerPC Book3S HV)
 

@@ -4,6 +4,7 @@ import { pipeline, Readable } from 'node:stream'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { createGunzip } from 'node:zlib'
 import { LineError } from '../lines'
+import { parseWord } from '../view/decode'
 
 /** A command: `nested-rmap NAME ...`. */
 export interface Command {
@@ -29,6 +30,15 @@ export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options'
   } catch (error) {
     throw new UsageError((error as Error).message.split('. ')[0]!)
   }
+}
+
+/** The value of an option that is a number. @throws UsageError */
+export function numberOption(name: string, text: string): number {
+  try {
+    const value = Number(parseWord(text))
+    if (Number.isSafeInteger(value)) return value
+  } catch { /* said below */ }
+  throw new UsageError(`${name}: expected a number, in hex (0x...) or decimal, got ${JSON.stringify(text)}`)
 }
 
 /** What takes the bytes of an input, in chunks: the readers of the library. */

@@ -1,14 +1,13 @@
 /** `nested-rmap dump`: the lists in a recording, in kernel memory, in both; and whether the page tables agree with them. */
 import type { Gfn } from '../memslot'
 import { Replay } from '../trace/index'
-import { parseWord } from '../view/decode'
 import { checkDump, formatDumpCheck } from '../view/dump-check'
 import { count, hex } from '../view/format'
 import { drawSlot } from '../view/picture'
 import { RadixDumpTables } from '../view/radix-dump'
 import { slotsOfReplay } from '../view/replay-slots'
 import { formatSummary, summarize, type Slot } from '../view/slot'
-import { parseCommandArgs, readInput, UsageError, type Command } from './command'
+import { numberOption, parseCommandArgs, readInput, UsageError, type Command } from './command'
 import { openMemoryFile } from './memory-file'
 import { pageShiftOption, readRecording } from './replay'
 
@@ -141,14 +140,6 @@ function tablesText({ host, shadows }: RadixDumpTables): string {
 }
 
 const SIZES: Readonly<Record<number, string>> = { 12: '4 KiB', 16: '64 KiB', 21: '2 MiB', 30: '1 GiB' }
-
-function numberOption(name: string, text: string): number {
-  try {
-    const value = Number(parseWord(text))
-    if (Number.isSafeInteger(value)) return value
-  } catch { /* said below */ }
-  throw new UsageError(`${name}: expected a number, in hex (0x...) or decimal, got ${JSON.stringify(text)}`)
-}
 
 /** Prints lines; on a terminal, what is wrong (`!!`) in red, unless NO_COLOR says not to. */
 function print(text: string): void {

@@ -1,0 +1,69 @@
+/** `nested-rmap report`: a recording as one HTML file to look into. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ReportCollector } from '../report/collect'
+import { reportHtml } from '../report/html'
+import { Replay } from '../trace/index'
+import { Failure, numberOption, parseCommandArgs, UsageError, type Command } from './command'
+import { pageShiftOption, readRecording } from './replay'
+
+const HELP = `Usage: nested-rmap report RECORDING -o FILE [--from LINE] [--steps N] [--page-shift 16|12]
+
+Replays a recording and writes a report on it as one HTML file, which opens from disk and needs no network: the lengths
+of the lists, the entries over time, a map of the slots, and each step with the lists before and after it.
+
+  RECORDING         ftrace's text, plain or .gz; - for standard input
+  -o, --output FILE where to write; - for standard output
+  --from LINE       begin the steps at this line; the figures are of the whole recording always
+  --steps N         most steps to keep, 200000 by default: what is left out is said in the report
+  --page-shift N    log2 of the kernel's base page size: 16 (64 KiB, the default) or 12 (4 KiB)
+
+Exit code: 0 written, 2 wrong usage, unreadable input or a file that cannot be written. Differences between model and
+kernel are marked in the report.
+
+Example: nested-rmap report A.txt.gz -o report.html
+`
+
+export const report: Command = {
+  name: 'report',
+  summary: 'write a recording as an HTML page to look into, step by step',
+  help: HELP,
+  async run(args) {
+    const { values, positionals } = parseCommandArgs(args, {
+      output: { type: 'string', short: 'o' }, from: { type: 'string' }, steps: { type: 'string' }, 'page-shift': { type: 'string' },
+    })
+    const [file, ...more] = positionals
+    if (file === undefined || more.length > 0) throw new UsageError('expected one RECORDING')
+    const { output } = values
+    if (output === undefined) throw new UsageError('expected -o FILE')
+    const replay = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
+    const collector = collectorOf(replay, numberOption('--from', values.from ?? '1'), numberOption('--steps', values.steps ?? '200000'))
+    await readRecording(file, replay)
+    const html = reportHtml(collector.data(file === '-' ? 'standard input' : basename(file)), pageScript())
+    if (output === '-') {
+      process.stdout.write(html)
+      return 0
+    }
+    try {
+      writeFileSync(output, html)
+    } catch (error) {
+      throw new Failure(`${output}: cannot be written: ${(error as Error).message}`)
+    }
+    process.stdout.write(`${output}: ${(html.length / 1024 / 1024).toFixed(1)} MiB\n`)
+    return 0
+  },
+}
+
+function collectorOf(replay: Replay, from: number, steps: number): ReportCollector {
+  try {
+    return new ReportCollector(replay, { from, steps })
+  } catch (error) {
+    throw new UsageError(`--${(error as Error).message}`)
+  }
+}
+
+/** The script of the page, which the build puts beside this program. */
+function pageScript(): string {
+  return readFileSync(fileURLToPath(new URL('./report-page.global.js', import.meta.url)), 'utf8')
+}
