@@ -4,7 +4,7 @@
  * They hold after every operation, unless a quirk of Linux broke one: a remap without a tlbie, a fault of a dropped
  * nested guest, LPID 0. A reader of a broken law gets its name and sentence, and where it is broken.
  */
-import { entryOf, type Gpa, type Lpid, TAG } from './entry'
+import { entryOf, MAX_GPA, type Gpa, type Lpid, TAG } from './entry'
 import { leafFrame, LeafFlag, RC, type HostFrame } from './leaf'
 import { InsertCounters, type Gfn } from './memslot'
 import type { NestedGuest } from './nested-guest'
@@ -181,7 +181,7 @@ function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): Mapped[] {
   const found = guest.root?.lookup(leaf.gpa)
   if (found === undefined) return []
   const gpa = (leafFrame(hiOf(found.word), loOf(found.word)) * 4096 + (leaf.gpa - found.gpa))
-  const host = vm.host.lookup(gpa)
+  const host = gpa <= MAX_GPA ? vm.host.lookup(gpa) : undefined
   return host === undefined ? [] : [{ host, gfn: Math.floor(gpa / 2 ** vm.pageShift) }]
 }
 

@@ -128,6 +128,41 @@ export class NodeHeap {
     this.#inUse--
   }
 
+  /** @internal The words of the nodes that were ever in use, from address 16 up: what a snapshot keeps. */
+  get everUsed(): Int32Array {
+    return this.words.subarray(NODE_WORDS, this.#unused / 4)
+  }
+
+  /** @internal The free node that is used next; 0 for none. Each has the next one's address in its `next`. */
+  get freeHead(): NodeAddress {
+    return this.#freeList
+  }
+
+  /** @internal Takes over what {@link everUsed} and {@link freeHead} gave. Returns what is wrong with it, if so. */
+  load(nodes: Int32Array, freeHead: NodeAddress): string | undefined {
+    const count = nodes.length / NODE_WORDS
+    const words = new Int32Array(Math.max(FIRST_CAPACITY, count + 1) * NODE_WORDS)
+    words.set(nodes, NODE_WORDS)
+    let free = 0
+    for (let address = freeHead; address !== 0; address = words[address >>> 2]!) {
+      if (address < NODE_BYTES || address > count * NODE_BYTES || address % NODE_BYTES !== 0) {
+        return `0x${(address >>> 0).toString(16)} in the free list is no node`
+      }
+      if (words[(address >>> 2) + 2] !== POISON) return `0x${address.toString(16)} in the free list is in use`
+      if (++free > count) return 'the free list has no end'
+    }
+    let poisoned = 0
+    for (let at = NODE_WORDS + 2; at < (count + 1) * NODE_WORDS; at += NODE_WORDS) if (words[at] === POISON) poisoned++
+    if (poisoned !== free) return `${poisoned} are free, ${free} are in the free list`
+    if (count > this.limit) return `there were ${count}, the limit is ${this.limit}`
+    this.words = words
+    this.#freeList = freeHead
+    this.#unused = (count + 1) * NODE_BYTES
+    this.#inUse = count - free
+    this.#peak = count // a node is only used for the first time when no other is free
+    return undefined
+  }
+
   #grow(): boolean {
     const capacity = Math.min(this.words.length * 2, (this.limit + 1) * NODE_WORDS)
     let words: Int32Array<ArrayBuffer>

@@ -272,6 +272,20 @@ export class RadixTable {
     return 0
   }
 
+  /** @internal Links the pages that lead to an address, down to `level`; false when one was needed and not to be had. */
+  reach(hi: number, lo: number, level: number): boolean {
+    for (let page = 0, above = 0; above < level; above++) {
+      const at = page + this.#index(above, hi, lo)
+      if (this.halves[at * 2 + 1] === 0) {
+        const next = this.#allocatePage(above + 1)
+        if (next === 0) return false
+        this.#link(at, next)
+      }
+      page = this.halves[at * 2]!
+    }
+    return true
+  }
+
   #link(at: number, page: number): void {
     this.halves[at * 2] = page
     this.halves[at * 2 + 1] = PRESENT_HI

@@ -284,6 +284,11 @@ export class Vm {
     return table
   }
 
+  /** What L1's partition table has for an LPID now; undefined for an empty entry. */
+  guestTable(lpid: Lpid): GuestTable | undefined {
+    return this.state.partition.get(lpid)
+  }
+
   /**
    * L1 enters an LPID: its nested guest, made if there is none, which the caller holds until {@link leave}.
    *
@@ -321,6 +326,11 @@ export class Vm {
   /** The nested guests in the registry, by LPID. */
   get guests(): NestedGuest[] {
     return [...this.state.guests.values()].sort((a, b) => a.lpid - b.lpid)
+  }
+
+  /** The nested guests that left the registry and that callers still hold. */
+  get droppedGuests(): NestedGuest[] {
+    return [...this.state.held]
   }
 
   /** L1 goes (release all): its nested guests leave the registry, and all slots are emptied. */
