@@ -28,6 +28,9 @@ export class NewLeaf {
   shift: LeafShift = 12
   wordHi = 0
   wordLo = 0
+  /** How often L1 had edited the guest table, and taken mappings away, when the guest table was read. */
+  edits = 0
+  tlbies = 0
   /** `mmuSeq` as it was before the host was asked. */
   mmuSeq = 0
   /** The memslot that gets its entry; none for a host leaf. */
@@ -40,7 +43,11 @@ export class NewLeaf {
   warning: string | undefined
 
   /** `guest`: none for a host leaf */
-  constructor(readonly guest: NestedGuest | undefined) {}
+  constructor(readonly guest: NestedGuest | undefined) {
+    if (guest === undefined) return
+    this.edits = guest.edits
+    this.tlbies = guest.tlbies
+  }
 }
 
 const ERRNO: Record<Created, number> = {
@@ -78,7 +85,8 @@ function create(vm: VmState, leaf: NewLeaf): Created {
     vm.hostLeavesCreated++
   } else {
     vm.leavesCreated++
-    guest.edited.delete(firstAddress(leaf))
+    if (guest.edits === leaf.edits) guest.edited.delete(firstAddress(leaf))
+    else guest.edited.add(firstAddress(leaf)) // it is outdated already, maybe: L1 has yet to say so
     insertEntry(vm, leaf, guest)
   }
   return 'made'

@@ -37,12 +37,15 @@ export interface Present {
  * - `no-table-page`: a larger leaf stands there, and the page to put below it was not to be had
  * - `no-backing`: the host has no page to give just now
  * - `dropped`: the nested guest was dropped between the halves of the fault (section 9)
+ * - `tlbie`: L1 took mappings of the nested guest away between the halves. Linux holds the L2's own lock over both, so
+ *   that the tlbie comes before or after; here it has come before, and the fault starts anew
  * - `host-leaf`, `shadow-leaf`: set-rc could not set the bits there; the shadow leaf is cleared (section 6)
  */
 export interface Retry {
   readonly outcome: 'retry'
   readonly reason:
-    | 'refused' | 'mmu-seq' | 'no-node' | 'no-table-page' | 'no-backing' | 'dropped' | 'host-leaf' | 'shadow-leaf'
+    | 'refused' | 'mmu-seq' | 'no-node' | 'no-table-page' | 'no-backing' | 'dropped' | 'tlbie' | 'host-leaf'
+    | 'shadow-leaf'
 }
 
 /**

@@ -92,6 +92,7 @@ export function commitLeaf(vm: VmState, leaf: NewLeaf): FaultResult {
     if (!vm.settings.allowDroppedFaults) return retry('dropped')
     guest.faultedDropped = true
   }
+  if (guest.tlbies !== leaf.tlbies) return retry('tlbie')
   // Linux brings a node along before it knows whether it needs one
   if (!vm.gate.pass() || vm.nodes.nextAddress() === 0) return retry('no-node')
   const created = createLeaf(vm, leaf)

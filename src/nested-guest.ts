@@ -32,6 +32,10 @@ export class NestedGuest {
   faultedDropped = false
   /** @internal First addresses of shadow leaves whose guest mapping L1 has edited since they were made; some are gone. */
   readonly edited = new Set<Gpa>()
+  /** @internal How often L1 has edited its table. */
+  edits = 0
+  /** @internal How often L1 has taken mappings of it away. */
+  tlbies = 0
 
   #root: GuestTable | undefined
 
@@ -67,6 +71,7 @@ export class NestedGuest {
 
   /** @internal Remembers which shadow leaves L1 may have outdated. */
   tableEdited(from: Gpa, to: Gpa): void {
+    this.edits++
     for (const leaf of this.shadow.leavesBetween(from, to)) this.edited.add(leaf.gpa)
   }
 }

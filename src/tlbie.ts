@@ -44,6 +44,7 @@ export function tlbie(vm: VmState, what: Tlbie): void {
 
 /** Every shadow leaf in the page goes. Steps by the size of the leaf found, by the base page where there is none. */
 function invalidatePage(vm: VmState, guest: NestedGuest, gpa: Gpa, shift: number): void {
+  guest.tlbies++
   const { shadow } = guest
   const first = gpa - (gpa % 2 ** shift)
   for (let at = first; at < first + 2 ** shift; ) {
@@ -56,6 +57,7 @@ function invalidatePage(vm: VmState, guest: NestedGuest, gpa: Gpa, shift: number
 
 function invalidateLpid(vm: VmState, guest: NestedGuest, ric: Ric): void {
   if (ric === 1) return // no page walk cache is kept
+  guest.tlbies++
   clearAllLeaves(vm, guest, 'L1')
   if (ric === 0) return
   readPartitionEntry(vm, guest)
