@@ -58,17 +58,16 @@ export function check(vm: VmState): BrokenLaw[] {
 
 /** What the walk of all slots found. */
 interface Slots {
-  /** By gfn, the entries that a walk would meet, as `lpid:gpa`. */
-  readonly entries: Map<Gfn, Set<string>>
-  count: number
+  /** By entry, as `lpid:gpa`, the gfns in whose slots a walk would meet it. */
+  readonly gfns: Map<string, Gfn[]>
+  entries: number
   nodes: number
-  hidden: number
 }
 
 const nameOf = (lpid: Lpid, gpa: Gpa): string => `${lpid}:${gpa}`
 
 function checkSlots(vm: VmState, breaks: Break): Slots {
-  const found: Slots = { entries: new Map(), count: 0, nodes: 0, hidden: 0 }
+  const found: Slots = { gfns: new Map(), entries: 0, nodes: 0 }
   const seen = new Set<number>()
   for (const slot of vm.memslots) {
     const before = found.nodes
@@ -99,13 +98,14 @@ function checkSlot(vm: VmState, slot: VmMemslot, index: number, found: Slots, se
   const host = vm.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
   if (host === NONE) breaks('host-leaf', 'the slot is not empty, and the host has no leaf there', { gfn, gpa })
 
-  const entries = new Set<string>()
-  found.entries.set(gfn, entries)
   const add = (hi: number, lo: number): void => {
     const { lpid, gpa } = entryOf(hi, lo)
-    if (entries.has(nameOf(lpid, gpa))) breaks('no-duplicates', 'the entry stands twice', { gfn, lpid, gpa })
-    entries.add(nameOf(lpid, gpa))
-    found.count++
+    const name = nameOf(lpid, gpa)
+    const gfns = found.gfns.get(name)
+    if (gfns === undefined) found.gfns.set(name, [gfn])
+    else if (gfns[gfns.length - 1] !== gfn) gfns.push(gfn)
+    else breaks('no-duplicates', 'the entry stands twice', { gfn, lpid, gpa })
+    found.entries++
   }
   let word = slot.rmap.words[index]!
   while ((word & BigInt(TAG)) === 0n) {
@@ -170,11 +170,12 @@ function checkShadow(vm: VmState, guest: NestedGuest, slots: Slots, hostPages: H
     }
     const outdated = guest.edited.has(gpa)
     const maps = outdated ? hostLeavesOf(vm, leaf, hostPages) : hostLeafBehind(vm, guest, leaf)
-    const gfns = maps.flatMap((page) => slotsOf(vm, leaf, page))
-    if (!gfns.some((gfn) => slots.entries.get(gfn)?.has(nameOf(lpid, gpa)))) {
-      breaks('completeness', gfns.length === 0
-        ? 'the host table does not map the page that the leaf maps'
-        : `the slot of gfn 0x${gfns[0]!.toString(16)} does not lead to the leaf`, gfns.length === 0 ? where : { ...where, gfn: gfns[0]! })
+    const listed = slots.gfns.get(nameOf(lpid, gpa)) ?? []
+    if (maps.length === 0) {
+      breaks('completeness', 'the host table does not map the page that the leaf maps', where)
+    } else if (!maps.some((page) => listed.some((gfn) => isSlotOf(vm, leaf, page, gfn)))) {
+      const gfn = vm.settings.placement === 'head' ? maps[0]!.host.gpa / 2 ** vm.pageShift : maps[0]!.gfn
+      breaks('completeness', 'the slot of the page that the leaf maps does not lead to the leaf', { ...where, gfn })
     }
     if (!outdated) checkComposition(vm, guest, leaf, maps[0], breaks)
   }
@@ -206,10 +207,10 @@ function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): Mapped[] {
     }))
 }
 
-/** Where spec 5 step 4 puts the entry: at the host leaf's head, or at any gfn of the shadow leaf, whichever faulted. */
-function slotsOf(vm: VmState, leaf: Leaf, { host, gfn }: Mapped): Gfn[] {
-  if (vm.settings.placement === 'head') return [host.gpa / 2 ** vm.pageShift]
-  return Array.from({ length: 2 ** (leaf.shift - vm.pageShift) }, (_, i) => gfn + i)
+/** Whether spec 5 step 4 puts the entry there: at the host leaf's head, or at any gfn of the shadow leaf, whichever faulted. */
+function isSlotOf(vm: VmState, leaf: Leaf, maps: Mapped, gfn: Gfn): boolean {
+  if (vm.settings.placement === 'head') return gfn === maps.host.gpa / 2 ** vm.pageShift
+  return gfn >= maps.gfn && gfn < maps.gfn + 2 ** (leaf.shift - vm.pageShift)
 }
 
 function checkComposition(vm: VmState, guest: NestedGuest, leaf: Leaf, maps: Mapped | undefined, breaks: Break): void {
@@ -253,7 +254,7 @@ function checkCounters(vm: VmState, slots: Slots, breaks: Break): void {
     tables.push(guest.shadow)
     leaves += guest.shadow.leafCount
   }
-  agree('entries', inserts.empty + inserts.second + inserts.list - vm.walks.entries - vm.released, slots.count)
+  agree('entries', inserts.empty + inserts.second + inserts.list - vm.walks.entries - vm.released, slots.entries)
   agree('shadow leaves', vm.leavesCreated - vm.leavesClearedByL0 - vm.leavesClearedByL1, leaves)
   agree('host leaves', vm.hostLeavesCreated - vm.hostLeavesCleared, vm.host.leafCount)
   agree('table pages', vm.gate.pages, tables.reduce((sum, table) => sum + table.pageCount, 0))

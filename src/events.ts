@@ -31,8 +31,16 @@ interface OfGuest {
   readonly shadow_pgtable: bigint
 }
 
+/**
+ * In which task: the fault or hypercall of a vCPU of L1, or the host's memory management and its owner's requests.
+ */
+export type Task = 'vcpu' | 'host'
+
+/** One event, and in which task it happened. */
+export type VmEvent = HappeningEvent & { readonly task: Task }
+
 /** One event. The field names are the recordings'. */
-export type VmEvent =
+export type HappeningEvent =
   | ({
     readonly event: 'pte_create'; readonly pgtable: bigint; readonly pte: bigint; readonly gpa: Gpa
     readonly level: 0 | 1 | 2; readonly mmu_seq: number; readonly lpid: number; readonly rmapp: bigint

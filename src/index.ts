@@ -29,5 +29,5 @@ export type {
 export type { Backing, BackingOf, Placement } from './vm-state'
 export type { BrokenLaw } from './check'
 export type { VmCounters } from './vm-counters'
-export type { VmEvent, VmObserver } from './events'
+export type { HappeningEvent, Task, VmEvent, VmObserver } from './events'
 export type { HcallStatus, Ric, Tlbie } from './tlbie'

@@ -345,13 +345,21 @@ export class RadixTable {
     const end = Math.min(this.#entries(level), Math.ceil((to - first) / size))
     for (let i = Math.max(0, Math.floor((from - first) / size)); i < end; i++) {
       if (this.#epoch !== epoch) throw new Error('leaves: pages were freed under the walk: take a copy of the leaves first')
+      i = this.#nextUsed(page + i, page + end) - page
+      if (i === end) return
       const at = page + i
       const top = this.halves[at * 2 + 1]!
-      if (top === 0) continue
       const gpa = first + i * size
       if ((top & LEAF_HI) === 0) yield* this.#leavesOf(this.halves[at * 2]!, level + 1, gpa, from, to)
       else yield { gpa, shift: shift as LeafShift, word: this.wordAt(at * 4 + level) }
     }
+  }
+
+  /** The first position from `at` whose word is not 0; `end` where there is none. (Apart, so that it runs as a loop.) */
+  #nextUsed(at: number, end: number): number {
+    const { halves } = this
+    while (at < end && halves[at * 2 + 1] === 0) at++
+    return at
   }
 
   /** Frees the pages that a link leads to, and the link. */

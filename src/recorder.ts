@@ -14,6 +14,9 @@ const SWAPPED: ReadonlySet<string> = new Set(['pte', 'pteval'])
 /** What no probe shows. */
 const OWN: ReadonlySet<VmEvent['event']> = new Set(['tlb_flush', 'warning', 'fault'])
 
+/** Who writes, with a process number. */
+const TASK: Record<VmEvent['task'], string> = { vcpu: 'vcpu-1', host: 'host-2' }
+
 /**
  * An observer that writes each event as a line of a recording. It must observe the L1 from its beginning, and until no
  * later than its `releaseAll`: no probe shows the slots that this empties.
@@ -27,10 +30,10 @@ export function recorder(write: (line: string) => void): VmObserver {
   let time = 0
   return (event) => {
     if (OWN.has(event.event)) return
-    const { event: name, ...fields } = event
+    const { event: name, task, ...fields } = event
     const shown = Object.entries(fields).map(([field, value]) => `${field}=${show(field, value as bigint | number)}`)
     const seconds = (++time / 1e6).toFixed(6)
-    write(`            model-1       [000] .....  ${seconds.padStart(11)}: ${name}: (model) ${shown.join(' ')}`)
+    write(`            ${TASK[task]}       [000] .....  ${seconds.padStart(11)}: ${name}: (model) ${shown.join(' ')}`)
   }
 }
 

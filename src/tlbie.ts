@@ -42,17 +42,24 @@ export function tlbie(vm: VmState, what: Tlbie): void {
   else invalidateLpid(vm, guest, what.ric)
 }
 
-/** Every shadow leaf in the page goes. Steps by the size of the leaf found, by the base page where there is none. */
+/**
+ * Every shadow leaf in the page goes. Linux steps by the size of the leaf found, by the base page where there is none;
+ * the model goes from leaf to leaf, which clears the same.
+ */
 function invalidatePage(vm: VmState, guest: NestedGuest, gpa: Gpa, shift: number): void {
   guest.tlbies++
-  const { shadow } = guest
-  const first = gpa - (gpa % 2 ** shift)
-  for (let at = first; at < first + 2 ** shift; ) {
-    const hi = Math.floor(at / 2 ** 32)
-    const ref = shadow.find(hi, at | 0)
-    if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, at | 0, 'L1')
-    at += 2 ** (ref === NONE ? vm.pageShift : shadow.shiftOf(ref))
+  if (shift === vm.pageShift) {
+    clearAt(vm, guest, gpa)
+    return
   }
+  const first = gpa - (gpa % 2 ** shift)
+  for (const leaf of guest.shadow.leavesBetween(first, first + 2 ** shift)) clearAt(vm, guest, leaf.gpa)
+}
+
+function clearAt(vm: VmState, guest: NestedGuest, gpa: Gpa): void {
+  const hi = Math.floor(gpa / 2 ** 32)
+  const ref = guest.shadow.find(hi, gpa | 0)
+  if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, gpa | 0, 'L1')
 }
 
 function invalidateLpid(vm: VmState, guest: NestedGuest, ric: Ric): void {

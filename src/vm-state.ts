@@ -6,7 +6,7 @@
  */
 import { AllocationGate } from './allocation-gate'
 import type { Lpid } from './entry'
-import type { VmEvent, VmObserver } from './events'
+import type { HappeningEvent, Task, VmEvent, VmObserver } from './events'
 import type { FaultResult } from './fault-result'
 import type { GuestTable } from './guest-table'
 import type { HostFrame, LeafShift, PageShift } from './leaf'
@@ -114,6 +114,8 @@ export class VmState {
   readonly retired = new InsertCounters()
 
   observer: VmObserver | undefined
+  /** Who is at it: a vCPU of L1, or the host's own memory management. */
+  task: Task = 'vcpu'
   /** The next number for what events name by address. */
   nextId = 1
   nextArray = 0
@@ -170,8 +172,8 @@ export class VmState {
   }
 
   /** Tells the observer of an event, once the operation is done. Ask `observer` first: building an event costs. */
-  emit(event: VmEvent): void {
-    this.#events.push(event)
+  emit(event: HappeningEvent): void {
+    this.#events.push({ ...event, task: this.task })
   }
 
   /** Counts a warning, and tells the observer. */

@@ -10,7 +10,7 @@ import { check, type BrokenLaw } from './check'
 import type { TakenEntry } from './clear-leaf'
 import type { NewLeaf } from './create-leaf'
 import { MAX_GPA, MAX_LPID, type Entry, type Gpa, type Lpid } from './entry'
-import type { VmObserver } from './events'
+import type { Task, VmObserver } from './events'
 import { commitLeaf, finishFault, planLeaf } from './fault'
 import type { Access, FaultResult, SetRcResult } from './fault-result'
 import { GuestTable } from './guest-table'
@@ -192,7 +192,7 @@ export class Vm {
     checkInteger('npages', npages, 1, this.state.settings.maxNpages)
     this.#checkRange('baseGfn', baseGfn, npages)
     const flags = { readOnly: checkBoolean('readOnly', readOnly, false), logDirty: checkBoolean('logDirty', logDirty, false) }
-    return this.#run(() => addMemslot(this.state, baseGfn + 0, npages, flags))
+    return this.#run(() => addMemslot(this.state, baseGfn + 0, npages, flags), 'host')
   }
 
   /**
@@ -203,7 +203,7 @@ export class Vm {
    */
   invalidateMemslot(memslot: VmMemslot): void {
     this.#checkMemslot(memslot)
-    this.#run(() => invalidateMemslot(this.state, memslot))
+    this.#run(() => invalidateMemslot(this.state, memslot), 'host')
   }
 
   /**
@@ -213,7 +213,7 @@ export class Vm {
    */
   removeMemslot(memslot: VmMemslot): void {
     this.#checkMemslot(memslot)
-    this.#run(() => removeMemslot(this.state, memslot))
+    this.#run(() => removeMemslot(this.state, memslot), 'host')
   }
 
   /**
@@ -225,7 +225,7 @@ export class Vm {
   moveMemslot(memslot: VmMemslot, baseGfn: Gfn): void {
     this.#checkMemslot(memslot)
     this.#checkRange('baseGfn', baseGfn, memslot.npages, memslot)
-    this.#run(() => moveMemslot(this.state, memslot, baseGfn + 0))
+    this.#run(() => moveMemslot(this.state, memslot, baseGfn + 0), 'host')
   }
 
   /**
@@ -236,7 +236,7 @@ export class Vm {
   setLogDirty(memslot: VmMemslot, on: boolean): void {
     this.#checkMemslot(memslot)
     if (typeof on !== 'boolean') throw wrongType('on', 'a boolean', on)
-    this.#run(() => setLogDirty(this.state, memslot, on))
+    this.#run(() => setLogDirty(this.state, memslot, on), 'host')
   }
 
   /**
@@ -247,7 +247,7 @@ export class Vm {
   harvestDirty(memslot: VmMemslot): Gfn[] {
     this.#checkMemslot(memslot)
     if (!memslot.logDirty) throw new Error('harvestDirty: the memslot does not log dirty pages: call setLogDirty first')
-    return this.#run(() => harvestDirty(this.state, memslot))
+    return this.#run(() => harvestDirty(this.state, memslot), 'host')
   }
 
   /** The memslots, by base gfn. */
@@ -335,7 +335,7 @@ export class Vm {
 
   /** L1 goes (release all): its nested guests leave the registry, and all slots are emptied. */
   releaseAll(): void {
-    this.#run(() => releaseAll(this.state))
+    this.#run(() => releaseAll(this.state), 'host')
   }
 
   // ---- faults (spec 5) ----
@@ -350,6 +350,8 @@ export class Vm {
     const { state } = this
     const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
     this.#checkRequest(gpa, access, lpid, held)
+    const before = state.task
+    state.task = 'vcpu'
     try {
       const guest = held ?? findOrMakeGuest(state, lpid! + 0)
       if (guest === undefined) return this.#noGuest()
@@ -363,6 +365,7 @@ export class Vm {
         putGuest(state, guest)
       }
     } finally {
+      state.task = before
       state.settle()
     }
   }
@@ -452,7 +455,7 @@ export class Vm {
    */
   age(gfn: Gfn): boolean {
     this.#checkGfns('gfn', gfn, 1)
-    return this.#run(() => age(this.state, gfn))
+    return this.#run(() => age(this.state, gfn), 'host')
   }
 
   /**
@@ -470,8 +473,8 @@ export class Vm {
   /**
    * L1 says that it has changed a guest table: one page, one LPID or all.
    *
-   * @param what.kind `'page'` (with `lpid`, `gpa`, which is aligned down, and `shift`, log2 of the page's size, a size
-   *   that L0 has), `'lpid'` (with `lpid` and `ric`) or `'all'` (with `ric`)
+   * @param what.kind `'page'` (with `lpid`, `gpa`, which is aligned down, and `shift`, log2 of the page's size, not
+   *   below the base page), `'lpid'` (with `lpid` and `ric`) or `'all'` (with `ric`)
    * @throws RangeError, TypeError
    */
   tlbie(what: Tlbie): void {
@@ -481,7 +484,7 @@ export class Vm {
     if (said.kind !== 'page') checkOneOf('ric', said.ric, [0, 1, 2])
     if (said.kind === 'page') {
       checkInteger('gpa', said.gpa, 0, MAX_GPA, 16)
-      checkOneOf<LeafShift>('shift', said.shift, [this.pageShift, 21, 30])
+      checkOneOf<LeafShift>('shift', said.shift, this.pageShift === 16 ? [16, 21, 30] : [12, 16, 21, 30])
     }
     this.#run(() => tlbie(this.state, said))
   }
@@ -580,7 +583,7 @@ export class Vm {
     const { state } = this
     const before = { ...state.walks }
     const taken: TakenEntry[] | undefined = visitor === undefined ? undefined : []
-    this.#run(() => beginUnmap(state, gfn + 0, npages, taken))
+    this.#run(() => beginUnmap(state, gfn + 0, npages, taken), 'host')
     const walks = new RangeCounters()
     for (const name of Object.keys(before) as (keyof RangeCounters)[]) walks[name] = state.walks[name] - before[name]
     const pending = new PendingUnmap(walks, () => endUnmap(state))
@@ -593,11 +596,16 @@ export class Vm {
     return pending
   }
 
-  #run<T>(operation: () => T): T {
+  /** Runs an operation, in a task of its own: it may stand within another, where the caller's backing calls back. */
+  #run<T>(operation: () => T, task: Task = 'vcpu'): T {
+    const { state } = this
+    const before = state.task
+    state.task = task
     try {
       return operation()
     } finally {
-      this.state.settle()
+      state.task = before
+      state.settle()
     }
   }
 

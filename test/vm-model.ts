@@ -71,14 +71,14 @@ export class HostMemory {
 
   /** A unit moves to other frames. */
   moveUnit(unit: number, mode: 'base' | 'large' | 'skewed'): void {
-    this.#units.set(unit, { mode, frame: this.#next++ * 2 ** (this.unitShift - 12) * 2 })
+    this.#units.set(unit, { mode, frame: this.#nextFrame() })
     for (let i = 0; i < this.unitPages; i++) this.#pages.delete(unit * this.unitPages + i)
   }
 
   /** A page gets another frame; its unit is in base pages from now on. */
   movePage(gfn: number, writable: boolean): void {
     this.#unit(gfn).mode = 'base'
-    this.#pages.set(gfn, { frame: this.#next++ * 2 ** (this.unitShift - 12) * 2, writable })
+    this.#pages.set(gfn, { frame: this.#nextFrame(), writable })
   }
 
   backing(gfn: number): { frame: number; shift: LeafShift; writable: boolean } {
@@ -87,6 +87,12 @@ export class HostMemory {
     if (page !== undefined) return { ...page, shift: this.pageShift }
     const at = (gfn % this.unitPages) + (mode === 'skewed' ? 1 : 0)
     return { frame: frame + at * 2 ** (this.pageShift - 12), shift: mode === 'base' ? this.pageShift : this.unitShift, writable: true }
+  }
+
+  /** Room for a unit that is out of step; every other one differs from the one before in its high half alone. */
+  #nextFrame(): number {
+    const n = this.#next++
+    return Math.floor(n / 2) * 2 ** (this.unitShift - 11) + (n % 2) * 2 ** 32
   }
 
   #unit(gfn: number): { mode: 'base' | 'large' | 'skewed'; frame: number } {
