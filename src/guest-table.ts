@@ -6,6 +6,7 @@
  */
 import { checkInteger, checkObject, checkOneOf, checkWord } from './args'
 import { MAX_GPA, type Gpa } from './entry'
+import { INSPECT } from './inspect'
 import { LEAF, packLeaf, PRESENT, LeafFlag, type LeafShift, type PageShift } from './leaf'
 import { NONE, RadixTable, type Leaf, type LeafRef } from './radix-table'
 
@@ -45,6 +46,11 @@ export class GuestTable {
     this.tree = new RadixTable({ pageShift })
     this.pageShift = pageShift
     this.rootBits = checkInteger('rootBits', rootBits, 5, 16)
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    return `GuestTable { page shift: ${this.pageShift}, leaves: ${this.tree.leafCount + this.rootLeaves.size} }`
   }
 
   /**

@@ -6,6 +6,7 @@
  */
 import type { Gpa, Lpid } from './entry'
 import type { GuestTable } from './guest-table'
+import { INSPECT } from './inspect'
 import type { RadixTable } from './radix-table'
 
 /** How a nested guest stands to the registry: in it, dropped by L1's flush, or gone with L1 (release all). */
@@ -45,6 +46,12 @@ export class NestedGuest {
     this.shadowLpid = shadowLpid
     this.id = id
     this.shadow = shadow
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    const { lpid, shadowLpid, state, refCount, shadow } = this
+    return `NestedGuest { LPID ${lpid}, shadow LPID ${shadowLpid}, ${state}, refs: ${refCount}, shadow leaves: ${shadow.leafCount} }`
   }
 
   /** References held: the registry's, and one of each user. 0: its shadow table is freed. */

@@ -4,6 +4,7 @@
  * The rmap's own rules are in `memslot.ts`; this adds the flags, the dirty log, and what the L1 counts of it.
  */
 import type { Entry } from './entry'
+import { INSPECT } from './inspect'
 import type { Gfn, ListNode, Memslot } from './memslot'
 
 /** A memslot of an L1. Made by adding it to an L1, which changes it; to read. */
@@ -79,6 +80,14 @@ export class VmMemslot {
   /** {@link Memslot.listNodes} */
   listNodes(gfn: Gfn): ListNode[] {
     return this.rmap.listNodes(gfn)
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    const { baseGfn, npages, singles, lists } = this
+    const flags = [this.readOnly ? ', read-only' : '', this.logDirty ? ', logs dirty' : '', this.invalid ? ', invalid' : ''].join('')
+    const last = baseGfn + npages - 1
+    return `VmMemslot { gfn 0x${baseGfn.toString(16)}..0x${last.toString(16)}, singles: ${singles}, lists: ${lists}${flags} }`
   }
 
   /** @internal The kernel's address of a slot word, in events. */

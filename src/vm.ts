@@ -16,6 +16,7 @@ import type { Access, FaultResult, SetRcResult } from './fault-result'
 import { GuestTable } from './guest-table'
 import { harvestDirty } from './harvest'
 import { RangeCounters, type RangeVisitor } from './invalidate'
+import { INSPECT } from './inspect'
 import type { LeafShift, PageShift } from './leaf'
 import { findOrMakeGuest, putGuest, releaseAll } from './lifetimes'
 import { MAX_NPAGES, type Gfn } from './memslot'
@@ -544,6 +545,13 @@ export class Vm {
    */
   entries(gfn: Gfn): Entry[] {
     return this.#memslotOf(gfn).entries(gfn)
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    const { memslots, guests, pageShift, placement, counters: { slots, nodes } } = this
+    return `Vm { page shift: ${pageShift}, placement: ${placement}, memslots: ${memslots.length}, nested guests: ${guests.length}, ` +
+      `singles: ${slots.single}, lists: ${slots.list}, nodes: ${nodes.inUse} }`
   }
 
   /** All counters at this moment (spec 12). Cost: the memslots and nested guests, not what they hold. */

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { Memslot, RadixTable } from '../src/index'
+import { GuestTable, Memslot, RadixTable, Vm } from '../src/index'
 
 test('what console.log prints is short, and has no typed arrays', () => {
   const memslot = new Memslot({ baseGfn: 0x10, npages: 0x100 })
@@ -12,4 +12,18 @@ test('what console.log prints is short, and has no typed arrays', () => {
   const table = new RadixTable({ pageShift: 16 })
   table.set(0, 21, 0xc000000000000007n)
   expect(inspect(table)).toBe('RadixTable { page shift: 16, leaves: 1, pages: 3 }')
+})
+
+test('an L1 and what it is made of', () => {
+  const l1 = new Vm()
+  l1.addMemslot({ baseGfn: 0, npages: 16, readOnly: true })
+  const table = l1.setGuestTable(5, new GuestTable())
+  for (const gpa of [0x10000, 0x20000]) {
+    table.map({ gpa, to: 0x70000 })
+    l1.fault({ lpid: 5, gpa, access: 'read' })
+  }
+  expect(inspect(l1)).toBe('Vm { page shift: 16, placement: head, memslots: 1, nested guests: 1, singles: 0, lists: 1, nodes: 1 }')
+  expect(inspect(l1.memslots[0])).toBe('VmMemslot { gfn 0x0..0xf, singles: 0, lists: 1, read-only }')
+  expect(inspect(l1.guest(5))).toBe('NestedGuest { LPID 5, shadow LPID 2, live, refs: 1, shadow leaves: 2 }')
+  expect(inspect(table)).toBe('GuestTable { page shift: 16, leaves: 2 }')
 })

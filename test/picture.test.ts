@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Memslot } from '../src/index'
+import { GuestTable, Memslot, Vm } from '../src/index'
 import { drawMemslot, drawSlot } from '../src/view/picture'
 import { SlotReader, slotsOf } from '../src/view/slot'
 
@@ -27,6 +27,14 @@ test('the three pictures of spec 3', () => {
     '  --> node 0x10 { next = 0x0010000000010001, 0x0020000000020000 }  LPID 2  gpa 0x20000',
     '      ^ that next, its tag off                                     LPID 1  gpa 0x10000  oldest',
   ])
+})
+
+test('a memslot of an L1 is drawn like one alone', () => {
+  const l1 = new Vm()
+  const memslot = l1.addMemslot({ baseGfn: 0, npages: 8 })
+  l1.setGuestTable(1, new GuestTable()).map({ gpa: 0x10000, to: 0x10000 })
+  l1.fault({ lpid: 1, gpa: 0x10000, access: 'read' })
+  expect(drawMemslot(memslot).split('\n')[1]).toBe('gfn 0x1  [ 0x0010000000010001 ]  LPID 1  gpa 0x10000  the only one')
 })
 
 test('a narrow terminal gets two lines a node', () => {

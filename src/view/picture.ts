@@ -12,6 +12,7 @@
 import { checkInteger, checkObject } from '../args'
 import type { Entry } from '../entry'
 import type { Gfn, Memslot } from '../memslot'
+import type { VmMemslot } from '../vm-memslot'
 import { count, formatEntry, hex, hexWord } from './format'
 import { formatSummary, slotsOf, summarize, type Slot } from './slot'
 
@@ -61,7 +62,7 @@ export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
  * @throws RangeError, TypeError
  */
 export function drawMemslot(
-  memslot: Memslot, options: PictureOptions & { readonly gfns?: Iterable<Gfn>; readonly slots?: number } = {},
+  memslot: Memslot | VmMemslot, options: PictureOptions & { readonly gfns?: Iterable<Gfn>; readonly slots?: number } = {},
 ): string {
   const { gfns, slots: most = 64 } = checkObject('options', options)
   checkInteger('slots', most, 1, 2 ** 30)

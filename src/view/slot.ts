@@ -8,6 +8,7 @@
 import { checkWord, wrongType } from '../args'
 import { unpackEntry, type Entry } from '../entry'
 import { Memslot, type Gfn } from '../memslot'
+import { VmMemslot } from '../vm-memslot'
 import { count, formatEntry, hex } from './format'
 
 /** A list node in the kernel's memory. */
@@ -133,21 +134,22 @@ export class SlotReader {
 }
 
 /**
- * The slots of a memslot: those of the gfns given, or all that are not empty, in order. A generator: a slot is read
+ * The slots of a memslot, one alone or one of an L1: those of the gfns given, or all that are not empty, in order. A generator: a slot is read
  * when it is asked for.
  *
  * @throws RangeError, TypeError for a gfn outside the memslot
  */
-export function* slotsOf(memslot: Memslot, gfns?: Iterable<Gfn>): Generator<Slot, void, undefined> {
-  if (!(memslot instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
-  const { nodes } = memslot
+export function* slotsOf(memslot: Memslot | VmMemslot, gfns?: Iterable<Gfn>): Generator<Slot, void, undefined> {
+  const rmap = memslot instanceof VmMemslot ? memslot.rmap : memslot
+  if (!(rmap instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
+  const { nodes } = rmap
   const reader = new SlotReader((address) => (nodes.has(Number(address)) ? nodes.read(Number(address)) : undefined))
   if (gfns !== undefined) {
-    for (const gfn of new Set(gfns)) yield reader.slot(gfn, memslot.word(gfn))
+    for (const gfn of new Set(gfns)) yield reader.slot(gfn, rmap.word(gfn))
     return
   }
-  for (let index = 0; index < memslot.npages; index++) {
-    if (!memslot.isEmptyAt(index)) yield reader.slot(memslot.baseGfn + index, memslot.words[index]!)
+  for (let index = 0; index < rmap.npages; index++) {
+    if (!rmap.isEmptyAt(index)) yield reader.slot(rmap.baseGfn + index, rmap.words[index]!)
   }
 }
 
