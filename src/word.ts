@@ -27,3 +27,8 @@ export function hiOf(word: bigint): number {
 export function loOf(word: bigint): number {
   return Number(BigInt.asIntN(32, word))
 }
+
+/** @internal A number in hex, as errors and views show addresses and words: `0x30261000`. */
+export function hex(value: number | bigint): string {
+  return `0x${value.toString(16)}`
+}

@@ -2,7 +2,7 @@
 import type { Gfn } from '../memslot'
 import { Replay } from '../trace/index'
 import { checkDump, formatDumpCheck } from '../view/dump-check'
-import { count, hex } from '../view/format'
+import { count } from '../view/format'
 import { drawSlot } from '../view/picture'
 import { RadixDumpTables } from '../view/radix-dump'
 import { slotsOfReplay } from '../view/replay-slots'
@@ -10,6 +10,7 @@ import { formatSummary, summarize, type Slot } from '../view/slot'
 import { numberOption, parseCommandArgs, readInput, UsageError, type Command } from './command'
 import { openMemoryFile } from './memory-file'
 import { pageShiftOption, readRecording } from './replay'
+import { hex } from '../word'
 
 const HELP = `Usage: nested-rmap dump [RECORDING] [--memory FILE] [--radix FILE] [--gfn GFN]... [--entries N] [--page-shift 16|12]
 

@@ -2,9 +2,10 @@
  * A step of a report in words and pictures: what happened, and the slots before and after, drawn as everywhere else.
  */
 import type { EntryFate } from '../invalidate'
-import { formatEntry, hex, count } from '../view/format'
+import { formatEntry, count } from '../view/format'
 import { drawSlot } from '../view/picture'
 import { listOf, slotOf, type Cell, type Effect, type History } from './history'
+import { hex } from '../word'
 
 /** Where a slot lies: its gfn, if that is known, and the address of its word. */
 export interface Place {

@@ -5,7 +5,7 @@ import type { ReportData } from './collect'
 import { clearedLeaves, describeStep, drawStep, placeText, type Place } from './describe'
 import { History } from './history'
 import { SlotMap } from './slot-map'
-import { hex } from '../view/format'
+import { hex } from '../word'
 
 const MOST_LEAVES = 200
 

@@ -8,7 +8,8 @@ import type { Gpa, Lpid } from '../entry'
 import { withoutRc } from '../leaf'
 import type { Leaf, RadixTable } from '../radix-table'
 import { RadixDumpReader } from '../view/radix-dump'
-import { hex, leafText } from './differences'
+import { hex } from '../word'
+import { leafText } from './differences'
 import { Replay } from './replay'
 
 /** Compares a dump with the tables of a replay that has ended. Differences go into the replay's result. */

@@ -1,7 +1,7 @@
 /** What a replay found to differ, and the words for it: what the model had, what the kernel said. */
 import { unpackEntry } from '../entry'
 import type { Leaf } from '../radix-table'
-import { wordOf } from '../word'
+import { hex, wordOf } from '../word'
 import { FIELD, type FieldName } from './events'
 import type { TraceEvent } from './parser'
 
@@ -38,10 +38,6 @@ export class Differences {
     this.at(event, `${field} ${hex(wordOf(hi, lo))}`, hex(event.word(field)))
     return false
   }
-}
-
-export function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`
 }
 
 export function leafText(leaf: Pick<Leaf, 'word' | 'shift'> | undefined): string {

@@ -7,8 +7,8 @@
 import { checkWord, wrongType } from '../args'
 import { unpackEntry } from '../entry'
 import { LEAF, LeafFlag, PRESENT, swapBytes, unpackLeaf } from '../leaf'
-import { hiOf, loOf } from '../word'
-import { formatEntry, hex, hexWord } from './format'
+import { hex, hiOf, loOf } from '../word'
+import { formatEntry, hexWord } from './format'
 
 /** One thing that a word may be. */
 export interface Reading {

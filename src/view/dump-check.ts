@@ -11,8 +11,8 @@ import { packEntry, type Entry, type Lpid } from '../entry'
 import { leafHpa, type Hpa } from '../leaf'
 import type { Gfn } from '../memslot'
 import { RadixTable, type Leaf } from '../radix-table'
-import { hiOf, loOf } from '../word'
-import { count, formatEntry, hex } from './format'
+import { hex, hiOf, loOf } from '../word'
+import { count, formatEntry } from './format'
 import type { Slot } from './slot'
 
 /**

@@ -2,11 +2,7 @@
  * Numbers and words as the views write them: addresses in hex, raw words with all their 16 digits.
  */
 import type { Entry } from '../entry'
-
-/** @internal `0x30261000` */
-export function hex(value: number | bigint): string {
-  return `0x${value.toString(16)}`
-}
+import { hex } from '../word'
 
 /** @internal A raw word with all its digits: `0x0030000030261001`. */
 export function hexWord(word: bigint): string {

@@ -13,8 +13,9 @@ import { checkInteger, checkObject } from '../args'
 import type { Entry } from '../entry'
 import type { Gfn, Memslot } from '../memslot'
 import type { VmMemslot } from '../vm-memslot'
-import { count, formatEntry, hex, hexWord } from './format'
+import { count, formatEntry, hexWord } from './format'
 import { formatSummary, slotsOf, summarize, type Slot } from './slot'
+import { hex } from '../word'
 
 /** How to draw. */
 export interface PictureOptions {

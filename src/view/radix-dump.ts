@@ -14,6 +14,7 @@ import { MAX_GPA, MAX_LPID, type Lpid } from '../entry'
 import { LEAF, PRESENT, type PageShift } from '../leaf'
 import { LineError, LineSplitter } from '../lines'
 import { RadixTable, type Leaf } from '../radix-table'
+import { hex } from '../word'
 
 /** Shown what a dump holds, in its order. A guest is L1's number for it, or null for L1's own table. */
 export interface RadixDumpVisitor {
@@ -84,9 +85,9 @@ export class RadixDumpReader {
       if (this.#baseShift !== shift) throw new LineError(line, 'shift: 12 and 16 in one dump')
     }
     const gpa = Number.parseInt(gpaText!, 16)
-    if (gpa > MAX_GPA) throw new LineError(line, `gpa: expected at most 0x${MAX_GPA.toString(16)}, got 0x${gpaText}`)
+    if (gpa > MAX_GPA) throw new LineError(line, `gpa: expected at most ${hex(MAX_GPA)}, got 0x${gpaText}`)
     if (gpa % 2 ** shift !== 0) {
-      throw new LineError(line, `gpa: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${gpaText}`)
+      throw new LineError(line, `gpa: expected a multiple of ${hex(2 ** shift)}, got 0x${gpaText}`)
     }
     const word = BigInt(`0x${wordText!}`)
     if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
@@ -122,7 +123,7 @@ export class RadixDumpTables {
         if (shift < 21 && shift !== pageShift) {
           throw new LineError(line, `shift: expected ${pageShift}, 21 or 30 with base pages of 2^${pageShift} bytes, got ${shift}`)
         }
-        if (table.lookup(gpa)?.shift === shift) throw new LineError(line, `a second leaf at 0x${gpa.toString(16)}`)
+        if (table.lookup(gpa)?.shift === shift) throw new LineError(line, `a second leaf at ${hex(gpa)}`)
         let stored: boolean
         try {
           stored = table.set(gpa, shift, word)

@@ -7,6 +7,7 @@
 import { checkInteger, checkObject, checkOneOf, checkWord, wrongType } from '../args'
 import type { Gfn } from '../memslot'
 import { SlotReader, type NodeReader, type Slot } from './slot'
+import { hex } from '../word'
 
 /** The order of the bytes of a word in memory. */
 export type ByteOrder = 'little' | 'big'
@@ -30,13 +31,13 @@ export function nodeReader(ranges: Iterable<MemoryRange>, byteOrder: ByteOrder =
     checkWord('address', address)
     if (!(bytes instanceof Uint8Array)) throw wrongType('bytes', 'a Uint8Array', bytes)
     const end = address + BigInt(bytes.length)
-    if (end > 2n ** 64n) throw new RangeError(`bytes: a range at 0x${address.toString(16)} ends after 2^64`)
+    if (end > 2n ** 64n) throw new RangeError(`bytes: a range at ${hex(address)} ends after 2^64`)
     return { address, end, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) }
   })
   sorted.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0))
   for (let i = 1; i < sorted.length; i++) {
     if (sorted[i]!.address < sorted[i - 1]!.end) {
-      throw new RangeError(`address: two ranges have 0x${sorted[i]!.address.toString(16)}`)
+      throw new RangeError(`address: two ranges have ${hex(sorted[i]!.address)}`)
     }
   }
   const word = (address: bigint): bigint | undefined => {
@@ -112,14 +113,14 @@ export class RawSlots {
   /** The array has ended. @throws RangeError when it was shorter than `npages` */
   end(): void {
     if (this.gfn !== this.#end || this.#partBytes > 0) {
-      throw new RangeError(`the slot array ends at gfn 0x${this.gfn.toString(16)}, expected 0x${this.#end.toString(16)}`)
+      throw new RangeError(`the slot array ends at gfn ${hex(this.gfn)}, expected ${hex(this.#end)}`)
     }
   }
 
   #words(bytes: Uint8Array, onSlot: (slot: Slot) => void): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     for (let at = 0; at < bytes.length; at += 8) {
-      if (this.gfn === this.#end) throw new RangeError(`the slot array goes on after gfn 0x${(this.#end - 1).toString(16)}`)
+      if (this.gfn === this.#end) throw new RangeError(`the slot array goes on after gfn ${hex(this.#end - 1)}`)
       const gfn = this.gfn++
       const word = view.getBigUint64(at, this.#little)
       if (word !== 0n) onSlot(this.#reader.slot(gfn, word))

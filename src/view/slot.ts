@@ -9,7 +9,8 @@ import { checkWord, wrongType } from '../args'
 import { unpackEntry, type Entry } from '../entry'
 import { Memslot, type Gfn } from '../memslot'
 import { VmMemslot } from '../vm-memslot'
-import { count, formatEntry, hex } from './format'
+import { count, formatEntry } from './format'
+import { hex } from '../word'
 
 /** A list node in the kernel's memory. */
 export interface SlotNode {
