@@ -54,6 +54,18 @@ export function checkObject<T extends object>(name: string, value: T): T {
   throw wrongType(name, 'an object', value)
 }
 
+/** Returns `value` if it is a function. */
+export function checkFunction<T>(name: string, value: T): T {
+  if (typeof value === 'function') return value
+  throw wrongType(name, 'a function', value)
+}
+
+/** Returns `value` if it is an object that can be iterated: an array, a Set, a generator ... */
+export function checkIterable<T>(name: string, value: Iterable<T>): Iterable<T> {
+  if (typeof value === 'object' && value !== null && typeof value[Symbol.iterator] === 'function') return value
+  throw wrongType(name, 'something to iterate', value)
+}
+
 /** Returns `value` if it is an object with a function of this name. */
 export function checkHas<T extends object>(name: string, value: T, method: keyof T & string): T {
   if (typeof checkObject(name, value)[method] === 'function') return value

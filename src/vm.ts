@@ -5,7 +5,7 @@
  * Every operation is whole when it returns. The observer is called last, and the caller's backing before anything has
  * changed: both may call the L1.
  */
-import { checkBoolean, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from './args'
+import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from './args'
 import { check, type BrokenLaw } from './check'
 import type { TakenEntry } from './clear-leaf'
 import type { NewLeaf } from './create-leaf'
@@ -285,9 +285,14 @@ export class Vm {
     return table
   }
 
-  /** What L1's partition table has for an LPID now; undefined for an empty entry. */
+  /**
+   * What L1's partition table has for an LPID now; undefined for an empty entry.
+   *
+   * @param lpid 0..4095
+   * @throws RangeError, TypeError
+   */
   guestTable(lpid: Lpid): GuestTable | undefined {
-    return this.state.partition.get(lpid)
+    return this.state.partition.get(checkInteger('lpid', lpid, 0, MAX_LPID))
   }
 
   /**
@@ -319,9 +324,14 @@ export class Vm {
     this.#run(() => putGuest(this.state, guest))
   }
 
-  /** The nested guest that has an LPID now, held or not; undefined where there is none. */
+  /**
+   * The nested guest that has an LPID now, held or not; undefined where there is none.
+   *
+   * @param lpid 0..4095
+   * @throws RangeError, TypeError
+   */
   guest(lpid: Lpid): NestedGuest | undefined {
-    return this.state.guests.get(lpid)
+    return this.state.guests.get(checkInteger('lpid', lpid, 0, MAX_LPID))
   }
 
   /** The nested guests in the registry, by LPID. */
@@ -682,8 +692,4 @@ const MAX_HI = 0xfffff
 
 function operand(name: string, value: Operand): bigint {
   return typeof value === 'number' ? BigInt(checkInteger(name, value, 0, MAX_SAFE, 16)) : checkWord(name, value)
-}
-
-function checkFunction(name: string, value: unknown): void {
-  if (typeof value !== 'function') throw wrongType(name, 'a function', value)
 }

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { badInteger, badNumber, checkBoolean, checkHas, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from '../src/args'
+import {
+  badInteger, badNumber, checkBoolean, checkFunction, checkHas, checkInteger, checkIterable, checkObject, checkOneOf,
+  checkWord, wrongType,
+} from '../src/args'
 import { refuses } from './refuses'
 
 test('an integer of the range is returned, -0 as 0', () => {
@@ -90,6 +93,17 @@ test('an object that is not null', () => {
   expect(checkObject('options', bag)).toBe(bag)
   for (const [value, shown] of [[null, 'null'], [undefined, 'undefined'], [1, 'number'], ['a', 'string "a"']] as const) {
     refuses(() => checkObject('options', value as never), TypeError, `options: expected an object, got ${shown}`)
+  }
+})
+
+test('a function; something to iterate', () => {
+  const call = (): number => 1
+  expect(checkFunction('visit', call)).toBe(call)
+  refuses(() => checkFunction('visit', {}), TypeError, 'visit: expected a function, got object')
+  refuses(() => checkFunction('visit', undefined), TypeError, 'visit: expected a function, got undefined')
+  for (const value of [[], new Set([1]), new Map()]) expect(checkIterable<unknown>('gfns', value)).toBe(value)
+  for (const [value, shown] of [[{}, 'object'], [null, 'null'], [undefined, 'undefined'], ['ab', 'string "ab"'], [1, 'number']] as const) {
+    refuses(() => checkIterable('gfns', value as never), TypeError, `gfns: expected something to iterate, got ${shown}`)
   }
 })
 

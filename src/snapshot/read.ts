@@ -2,7 +2,7 @@
  * An L1 from bytes: see `layout.ts`. The checksum finds what was damaged; everything that the model's own operations
  * rely on is checked all the same, since a snapshot may be made with intent: pointers, lists, free nodes, overlaps.
  */
-import { checkObject, wrongType } from '../args'
+import { checkFunction, checkObject, wrongType } from '../args'
 import { MAX_GPA, MAX_LPID, TAG } from '../entry'
 import type { VmObserver } from '../events'
 import { GuestTable } from '../guest-table'
@@ -29,8 +29,8 @@ import {
 export function restore(bytes: Uint8Array, options: { backing?: BackingOf; observer?: VmObserver } = {}): Vm {
   if (!(bytes instanceof Uint8Array)) throw wrongType('bytes', 'a Uint8Array', bytes)
   const { backing, observer } = checkObject('options', options)
-  if (backing !== undefined && typeof backing !== 'function') throw wrongType('backing', 'a function', backing)
-  if (observer !== undefined && typeof observer !== 'function') throw wrongType('observer', 'a function', observer)
+  if (backing !== undefined) checkFunction('backing', backing)
+  if (observer !== undefined) checkFunction('observer', observer)
   checkHeader(bytes)
   const from = new ByteReader(bytes, CHECKED_FROM + 8)
   const pageShift = oneOf(from.u8('page shift'), 'page shift', [16, 12] as const)

@@ -6,7 +6,7 @@
  * is stale, and legal. Slots and tables must be of one moment; a kernel that went on between the two reads shows as
  * differences that are none of its own.
  */
-import { checkInteger, checkObject, wrongType } from '../args'
+import { checkHas, checkInteger, checkIterable, checkObject, wrongType } from '../args'
 import { packEntry, type Entry, type Lpid } from '../entry'
 import { leafHpa, type Hpa } from '../leaf'
 import type { Gfn } from '../memslot'
@@ -71,6 +71,8 @@ export function checkDump(dump: {
   checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - 1, 16)
   checkInteger('npages', npages, 1, 2 ** 52 - baseGfn)
   if (!(host instanceof RadixTable)) throw wrongType('host', 'a RadixTable', host)
+  checkIterable('slots', slots)
+  checkIterable('shadows', checkHas('shadows', shadows, 'get'))
 
   const recorded = new Map<Gfn, Set<bigint>>()
   const stale: StaleEntry[] = []
@@ -106,7 +108,8 @@ export function checkDump(dump: {
 }
 
 /** What a check found as text: the totals, then at most `most` of each kind by name. */
-export function formatDumpCheck({ leaves, elsewhere, lacking, entries, stale }: DumpCheck, most = 20): string {
+export function formatDumpCheck(check: DumpCheck, most = 20): string {
+  const { leaves, elsewhere, lacking, entries, stale } = checkObject('check', check)
   checkInteger('most', most, 0, 2 ** 30)
   const lines = [`${count(leaves, 'shadow leaf', 'shadow leaves')}, ${lacking.length} without their entry; ` +
     `${count(entries, 'entry', 'entries')}, ${stale.length} stale`]

@@ -1,7 +1,8 @@
 /**
  * Numbers and words as the views write them: addresses in hex, raw words with all their 16 digits.
  */
-import type { Entry } from '../entry'
+import { checkObject } from '../args'
+import { checkEntry, type Entry } from '../entry'
 import { hex } from '../word'
 
 /** @internal A raw word with all its digits: `0x0030000030261001`. */
@@ -9,8 +10,10 @@ export function hexWord(word: bigint): string {
   return `0x${word.toString(16).padStart(16, '0')}`
 }
 
-/** An entry in a line: `LPID 3  gpa 0x30261000`. */
-export function formatEntry({ lpid, gpa }: Entry): string {
+/** An entry in a line: `LPID 3  gpa 0x30261000`. @throws RangeError, TypeError */
+export function formatEntry(entry: Entry): string {
+  const { lpid, gpa } = checkObject('entry', entry)
+  checkEntry(lpid, gpa, 0)
   return `LPID ${lpid}  gpa ${hex(gpa)}`
 }
 

@@ -9,7 +9,7 @@
  *
  * Where this does not fit the width, a node has two lines. Long lists are shortened in the middle.
  */
-import { checkInteger, checkObject } from '../args'
+import { checkFunction, checkInteger, checkObject } from '../args'
 import type { Entry } from '../entry'
 import type { Gfn, Memslot } from '../memslot'
 import type { VmMemslot } from '../vm-memslot'
@@ -36,9 +36,8 @@ type Row = readonly [words: string, more: string, reading: string, remark: strin
  * @throws RangeError, TypeError
  */
 export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
-  const { width = 100, entries: most = 8, remark = () => '' } = checkObject('options', options)
-  checkInteger('width', width, 40, 2 ** 20)
-  checkInteger('entries', most, 2, 2 ** 30)
+  const { width, entries: most, remark } = checkOptions(options)
+  checkObject('slot', slot)
   const rows = rowsOf(slot, most, remark)
   const columns = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
   const alone = Math.max(...rows.map(([words, more]) => (more === '' ? words.length : 0))) // words without more
@@ -67,16 +66,25 @@ export function drawMemslot(
 ): string {
   const { gfns, slots: most = 64 } = checkObject('options', options)
   checkInteger('slots', most, 1, 2 ** 30)
+  const picture = checkOptions(options)
   const drawn: string[] = []
   let left = 0
   for (const slot of slotsOf(memslot, gfns)) {
-    if (drawn.length < most) drawn.push(drawSlot(slot, options))
+    if (drawn.length < most) drawn.push(drawSlot(slot, picture))
     else left++
   }
   if (left > 0) drawn.push(`... ${count(left, 'slot')} more ...`)
   const { baseGfn, npages } = memslot
   const title = `memslot gfn ${hex(baseGfn)}..${hex(baseGfn + npages - 1)}: ${formatSummary(summarize(slotsOf(memslot)))}`
   return [title, ...drawn].join('\n')
+}
+
+/** The options with their defaults, each read once. */
+function checkOptions(options: PictureOptions): Required<PictureOptions> {
+  const { width = 100, entries = 8, remark = () => '' } = checkObject('options', options)
+  checkInteger('width', width, 40, 2 ** 20)
+  checkInteger('entries', entries, 2, 2 ** 30)
+  return { width, entries, remark: checkFunction('remark', remark) }
 }
 
 function rowsOf({ gfn, address, word, nodes, entries, flaws }: Slot, most: number, remarkOn: (place: number) => string): Row[] {

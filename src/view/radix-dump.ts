@@ -9,7 +9,7 @@
  * {@link RadixDumpReader} streams: it keeps no more than a line, however long the file is. {@link RadixDumpTables}
  * builds the tables.
  */
-import { checkObject, checkOneOf } from '../args'
+import { checkFunction, checkObject, checkOneOf } from '../args'
 import { MAX_GPA, MAX_LPID, type Lpid } from '../entry'
 import { LEAF, PRESENT, type PageShift } from '../leaf'
 import { LineError, LineSplitter } from '../lines'
@@ -37,9 +37,14 @@ export class RadixDumpReader {
   #lpid: Lpid | null = null
   #baseShift = 0
 
-  /** @param visitor what it throws comes out of `feed` and `end` */
+  /**
+   * @param visitor what it throws comes out of `feed` and `end`
+   * @throws TypeError
+   */
   constructor(visitor: RadixDumpVisitor) {
     this.#visitor = checkObject('visitor', visitor)
+    if (visitor.table !== undefined) checkFunction('visitor.table', visitor.table)
+    if (visitor.leaf !== undefined) checkFunction('visitor.leaf', visitor.leaf)
   }
 
   /** Reads on. @throws LineError for a line of no known form or with a bad value; TypeError */
@@ -111,7 +116,8 @@ export class RadixDumpTables {
    * @throws RangeError, TypeError
    */
   constructor(options: { pageShift?: PageShift } = {}) {
-    const pageShift = checkOneOf<PageShift>('pageShift', checkObject('options', options).pageShift ?? 16, [16, 12])
+    const { pageShift: given = 16 } = checkObject('options', options)
+    const pageShift = checkOneOf<PageShift>('pageShift', given, [16, 12])
     let table: RadixTable
     this.#reader = new RadixDumpReader({
       table: (lpid) => {

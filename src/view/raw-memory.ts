@@ -4,7 +4,7 @@
  * The slot words come as a stream of bytes and are read one at a time; the memory with the nodes is looked into at any
  * place, so it is held. {@link SlotReader} follows the pointers.
  */
-import { checkInteger, checkObject, checkOneOf, checkWord, wrongType } from '../args'
+import { checkFunction, checkInteger, checkIterable, checkObject, checkOneOf, checkWord, wrongType } from '../args'
 import type { Gfn } from '../memslot'
 import { SlotReader, type NodeReader, type Slot } from './slot'
 import { hex } from '../word'
@@ -27,7 +27,7 @@ export interface MemoryRange {
  */
 export function nodeReader(ranges: Iterable<MemoryRange>, byteOrder: ByteOrder = 'little'): NodeReader {
   const little = checkOneOf<ByteOrder>('byteOrder', byteOrder, ['little', 'big']) === 'little'
-  const sorted = [...ranges].map(({ address, bytes }) => {
+  const sorted = [...checkIterable('ranges', ranges)].map(({ address, bytes }) => {
     checkWord('address', address)
     if (!(bytes instanceof Uint8Array)) throw wrongType('bytes', 'a Uint8Array', bytes)
     const end = address + BigInt(bytes.length)
@@ -95,6 +95,7 @@ export class RawSlots {
    */
   feed(chunk: Uint8Array, onSlot: (slot: Slot) => void): void {
     if (!(chunk instanceof Uint8Array)) throw wrongType('chunk', 'a Uint8Array', chunk)
+    checkFunction('onSlot', onSlot)
     let at = 0
     if (this.#partBytes > 0) {
       at = Math.min(8 - this.#partBytes, chunk.length)

@@ -1,16 +1,20 @@
 /**
  * The slots of a recording: what the kernel had in memory, under its own addresses, as far as a replay has come.
  */
+import { wrongType } from '../args'
 import { unpackEntry } from '../entry'
-import type { Replay } from '../trace/replay'
+import { Replay } from '../trace/replay'
 import type { Chunk, KernelSlots } from '../trace/kernel-slots'
 import type { Slot } from './slot'
 
 /**
  * The slots that are not empty now, in order of their addresses: as the kernel's memory would show them, node for node.
  * A generator: a slot is read when it is asked for.
+ *
+ * @throws TypeError, when it is first asked
  */
 export function* slotsOfReplay(replay: Replay): Generator<Slot, void, undefined> {
+  if (!(replay instanceof Replay)) throw wrongType('replay', 'a Replay', replay)
   const { slots, arrays } = replay
   for (const { address, chunk, index } of slots.filled()) {
     yield { ...readKernelSlot(slots, chunk, index), gfn: arrays.shownGfn(address), address }

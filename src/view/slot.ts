@@ -5,7 +5,7 @@
  * read twice, in one list or in several that share a {@link SlotReader}, so the time for all lists goes with the memory
  * that holds them.
  */
-import { checkWord, wrongType } from '../args'
+import { checkFunction, checkInteger, checkIterable, checkWord, wrongType } from '../args'
 import { unpackEntry, type Entry } from '../entry'
 import { Memslot, type Gfn } from '../memslot'
 import { VmMemslot } from '../vm-memslot'
@@ -69,8 +69,7 @@ export class SlotReader {
 
   /** @throws TypeError */
   constructor(read: NodeReader) {
-    if (typeof read !== 'function') throw wrongType('read', 'a function', read)
-    this.#read = read
+    this.#read = checkFunction('read', read)
   }
 
   /**
@@ -79,6 +78,7 @@ export class SlotReader {
    * @throws RangeError, TypeError for a word that is none; what the reader of nodes throws
    */
   slot(gfn: Gfn, word: bigint): Slot {
+    checkInteger('gfn', gfn, 0, 2 ** 52 - 1, 16)
     checkWord('word', word)
     const nodes: SlotNode[] = []
     const entries: Entry[] = []
@@ -146,7 +146,7 @@ export function* slotsOf(memslot: Memslot | VmMemslot, gfns?: Iterable<Gfn>): Ge
   const { nodes } = rmap
   const reader = new SlotReader((address) => (nodes.has(Number(address)) ? nodes.read(Number(address)) : undefined))
   if (gfns !== undefined) {
-    for (const gfn of new Set(gfns)) yield reader.slot(gfn, rmap.word(gfn))
+    for (const gfn of new Set(checkIterable('gfns', gfns))) yield reader.slot(gfn, rmap.word(gfn))
     return
   }
   for (let index = 0; index < rmap.npages; index++) {
@@ -170,7 +170,7 @@ export interface SlotSummary {
 /** Sums slots up, for a headline. */
 export function summarize(slots: Iterable<Slot>): SlotSummary {
   const sum = { slots: 0, single: 0, entries: 0, nodes: 0, longest: 0, flaws: 0 }
-  for (const { word, nodes, entries, flaws } of slots) {
+  for (const { word, nodes, entries, flaws } of checkIterable('slots', slots)) {
     if (word !== 0n) sum.slots++
     if ((word & 1n) === 1n) sum.single++
     sum.entries += entries.length
