@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Chromium, chromiumPath, type Page } from './chromium'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -18,6 +18,7 @@ function report(file: string, name: string, ...options: string[]): { code: numbe
   return { code: status, out: stdout, err: stderr, path }
 }
 
+vi.setConfig({ testTimeout: 60_000 }) // programs are started
 afterAll(() => rmSync(scratch, { recursive: true, maxRetries: 5 }))
 
 test('the command writes one file that needs no other', () => {
@@ -60,6 +61,7 @@ describe.skipIf(chromiumPath === undefined)(`in Chromium${chromiumPath === undef
     expect(await page.text('#title')).toBe('A.txt.gz')
     expect(await page.text('#verdict')).toBe('No difference: word for word, the model kept what the kernel kept.')
     expect(await page.text('#totals')).toContain('longest list12, first at line 10,371')
+    expect(await page.text('#longest')).toBe('Longest list (12)')
     expect(await step()).toBe(1)
     expect(page.complaints).toEqual([])
     expect(page.requests).toEqual([])

@@ -149,6 +149,7 @@ function wire(): void {
   onClick('previous', () => find(-1))
   const longest = (): void => goTo(data.longest!.step)
   onClick('longest', longest)
+  if (data.longest !== null) element('longest').textContent = `Longest list (${number(data.longest.entries)})`
   element<HTMLButtonElement>('longest').disabled = (data.longest?.step ?? -1) < 0
   element<HTMLButtonElement>('difference').disabled = marks.size === 0
   slider.addEventListener('input', () => goTo(Number(slider.value) - 1))

@@ -141,7 +141,7 @@ export class SlotMap {
         to.fillStyle = colourOf(length) || empty
         to.fillRect(LABEL + column * size, row * size + 1, size - gap, size - gap)
         if (size >= 16 && length > 0) {
-          to.fillStyle = '#fff'
+          to.fillStyle = length < 64 ? '#000' : '#fff' // the colours get darker
           to.font = `${Math.floor(size * 0.5)}px ui-monospace, monospace`
           to.fillText(String(length).slice(0, 3), LABEL + column * size + 2, row * size + size / 2 + 1, size - 4)
         }
