@@ -6,6 +6,7 @@ import { ReportCollector, type ReportData } from '../src/report/collect'
 import { History, listOf, slotOf } from '../src/report/history'
 import { decodeStep, encodeStep, type Held, type Step } from '../src/report/steps'
 import { Timeline } from '../src/report/timeline'
+import { GuestTable, recorder, Vm } from '../src/index'
 import { Replay } from '../src/trace/index'
 import { slotsOfReplay } from '../src/view/replay-slots'
 import type { Slot } from '../src/view/slot'
@@ -142,4 +143,38 @@ test('a curve keeps its peaks in bounded memory', () => {
       start = line + 1
     }
   }), { numRuns: 500 })
+})
+
+test('a recording that the model wrote, with memslots that go and move', () => {
+  const operation = fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('fault' as const), lpid: fc.integer({ min: 1, max: 3 }), page: fc.nat(5), to: fc.nat(7) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('unmap' as const), gfn: fc.nat(7) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('remove' as const, 'move' as const), which: fc.nat(1) }) },
+  )
+  fc.assert(fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+    const lines: string[] = []
+    const l1 = new Vm({ observer: recorder((line) => lines.push(line)) })
+    l1.addMemslot({ baseGfn: 0, npages: 4 })
+    l1.addMemslot({ baseGfn: 4, npages: 4 })
+    const tables = new Map([1, 2, 3].map((lpid) => [lpid, l1.setGuestTable(lpid, new GuestTable())]))
+    for (const operation of operations) {
+      if (operation.do === 'fault') {
+        const gpa = operation.page * 0x10000
+        tables.get(operation.lpid)!.map({ gpa, to: operation.to * 0x10000 })
+        l1.tlbie({ kind: 'page', lpid: operation.lpid, gpa, shift: 16 })
+        l1.fault({ lpid: operation.lpid, gpa, access: 'read' })
+      } else if (operation.do === 'unmap') {
+        if (l1.memslots.some(({ rmap }) => rmap.contains(operation.gfn))) l1.unmap(operation.gfn)
+      } else {
+        const memslot = l1.memslots[operation.which]
+        if (memslot === undefined) continue
+        if (operation.do === 'remove') l1.removeMemslot(memslot)
+        else l1.moveMemslot(memslot, memslot.baseGfn < 0x100 ? memslot.baseGfn + 0x100 : memslot.baseGfn - 0x100)
+      }
+    }
+    const { replay, data } = collect(lines.join('\n'))
+    expect(replay.result().differences).toBe(0)
+    expect(slotsAt(data, Infinity)).toEqual([...slotsOfReplay(replay)])
+    expect(data.lengths.reduce((sum, [entries, slots]) => sum + entries * slots, 0)).toBe(data.entries.at(-1)?.[1] ?? 0)
+  }), { numRuns: 100 })
 })
