@@ -18,7 +18,8 @@ test('an integer of the range is returned, -0 as 0', () => {
 test('a number outside it is a RangeError with name, range and value', () => {
   for (const [value, shown] of [[-1, '-1'], [4096, '4096'], [1.5, '1.5'], [NaN, 'NaN'], [Infinity, 'Infinity'],
     [-Infinity, '-Infinity'], [2 ** 53, '9007199254740992'], [0, '0'], [-0, '0']] as const) {
-    refuses(() => checkInteger('lpid', value, 1, 4095), RangeError, `lpid: expected an integer in 1..4095, got ${shown}`)
+    refuses(() => checkInteger('lpid', value, 1, 4095), RangeError,
+      `lpid: expected an integer in 1..4095, got ${shown}`)
   }
 })
 
@@ -34,7 +35,8 @@ test('addresses are shown in hex', () => {
 /** Values that are not numbers, and how an error shows them. */
 const OTHER_TYPES: [unknown, string][] = [
   [undefined, 'undefined'], [null, 'null'], ['7', 'string "7"'], ['x'.repeat(50), `string "${'x'.repeat(40)}"`],
-  ['"\n', 'string "\\"\\n"'], [true, 'boolean'], [Symbol('s'), 'symbol'], [{ valueOf: () => 7 }, 'object'], [[7], 'object'],
+  ['"\n', 'string "\\"\\n"'], [true, 'boolean'], [Symbol('s'), 'symbol'], [{ valueOf: () => 7 }, 'object'],
+    [[7], 'object'],
   [new Number(7), 'object'], [() => 7, 'function'],
 ]
 
@@ -91,7 +93,8 @@ test('a boolean, or its fallback', () => {
 test('an object that is not null', () => {
   const bag = {}
   expect(checkObject('options', bag)).toBe(bag)
-  for (const [value, shown] of [[null, 'null'], [undefined, 'undefined'], [1, 'number'], ['a', 'string "a"']] as const) {
+  for (const [value, shown] of [[null, 'null'], [undefined, 'undefined'], [1, 'number'],
+    ['a', 'string "a"']] as const) {
     refuses(() => checkObject('options', value as never), TypeError, `options: expected an object, got ${shown}`)
   }
 })
@@ -102,7 +105,8 @@ test('a function; something to iterate', () => {
   refuses(() => checkFunction('visit', {}), TypeError, 'visit: expected a function, got object')
   refuses(() => checkFunction('visit', undefined), TypeError, 'visit: expected a function, got undefined')
   for (const value of [[], new Set([1]), new Map()]) expect(checkIterable<unknown>('gfns', value)).toBe(value)
-  for (const [value, shown] of [[{}, 'object'], [null, 'null'], [undefined, 'undefined'], ['ab', 'string "ab"'], [1, 'number']] as const) {
+  for (const [value, shown] of [[{}, 'object'], [null, 'null'], [undefined, 'undefined'], ['ab', 'string "ab"'],
+    [1, 'number']] as const) {
     refuses(() => checkIterable('gfns', value as never), TypeError, `gfns: expected something to iterate, got ${shown}`)
   }
 })
@@ -110,7 +114,8 @@ test('a function; something to iterate', () => {
 test('an object with a function', () => {
   const map = new Map<number, number>()
   expect(checkHas('guests', map, 'get')).toBe(map)
-  refuses(() => checkHas('guests', { get: 1 }, 'get'), TypeError, 'guests: expected an object with a function get, got object')
+  refuses(() => checkHas('guests', { get: 1 }, 'get'), TypeError,
+    'guests: expected an object with a function get, got object')
   refuses(() => checkHas<{ get?: () => void }>('guests', {}, 'get'), TypeError,
     'guests: expected an object with a function get, got object')
   refuses(() => checkHas('guests', null as never, 'get'), TypeError, 'guests: expected an object, got null')

@@ -12,7 +12,8 @@ import * as view from '../src/view/index'
 const { GuestTable, Memslot, NodeHeap, RadixTable, Vm } = index
 
 /** What an argument may be, besides the value of the good call. */
-type Kind = 'integer' | 'word' | 'operand' | 'string' | 'boolean' | 'function' | 'thing' | 'record' | 'bag' | 'bytes' | 'iterable'
+type Kind =
+  | 'integer' | 'word' | 'operand' | 'string' | 'boolean' | 'function' | 'thing' | 'record' | 'bag' | 'bytes' | 'iterable'
 
 /** An argument: its good value, and what else of the bad values below it takes. `?`: it may be left out. */
 type Argument = readonly [kind: Kind | `${Kind}?`, good: unknown, fields?: Record<string, Argument>]
@@ -26,8 +27,10 @@ interface Call {
 
 const BAD: readonly [string, unknown][] = [
   ['undefined', undefined], ['null', null], ['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity], ['-1', -1],
-  ['0.5', 0.5], ['2^53', 2 ** 53], ['5e-324', 5e-324], ['-1n', -1n], ['2n^64', 2n ** 64n], ['1n', 1n], ['"1"', '1'], ['""', ''], ['true', true],
-  ['symbol', Symbol('s')], ['{}', {}], ['[]', []], ['function', (): number => 1], ['valueOf', { valueOf: (): number => 1 }],
+  ['0.5', 0.5], ['2^53', 2 ** 53], ['5e-324', 5e-324], ['-1n', -1n], ['2n^64', 2n ** 64n], ['1n', 1n], ['"1"', '1'],
+    ['""', ''], ['true', true],
+  ['symbol', Symbol('s')], ['{}', {}], ['[]', []], ['function', (): number => 1],
+    ['valueOf', { valueOf: (): number => 1 }],
   ['toString', { toString: (): string => '1' }], ['Number', new Number(1)],
 ]
 
@@ -52,7 +55,8 @@ function vmWorld(): { vm: index.Vm; slot: index.VmMemslot; table: index.GuestTab
 type World = ReturnType<typeof vmWorld>
 
 /** A method of an L1 or of what it holds. */
-const onVm = (name: string, args: (world: World) => Argument[], call: (world: World) => (...args: any[]) => unknown): Call => {
+const onVm = (name: string, args: (world: World) => Argument[],
+  call: (world: World) => (...args: any[]) => unknown): Call => {
   const shape = args(vmWorld())
   return {
     name, args: shape,
@@ -61,7 +65,8 @@ const onVm = (name: string, args: (world: World) => Argument[], call: (world: Wo
       const good = args(world)
       const bound = call(world)
       // Things of this world in the place of those of the first.
-      const place = (value: unknown, argument: Argument, from: Argument): unknown => value === from[1] ? argument[1] : value
+      const place = (value: unknown, argument: Argument, from: Argument): unknown =>
+        value === from[1] ? argument[1] : value
       return {
         call: (...given) => bound(...given.map((value, n) => place(value, good[n]!, shape[n]!))),
         state: () => index.snapshot(world.vm),
@@ -73,11 +78,13 @@ const onVm = (name: string, args: (world: World) => Argument[], call: (world: Wo
 const pure = (name: string, args: Argument[], call: (...args: any[]) => unknown): Call =>
   ({ name, args, make: () => ({ call, state: () => 0 }) })
 
-function onMemslot(name: string, args: Argument[], call: (memslot: index.Memslot) => (...args: any[]) => unknown): Call {
+function onMemslot(name: string, args: Argument[],
+  call: (memslot: index.Memslot) => (...args: any[]) => unknown): Call {
   return { name: `Memslot.${name}`, args, make: () => {
     const memslot = new Memslot({ baseGfn: 0, npages: 4 })
     for (const lpid of [1, 2, 3]) memslot.insert(1, lpid, 0)
-    return { call: call(memslot), state: () => [[...memslot.words], memslot.listNodes(1), { ...memslot.counters }, memslot.nodes.inUse] }
+    const { words, counters, nodes } = memslot
+    return { call: call(memslot), state: () => [[...words], memslot.listNodes(1), { ...counters }, nodes.inUse] }
   } }
 }
 
@@ -89,7 +96,8 @@ function onTable(name: string, args: Argument[], call: (table: index.RadixTable)
   } }
 }
 
-function onGuestTable(name: string, args: Argument[], call: (table: index.GuestTable) => (...args: any[]) => unknown): Call {
+function onGuestTable(name: string, args: Argument[],
+  call: (table: index.GuestTable) => (...args: any[]) => unknown): Call {
   return { name: `GuestTable.${name}`, args, make: () => {
     const table = new GuestTable()
     table.map({ gpa: 0, to: 0 })
@@ -98,7 +106,8 @@ function onGuestTable(name: string, args: Argument[], call: (table: index.GuestT
 }
 
 const bytes = new TextEncoder().encode('pgdir: 1\n')
-const FAULT: Argument = ['bag', { lpid: 1, gpa: 0, access: 'read' }, { lpid: ['integer', 1], gpa: ['integer', 0], access: ['string', 'read'] }]
+const FAULT: Argument = ['bag', { lpid: 1, gpa: 0, access: 'read' },
+  { lpid: ['integer', 1], gpa: ['integer', 0], access: ['string', 'read'] }]
 const range = (memslot: index.Memslot): Argument => ['bag', { memslot, gfn: 0, npages: 1, hpa: 0, shift: 16 }, {
   memslot: ['thing', memslot], gfn: ['integer', 0], npages: ['integer', 1], hpa: ['integer', 0], shift: ['integer', 16],
 }]
@@ -109,7 +118,8 @@ const CALLS: Call[] = [
   pure('packEntry', [['integer', 1], ['integer', 0]], index.packEntry),
   pure('packEntryPair', [['integer', 1], ['integer', 0]], index.packEntryPair),
   pure('unpackEntry', [['word', 1n]], index.unpackEntry),
-  pure('unpackEntryPair', [['bag', { hi: 1, lo: 1 }, { hi: ['integer', 1], lo: ['integer', 1] }]], index.unpackEntryPair),
+  pure('unpackEntryPair', [['bag', { hi: 1, lo: 1 }, { hi: ['integer', 1], lo: ['integer', 1] }]],
+    index.unpackEntryPair),
   pure('packLeaf', [['bag', { frame: 1, flags: 1 }, { frame: ['integer', 1], flags: ['integer', 1] }]], index.packLeaf),
   pure('unpackLeaf', [['word', 1n]], index.unpackLeaf),
   pure('NodeHeap', [['bag?', { limit: 1 }, { limit: ['integer?', 1] }]], (options) => new NodeHeap(options)),
@@ -126,7 +136,8 @@ const CALLS: Call[] = [
   onMemslot('entries', [['integer', 1]], (memslot) => memslot.entries.bind(memslot)),
   onMemslot('listNodes', [['integer', 1]], (memslot) => memslot.listNodes.bind(memslot)),
   onMemslot('takeAll', [['integer', 1], ['function?', (): void => {}]], (memslot) => memslot.takeAll.bind(memslot)),
-  pure('RadixTable', [['bag', { pageShift: 16 }, { pageShift: ['integer', 16] }]], (options) => new RadixTable(options)),
+  pure('RadixTable', [['bag', { pageShift: 16 }, { pageShift: ['integer', 16] }]],
+    (options) => new RadixTable(options)),
   onTable('lookup', [['integer', 0]], (table) => table.lookup.bind(table)),
   onTable('set', [['integer', 0x20000], ['integer', 16], ['word', 3n << 62n]], (table) => (gpa, shift, word) =>
     table.set(gpa, shift, word === 1n ? 3n << 62n : word)),
@@ -143,7 +154,8 @@ const CALLS: Call[] = [
     ] }]
   })(),
   pure('Vm', [['bag?', {}, {
-    pageShift: ['integer?', 16], placement: ['string?', 'head'], backing: ['function?', undefined], observer: ['function?', undefined],
+    pageShift: ['integer?', 16], placement: ['string?', 'head'], backing: ['function?', undefined],
+      observer: ['function?', undefined],
     lpid: ['integer?', 1], maxNodes: ['integer?', 1], maxTablePages: ['integer?', 1], maxNpages: ['integer?', 1],
     allowLpidZero: ['boolean?', true], allowDroppedFaults: ['boolean?', true],
   }]], (options) => new Vm(options)),
@@ -167,9 +179,11 @@ const CALLS: Call[] = [
     if (fault.outcome === 'pending') fault.abandon()
   }),
   onVm('Vm.setRc', () => [FAULT], ({ vm }) => vm.setRc.bind(vm)),
-  onVm('Vm.unmap', () => [['integer', 1], ['bag?', { npages: 1 }, { npages: ['integer?', 1], visitor: ['thing?', undefined] }]],
+  onVm('Vm.unmap', () => [['integer', 1], ['bag?', { npages: 1 },
+    { npages: ['integer?', 1], visitor: ['thing?', undefined] }]],
     ({ vm }) => vm.unmap.bind(vm)),
-  onVm('Vm.beginUnmap', () => [['integer', 1], ['bag?', { npages: 1 }, { npages: ['integer?', 1], visitor: ['thing?', undefined] }]],
+  onVm('Vm.beginUnmap', () => [['integer', 1],
+    ['bag?', { npages: 1 }, { npages: ['integer?', 1], visitor: ['thing?', undefined] }]],
     ({ vm }) => (gfn, options) => vm.beginUnmap(gfn, options).end()),
   onVm('Vm.age', () => [['integer', 1]], ({ vm }) => vm.age.bind(vm)),
   onVm('Vm.testAge', () => [['integer', 1]], ({ vm }) => vm.testAge.bind(vm)),
@@ -180,7 +194,8 @@ const CALLS: Call[] = [
     instr: ['operand', 0x10000], rs: ['operand', 1], rb: ['operand', 0],
   }]], ({ vm }) => vm.tlbInvalidate.bind(vm)),
   onVm('Vm.rptInvalidate', () => [['bag', { lpid: 1, target: 1, type: 2, pageSizes: 2, start: 0, end: 0x10000 }, {
-    lpid: ['operand', 1], target: ['operand', 1], type: ['operand', 2], pageSizes: ['operand', 2], start: ['operand', 0], end: ['operand', 1],
+    lpid: ['operand', 1], target: ['operand', 1], type: ['operand', 2], pageSizes: ['operand', 2],
+      start: ['operand', 0], end: ['operand', 1],
   }]], ({ vm }) => vm.rptInvalidate.bind(vm)),
   onVm('Vm.word', () => [['integer', 1]], ({ vm }) => vm.word.bind(vm)),
   onVm('Vm.entries', () => [['integer', 1]], ({ vm }) => vm.entries.bind(vm)),
@@ -189,7 +204,8 @@ const CALLS: Call[] = [
   onVm('VmMemslot.word', () => [['integer', 1]], ({ slot }) => slot.word.bind(slot)),
   onVm('VmMemslot.entries', () => [['integer', 1]], ({ slot }) => slot.entries.bind(slot)),
   onVm('VmMemslot.listNodes', () => [['integer', 1]], ({ slot }) => slot.listNodes.bind(slot)),
-  pure('GuestTable', [['bag?', {}, { pageShift: ['integer?', 16], rootBits: ['integer?', 13] }]], (options) => new GuestTable(options)),
+  pure('GuestTable', [['bag?', {}, { pageShift: ['integer?', 16], rootBits: ['integer?', 13] }]],
+    (options) => new GuestTable(options)),
   onGuestTable('map', [['bag', { gpa: 0x10000, to: 0 }, {
     gpa: ['integer', 0], to: ['integer', 0], shift: ['integer?', 16], flags: ['integer?', 7],
   }]], (table) => table.map.bind(table)),
@@ -200,43 +216,53 @@ const CALLS: Call[] = [
   onGuestTable('lookup', [['integer', 0]], (table) => table.lookup.bind(table)),
   pure('recorder', [['function', (): void => {}]], index.recorder),
   onVm('snapshot', ({ vm }) => [['thing', vm]], () => index.snapshot),
-  pure('restore', [['bytes', index.snapshot(new Vm())], ['bag?', {}, { backing: ['function?', undefined], observer: ['function?', undefined] }]],
+  pure('restore', [['bytes', index.snapshot(new Vm())],
+    ['bag?', {}, { backing: ['function?', undefined], observer: ['function?', undefined] }]],
     index.restore),
   pure('Replay', [['bag?', {}, { pageShift: ['integer?', 16] }]], (options) => new trace.Replay(options)),
   pure('Replay.feed', [['bytes', bytes]], (chunk) => replayed().feed(chunk)),
   pure('RadixComparison', [['thing', replayed()]], (replay) => new trace.RadixComparison(replay)),
   pure('RadixComparison.feed', [['bytes', bytes]], (chunk) => new trace.RadixComparison(replayed()).feed(chunk)),
-  pure('drawSlot', [['record', slotOf()], ['bag?', {}, { width: ['integer?', 80], entries: ['integer?', 8], remark: ['function?', undefined] }]],
+  pure('drawSlot', [['record', slotOf()], ['bag?', {},
+    { width: ['integer?', 80], entries: ['integer?', 8], remark: ['function?', undefined] }]],
     view.drawSlot),
   pure('drawMemslot', [['thing', new Memslot({ baseGfn: 0, npages: 1 })], ['bag?', {}, {
-    width: ['integer?', 80], entries: ['integer?', 8], remark: ['function?', undefined], slots: ['integer?', 2], gfns: ['iterable?', [0]],
+    width: ['integer?', 80], entries: ['integer?', 8], remark: ['function?', undefined], slots: ['integer?', 2],
+      gfns: ['iterable?', [0]],
   }]], view.drawMemslot),
   pure('readWord', [['word', 1n]], view.readWord),
   pure('decodeWord', [['word', 1n]], view.decodeWord),
   pure('swapWord', [['word', 1n]], view.swapWord),
   pure('parseWord', [['string', '0x1']], (text) => view.parseWord(text === '1' ? 'x' : text)),
   pure('SlotReader', [['function', (): undefined => undefined]], (read) => new view.SlotReader(read)),
-  pure('SlotReader.slot', [['integer', 0], ['word', 1n]], (gfn, word) => new view.SlotReader(() => undefined).slot(gfn, word)),
-  pure('slotsOf', [['thing', new Memslot({ baseGfn: 0, npages: 1 })], ['iterable?', [0]]], (memslot, gfns) => [...view.slotsOf(memslot, gfns)]),
+  pure('SlotReader.slot', [['integer', 0], ['word', 1n]],
+    (gfn, word) => new view.SlotReader(() => undefined).slot(gfn, word)),
+  pure('slotsOf', [['thing', new Memslot({ baseGfn: 0, npages: 1 })], ['iterable?', [0]]],
+    (memslot, gfns) => [...view.slotsOf(memslot, gfns)]),
   pure('slotsOfReplay', [['thing', replayed()]], (replay) => [...view.slotsOfReplay(replay)]),
   pure('summarize', [['iterable', []]], view.summarize),
   pure('formatEntry', [['bag', { lpid: 1, gpa: 0 }, { lpid: ['integer', 1], gpa: ['integer', 0] }]], view.formatEntry),
   pure('nodeReader', [['iterable', [{ address: 16n, bytes }]], ['string?', 'little']], view.nodeReader),
   pure('RawSlots', [['bag', { baseGfn: 0, npages: 1, read: (): undefined => undefined }, {
-    baseGfn: ['integer', 0], npages: ['integer', 1], read: ['function', (): undefined => undefined], byteOrder: ['string?', 'little'],
+    baseGfn: ['integer', 0], npages: ['integer', 1], read: ['function', (): undefined => undefined],
+      byteOrder: ['string?', 'little'],
   }]], (options) => new view.RawSlots(options)),
   pure('RawSlots.feed', [['bytes', new Uint8Array(8)], ['function', (): void => {}]], (chunk, onSlot) =>
     new view.RawSlots({ baseGfn: 0, npages: 1, read: () => undefined }).feed(chunk, onSlot)),
   pure('RadixDumpReader', [['bag', {}, { table: ['function?', undefined], leaf: ['function?', undefined] }]],
     (visitor) => new view.RadixDumpReader(visitor)),
   pure('RadixDumpReader.feed', [['bytes', bytes]], (chunk) => new view.RadixDumpReader({}).feed(chunk)),
-  pure('RadixDumpTables', [['bag?', {}, { pageShift: ['integer?', 16] }]], (options) => new view.RadixDumpTables(options)),
+  pure('RadixDumpTables', [['bag?', {}, { pageShift: ['integer?', 16] }]],
+    (options) => new view.RadixDumpTables(options)),
   pure('RadixDumpTables.feed', [['bytes', bytes]], (chunk) => new view.RadixDumpTables().feed(chunk)),
-  pure('checkDump', [['bag', { slots: [], baseGfn: 0, npages: 1, host: new RadixTable({ pageShift: 16 }), shadows: new Map() }, {
-    slots: ['iterable', []], baseGfn: ['integer', 0], npages: ['integer', 1], host: ['thing', new RadixTable({ pageShift: 16 })],
+  pure('checkDump', [['bag', { slots: [], baseGfn: 0, npages: 1, host: new RadixTable({ pageShift: 16 }),
+    shadows: new Map() }, {
+    slots: ['iterable', []], baseGfn: ['integer', 0], npages: ['integer', 1],
+      host: ['thing', new RadixTable({ pageShift: 16 })],
     shadows: ['iterable', new Map()],
   }]], view.checkDump),
-  pure('formatDumpCheck', [['record', { leaves: 0, elsewhere: 0, lacking: [], entries: 0, stale: [] }], ['integer?', 1]], view.formatDumpCheck),
+  pure('formatDumpCheck', [['record', { leaves: 0, elsewhere: 0, lacking: [], entries: 0, stale: [] }],
+    ['integer?', 1]], view.formatDumpCheck),
 ]
 
 /** An error that says which argument was wrong, and how. */
@@ -326,8 +352,8 @@ test('every exported function, class and method with parameters is in the list',
     }
   }
   // Errors are made by the library; predicates answer false; a parser of lines trusts its reader.
-  for (const aside of ['LineError', 'SnapshotError', 'Memslot.contains', 'NodeHeap.has', 'TraceParser.parseLine', 'TraceEvent.word',
-    'TraceEvent.number']) names.delete(aside)
+  for (const aside of ['LineError', 'SnapshotError', 'Memslot.contains', 'NodeHeap.has', 'TraceParser.parseLine',
+    'TraceEvent.word', 'TraceEvent.number']) names.delete(aside)
   const listed = new Set(CALLS.map((call) => call.name))
   expect([...names].filter((name) => !listed.has(name))).toEqual([])
   expect(typeof entry.packEntry).toBe('function')

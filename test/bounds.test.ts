@@ -21,7 +21,8 @@ const pages = fc.nat(PLACES - 1)
 const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('fault' as const), lpid: lpids, page: pages,
     access: fc.constantFrom<Access>('read', 'write', 'execute') }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('remap' as const), lpid: lpids, page: pages, to: fc.nat(5), size: fc.nat(2) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('remap' as const), lpid: lpids, page: pages, to: fc.nat(5),
+    size: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('tlbie' as const), lpid: lpids, page: pages }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('unmap' as const, 'age' as const), gfn: fc.nat(1023) }) },
 )
@@ -141,7 +142,8 @@ for (const shift of [16, 12] as const) {
   }, 120_000)
 
   test(`limits hold, whatever is done, and a fault that meets one changes nothing, page shift ${shift}`, () => {
-    const limits = fc.record({ maxNodes: fc.constantFrom(0, 1, 3, 1000), maxTablePages: fc.integer({ min: 1, max: 20 }) })
+    const limits = fc.record({ maxNodes: fc.constantFrom(0, 1, 3, 1000),
+      maxTablePages: fc.integer({ min: 1, max: 20 }) })
     const met = new Set<string>()
     fc.assert(fc.property(fc.array(steps, { maxLength: 60 }), limits, (run, { maxNodes, maxTablePages }) => {
       const machine = new Machine(shift, { maxNodes, maxTablePages })
@@ -151,7 +153,8 @@ for (const shift of [16, 12] as const) {
         const result = machine.run(step)
         const { nodes, tablePages } = machine.vm.counters
         expect(nodes.inUse <= maxNodes && tablePages <= maxTablePages).toBe(true)
-        expect(tablePages).toBe(machine.vm.host.pageCount + machine.vm.guests.reduce((sum, { shadow }) => sum + shadow.pageCount, 0))
+        const shadowPages = machine.vm.guests.reduce((sum, { shadow }) => sum + shadow.pageCount, 0)
+        expect(tablePages).toBe(machine.vm.host.pageCount + shadowPages)
         if (result?.outcome !== 'retry' && result?.outcome !== 'no-memory') continue
         met.add(result.outcome === 'retry' ? result.reason : result.outcome)
         if (machine.hostChanged(host)) continue
@@ -165,11 +168,14 @@ for (const shift of [16, 12] as const) {
 
 test('the largest memslot is a limit of the L1, checked when one is added', () => {
   const vm = new Vm({ maxNpages: 100 })
-  refuses(() => vm.addMemslot({ baseGfn: 0, npages: 101 }), RangeError, 'npages: expected an integer in 1..100, got 101')
+  refuses(() => vm.addMemslot({ baseGfn: 0, npages: 101 }), RangeError,
+    'npages: expected an integer in 1..100, got 101')
   expect(vm.memslots).toEqual([])
   expect(vm.addMemslot({ baseGfn: 0, npages: 100 }).npages).toBe(100)
-  refuses(() => new Vm({ maxNpages: 2 ** 28 + 1 }), RangeError, 'maxNpages: expected an integer in 1..268435456, got 268435457')
-  refuses(() => new Vm({ maxTablePages: 0 }), RangeError, 'maxTablePages: expected an integer in 1..9007199254740991, got 0')
+  refuses(() => new Vm({ maxNpages: 2 ** 28 + 1 }), RangeError,
+    'maxNpages: expected an integer in 1..268435456, got 268435457')
+  refuses(() => new Vm({ maxTablePages: 0 }), RangeError,
+    'maxTablePages: expected an integer in 1..9007199254740991, got 0')
   refuses(() => new Vm({ maxNodes: -1 }), RangeError, 'maxNodes: expected an integer in 0..134217727, got -1')
 })
 

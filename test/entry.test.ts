@@ -16,7 +16,8 @@ const GPA_EDGES = [
 ]
 const lpids = fc.oneof(fc.integer({ min: 0, max: 4095 }), fc.constantFrom(...LPID_EDGES))
 const gpas = fc.oneof(
-  fc.maxSafeNat().map((n) => n % 2 ** 52), fc.constantFrom(...GPA_EDGES), fc.integer({ min: 0, max: 51 }).map((n) => 2 ** n),
+  fc.maxSafeNat().map((n) => n % 2 ** 52), fc.constantFrom(...GPA_EDGES),
+    fc.integer({ min: 0, max: 51 }).map((n) => 2 ** n),
 )
 const RUNS = { numRuns: 2000 }
 
@@ -162,8 +163,10 @@ test('every other word and pair is refused', () => {
   }
   refuses(() => unpackEntry(1 as never), TypeError, 'word: expected a BigInt in 0x0..0xffffffffffffffff, got number')
   for (const [value, , hex] of BAD_NUMBERS) {
-    refuses(() => unpackEntryPair({ hi: value, lo: 0 }), RangeError, `hi: expected an integer in 0x0..0xffffffff, got ${hex}`)
-    refuses(() => unpackEntryPair({ hi: 0, lo: value }), RangeError, `lo: expected an integer in 0x0..0xffffffff, got ${hex}`)
+    refuses(() => unpackEntryPair({ hi: value, lo: 0 }), RangeError,
+      `hi: expected an integer in 0x0..0xffffffff, got ${hex}`)
+    refuses(() => unpackEntryPair({ hi: 0, lo: value }), RangeError,
+      `lo: expected an integer in 0x0..0xffffffff, got ${hex}`)
   }
   refuses(() => unpackEntryPair({ hi: 2 ** 32, lo: 0 }), RangeError,
     'hi: expected an integer in 0x0..0xffffffff, got 0x100000000')

@@ -8,7 +8,8 @@ import { expect, test } from 'vitest'
 import { LineError } from '../src/lines'
 import { RadixComparison, Replay } from '../src/trace/index'
 import {
-  checkDump, decodeWord, drawSlot, formatDumpCheck, nodeReader, parseWord, RadixDumpTables, RawSlots, readWord, summarize,
+  checkDump, decodeWord, drawSlot, formatDumpCheck, nodeReader, parseWord, RadixDumpTables, RawSlots, readWord,
+    summarize,
   swapWord, type Slot,
 } from '../src/view/index'
 import { mutate, random } from './hostile'
@@ -36,7 +37,8 @@ function hostile(runs: number, seeds: (next: (below: number) => number) => Uint8
 }
 
 /** Feeds bytes in pieces cut anywhere. */
-function feedAll(reader: { feed(chunk: Uint8Array): void; end(): void }, bytes: Uint8Array, next: (below: number) => number): void {
+function feedAll(reader: { feed(chunk: Uint8Array): void; end(): void }, bytes: Uint8Array,
+  next: (below: number) => number): void {
   const cut = next(bytes.length + 1)
   reader.feed(bytes.subarray(0, cut))
   reader.feed(bytes.subarray(cut))
@@ -87,7 +89,8 @@ test('a recording whose slot is taken between an insert and its outcome', () => 
     [2, 'rmap_remove_range: kvm=0x1 gpa=0x0 hpa=0x10000 nbytes=0x10000 memslot=0x5 base_gfn=0 npages=10 rmap=0x1000'],
   ]
   const node = trace([...taken, [1, 'rmap_insert_node: kvm=0x1 old=0x10000000010001 node=0x20 next=0x10000000010001 rmap=0x20000000010000']])
-  expect(node.result()).toMatchObject({ nodes: 0, peakNodes: 1, inserts: { empty: 1, second: 1 }, taken: { entries: 2 } })
+  expect(node.result()).toMatchObject({ nodes: 0, peakNodes: 1, inserts: { empty: 1, second: 1 },
+    taken: { entries: 2 } })
   const duplicate = trace([...taken, [1, 'rmap_insert_duplicate: kvm=0x1 rmapp=0x1000 node=0x20 new=0x20000000010000']])
   expect(duplicate.result()).toMatchObject({ nodes: 0, peakNodes: 1 })
   expect(duplicate.result().differences).toBe(node.result().differences + 1)
@@ -163,7 +166,8 @@ test('raw memory', () => {
 }, 600_000)
 
 test('words', () => {
-  const words = ['0x0', '0xc000000033900387', '12345', '0xffffffffffffffff', '18446744073709551615', '0x0030000030261001']
+  const words = ['0x0', '0xc000000033900387', '12345', '0xffffffffffffffff', '18446744073709551615',
+    '0x0030000030261001']
   const refused = hostile(RUNS * 0.3, (next) => encoder.encode(words[next(words.length)]), (bytes) => {
     const word = parseWord(Buffer.from(bytes).toString('latin1'))
     expect(decodeWord(word).length).toBeLessThan(1000)

@@ -13,7 +13,8 @@ export function random(seed: number): (below: number) => number {
 
 const EDGE_NUMBERS = [
   '0', '1', '-1', '16', '4095', '4096', '0x0', '0xffffffffffffffff', '0x10000000000000000', '18446744073709551615',
-  '18446744073709551616', '9007199254740993', '0x8000000000000000', '0xfffffffffffff000', '0x', '0xg', '1e9', '-0', '', ' ',
+  '18446744073709551616', '9007199254740993', '0x8000000000000000', '0xfffffffffffff000', '0x', '0xg', '1e9', '-0', '',
+    ' ',
 ]
 
 /** Damages bytes in one to four places: bits, bytes, ranges; and in text, numbers and lines. */

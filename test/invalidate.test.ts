@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RangeCounters, removeRmapRange, type EntryFate } from '../src/invalidate'
+import { RangeCounters, removeRmapRange, type EntryFate, type RangeVisitor } from '../src/invalidate'
 import { packLeaf } from '../src/leaf'
 import { Memslot } from '../src/memslot'
 import { NodeHeap } from '../src/node-heap'
@@ -12,7 +12,7 @@ type PageShift = 16 | 12
 interface Report { gfn: number; lpid: number; gpa: number; fate: EntryFate; leaf: Leaf | undefined }
 
 /** A visitor that keeps what it is shown. */
-function keeper(): { shown: Report[]; entry(...args: [number, { lpid: number; gpa: number }, EntryFate, Leaf | undefined]): void } {
+function keeper(): RangeVisitor & { shown: Report[] } {
   const shown: Report[] = []
   return { shown, entry(gfn, { lpid, gpa }, fate, leaf) { shown.push({ gfn, lpid, gpa, fate, leaf }) } }
 }
@@ -28,13 +28,16 @@ interface Model {
 }
 
 /** Spec 6, "remove rmap range", by search. */
-function modelRange(model: Model, baseGfn: number, index: number, npages: number, hpa: number, shift: number): Report[] {
+function modelRange(model: Model, baseGfn: number, index: number, npages: number, hpa: number,
+  shift: number): Report[] {
   const shown: Report[] = []
   const hostPage = Math.floor((hpa % 2 ** 53) / 2 ** shift)
   for (let at = index; at < index + npages; at++) {
     for (const { lpid, frame } of model.slots[at]!) {
       const gpa = frame * 4096
-      const report = (fate: EntryFate, leaf?: Leaf): void => { shown.push({ gfn: baseGfn + at, lpid, gpa, fate, leaf }) }
+      const report = (fate: EntryFate, leaf?: Leaf): void => {
+        shown.push({ gfn: baseGfn + at, lpid, gpa, fate, leaf })
+      }
       const leaves = model.shadows.get(lpid)
       const leaf = leaves?.find((one) => gpa >= one.gpa && gpa < one.gpa + 2 ** one.shift)
       if (leaves === undefined) report('no-guest')
@@ -61,9 +64,11 @@ const worlds = fc.record({
     guest: fc.nat(3), place: fc.nat(5), size: fc.constantFrom(0, 0, 0, 1, 2), host: fc.nat(7), odd: fc.nat(4095),
     high: fc.constantFrom(0n, 0n, 0x001fn << 48n), // the ISA's frame bits at and above 53 are not L0's
   }), { maxLength: 25 }),
-  entries: fc.array(fc.record({ index: fc.nat(SLOTS - 1), lpid: fc.constantFrom(1, 2, 7, 2048, 4095, 3), place: fc.nat(5),
+  entries: fc.array(fc.record({ index: fc.nat(SLOTS - 1), lpid: fc.constantFrom(1, 2, 7, 2048, 4095, 3),
+    place: fc.nat(5),
     step: fc.constantFrom(0, 0, 0, 1) }), { maxLength: 80 }),
-  range: fc.record({ index: fc.nat(SLOTS - 1), npages: fc.integer({ min: 1, max: SLOTS }), host: fc.nat(7), size: fc.nat(2),
+  range: fc.record({ index: fc.nat(SLOTS - 1), npages: fc.integer({ min: 1, max: SLOTS }), host: fc.nat(7),
+    size: fc.nat(2),
     low: fc.nat(0xffff) }),
   times: fc.integer({ min: 1, max: 3 }),
 })
@@ -80,7 +85,8 @@ test('the walk clears, takes and calls stale what a search of everything finds',
     const memslot = new Memslot({ baseGfn: BASE_GFN, npages: SLOTS, nodes })
     const other = new Memslot({ baseGfn: 0, npages: 1, nodes })
     for (const lpid of [1, 2, 3]) other.insert(0, lpid, 0)
-    const registry = new Map<number, { shadow: RadixTable }>(guests.map((lpid) => [lpid, { shadow: new RadixTable({ pageShift }) }]))
+    const registry = new Map<number, { shadow: RadixTable }>()
+    for (const lpid of guests) registry.set(lpid, { shadow: new RadixTable({ pageShift }) })
     const model: Model = {
       pageShift, slots: Array.from({ length: SLOTS }, () => []), shadows: new Map(guests.map((lpid) => [lpid, []])),
     }
@@ -102,7 +108,8 @@ test('the walk clears, takes and calls stale what a search of everything finds',
     }
 
     const counters = new RangeCounters()
-    const totals = { ranges: 0, slots: 0, lists: 0, entries: 0, cleared: 0, staleNoGuest: 0, staleNoLeaf: 0, staleOtherFrame: 0 }
+    const totals = { ranges: 0, slots: 0, lists: 0, entries: 0, cleared: 0, staleNoGuest: 0, staleNoLeaf: 0,
+      staleOtherFrame: 0 }
     for (let round = 0; round < times; round++) {
       const index = (range.index + round * 3) % SLOTS
       const npages = Math.min(range.npages, SLOTS - index)

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  FRAME_HI, LEAF, LEAF_HI, LeafFlag, leafFrame, leafHpa, MAX_FRAME, packLeaf, PRESENT, PRESENT_HI, RC, swap32, swapBytes,
+  FRAME_HI, LEAF, LEAF_HI, LeafFlag, leafFrame, leafHpa, MAX_FRAME, packLeaf, PRESENT, PRESENT_HI, RC, swap32,
+    swapBytes,
   unpackLeaf, withoutRc,
 } from '../src/leaf'
 import { refuses } from './refuses'
@@ -77,7 +78,8 @@ test('bytes reversed', () => {
 test('other arguments are refused', () => {
   for (const [frame, shown] of [[-1, '-0x1'], [2 ** 41, '0x20000000000'], [0.5, '0.5'], [NaN, 'NaN'],
     [Infinity, 'Infinity'], [2 ** 53, '0x20000000000000']] as const) {
-    refuses(() => packLeaf({ frame, flags: 0 }), RangeError, `frame: expected an integer in 0x0..0x1ffffffffff, got ${shown}`)
+    refuses(() => packLeaf({ frame, flags: 0 }), RangeError,
+      `frame: expected an integer in 0x0..0x1ffffffffff, got ${shown}`)
   }
   for (const [flags, shown] of [[-1, '-0x1'], [4096, '0x1000'], [1.5, '1.5'], [NaN, 'NaN']] as const) {
     refuses(() => packLeaf({ frame: 0, flags }), RangeError, `flags: expected an integer in 0x0..0xfff, got ${shown}`)

@@ -213,7 +213,8 @@ function compare(model: Model, real: Real): void {
       ensure(nodes.length === Math.max(0, slot.length - 1), 'n entries take n - 1 nodes')
       for (const node of nodes) reached.push(node)
       const seen = visible(slot)
-      ensure(memslot.entries(gfn).map((e) => wordOf(e.lpid, e.gpa)).join() === seen.join(), 'entries gives what a walk meets')
+      ensure(memslot.entries(gfn).map((e) => wordOf(e.lpid, e.gpa)).join() === seen.join(),
+        'entries gives what a walk meets')
       ensure(memslot.listNodes(gfn).map((n) => n.entry).join() === (seen === slot ? slot.slice(0, -1) : seen).join(),
         'listNodes gives the nodes that a walk meets')
     }
@@ -321,7 +322,9 @@ class Refuse extends Step {
     const memslot = real.memslots[this.target.memslot]!
     const gfn = memslot.baseGfn + this.target.index
     const never = (): never => { throw new Error('shown an entry') }
-    for (const bad of [-1, 4096, 1.5, NaN, 2 ** 53]) expect(() => memslot.insert(gfn, bad, this.gpa)).toThrow(RangeError)
+    for (const bad of [-1, 4096, 1.5, NaN, 2 ** 53]) {
+      expect(() => memslot.insert(gfn, bad, this.gpa)).toThrow(RangeError)
+    }
     for (const bad of [-1, 2 ** 52, 0.5, NaN, Infinity]) expect(() => memslot.insert(gfn, 1, bad)).toThrow(RangeError)
     for (const bad of [memslot.baseGfn - 1, memslot.baseGfn + memslot.npages, gfn + 0.5, NaN]) {
       expect(() => memslot.insert(bad, 1, this.gpa)).toThrow(RangeError)
@@ -352,14 +355,16 @@ const itemsOf = (leastLpid: number): fc.Arbitrary<Item> => fc.record({
 })
 /** Long lists too: a run of different entries, the first of them perhaps again. */
 const runs = fc.tuple(fc.integer({ min: 1, max: 4095 }), fc.integer({ min: 12, max: 60 }), fc.boolean()).map(
-  ([lpid, count, again]) => Array.from({ length: count + (again ? 5 : 0) }, (_, n) => ({ lpid, gpa: (n % count) * 4096 })),
+  ([lpid, count, again]) => Array.from({ length: count + (again ? 5 : 0) },
+    (_, n) => ({ lpid, gpa: (n % count) * 4096 })),
 )
 
 function commandsOf(leastLpid: number): fc.Arbitrary<Iterable<Command>> {
   const items = itemsOf(leastLpid)
   const acts = fc.record({ at: fc.nat(6), target: targets, item: fc.option(items, { nil: undefined, freq: 5 }) })
   return fc.commands([
-    fc.tuple(targets, fc.array(items, { minLength: 1, maxLength: 8 })).map(([target, some]) => new Insert(target, some)),
+    fc.tuple(targets, fc.array(items, { minLength: 1, maxLength: 8 }))
+      .map(([target, some]) => new Insert(target, some)),
     fc.tuple(targets, items).map(([target, item]) => new Insert(target, [item])),
     fc.tuple(targets, runs).map(([target, run]) => new Insert(target, run)),
     targets.map((target) => new Take(target, undefined)),
@@ -378,7 +383,10 @@ function setup(limit: number, allowLpidZero: boolean): { model: Model; real: Rea
       counters: NPAGES.map(() => ({ empty: 0, second: 0, list: 0, duplicate: 0, scanSteps: 0 })),
       longest: NPAGES.map(() => 0), nodes: 0, peak: 0, limit,
     },
-    real: { heap: nodes, memslots: BASES.map((baseGfn, m) => new Memslot({ baseGfn, npages: NPAGES[m]!, nodes, allowLpidZero })) },
+    real: {
+      heap: nodes,
+      memslots: BASES.map((baseGfn, m) => new Memslot({ baseGfn, npages: NPAGES[m]!, nodes, allowLpidZero })),
+    },
   }
 }
 
@@ -421,10 +429,12 @@ test('LPID 0 as a node, step by step (spec 11)', () => {
   expect(lpids()).toEqual([1, 0])
   expect([memslot.takeAll(0), memslot.nodes.inUse]).toEqual([2, 0])
   // LPID 0 with another frame is an entry like any other.
-  expect([memslot.insert(0, 1, 0), memslot.insert(0, 0, 0x1000), memslot.insert(0, 0, 0x1000)]).toEqual(['empty', 'second', 'duplicate'])
+  expect([memslot.insert(0, 1, 0), memslot.insert(0, 0, 0x1000), memslot.insert(0, 0, 0x1000)])
+    .toEqual(['empty', 'second', 'duplicate'])
   expect(memslot.takeAll(0)).toBe(2)
   // As a node it stops every scan and every walk, and never matches itself.
-  expect([memslot.insert(0, 1, 0), memslot.insert(0, 2, 0), memslot.insert(0, 0, 0)]).toEqual(['empty', 'second', 'list'])
+  expect([memslot.insert(0, 1, 0), memslot.insert(0, 2, 0), memslot.insert(0, 0, 0)])
+    .toEqual(['empty', 'second', 'list'])
   expect(lpids()).toEqual([])
   const before = memslot.counters.scanSteps
   expect(memslot.insert(0, 0, 0)).toBe('list') // it grows without bound
@@ -473,14 +483,16 @@ test('refused arguments, by name', () => {
   refuses(() => memslot.insert(0x100, 1, 2 ** 52), RangeError,
     'gpa: expected an integer in 0x0..0xfffffffffffff, got 0x10000000000000')
   refuses(() => memslot.takeAll(0x100, 1 as never), TypeError, 'visit: expected a function, got number')
-  expect([0xff, 0x100, 0x10f, 0x110, 256.5, NaN].map((gfn) => memslot.contains(gfn))).toEqual([false, true, true, false, false, false])
+  expect([0xff, 0x100, 0x10f, 0x110, 256.5, NaN].map((gfn) => memslot.contains(gfn)))
+    .toEqual([false, true, true, false, false, false])
   expect(['256', 256n, undefined].map((gfn) => memslot.contains(gfn as never))).toEqual([false, false, false])
 })
 
 test('refused options, by name', () => {
   for (const [npages, shown] of [[0, '0'], [-1, '-1'], [2 ** 28 + 1, '268435457'], [1.5, '1.5'], [NaN, 'NaN'],
     [Infinity, 'Infinity'], [-0, '0']] as const) {
-    refuses(() => new Memslot({ baseGfn: 0, npages }), RangeError, `npages: expected an integer in 1..268435456, got ${shown}`)
+    refuses(() => new Memslot({ baseGfn: 0, npages }), RangeError,
+      `npages: expected an integer in 1..268435456, got ${shown}`)
   }
   for (const [baseGfn, shown] of [[-1, '-0x1'], [2 ** 52, '0x10000000000000'], [2 ** 52 - 1, '0xfffffffffffff'],
     [0.5, '0.5'], [NaN, 'NaN']] as const) {
@@ -489,10 +501,13 @@ test('refused options, by name', () => {
   }
   refuses(() => new Memslot({ baseGfn: '0' as never, npages: 1 }), TypeError,
     'baseGfn: expected an integer in 0x0..0xfffffffffffff, got string "0"')
-  refuses(() => new Memslot({ baseGfn: 0 } as never), TypeError, 'npages: expected an integer in 1..268435456, got undefined')
+  refuses(() => new Memslot({ baseGfn: 0 } as never), TypeError,
+    'npages: expected an integer in 1..268435456, got undefined')
   refuses(() => new Memslot(undefined as never), TypeError, 'options: expected an object, got undefined')
-  refuses(() => new Memslot({ baseGfn: 0, npages: 1, nodes: {} as never }), TypeError, 'nodes: expected a NodeHeap, got object')
-  refuses(() => new Memslot({ baseGfn: 0, npages: 1, nodes: null as never }), TypeError, 'nodes: expected a NodeHeap, got null')
+  refuses(() => new Memslot({ baseGfn: 0, npages: 1, nodes: {} as never }), TypeError,
+    'nodes: expected a NodeHeap, got object')
+  refuses(() => new Memslot({ baseGfn: 0, npages: 1, nodes: null as never }), TypeError,
+    'nodes: expected a NodeHeap, got null')
   refuses(() => new Memslot({ baseGfn: 0, npages: 1, allowLpidZero: 1 as never }), TypeError,
     'allowLpidZero: expected a boolean, got number')
   expect(MAX_NPAGES).toBe(2 ** 28)

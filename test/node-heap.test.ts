@@ -6,7 +6,8 @@ import { refuses } from './refuses'
 
 test('addresses are multiples of 16, from 16 up, each in use once', () => {
   const steps = fc.array(fc.oneof(
-    { weight: 3, arbitrary: fc.constant(-1) }, { weight: 2, arbitrary: fc.nat(200) }, // allocate, or free one of those in use
+    { weight: 3, arbitrary: fc.constant(-1) }, // allocate
+    { weight: 2, arbitrary: fc.nat(200) }, // free one of those in use
   ), { maxLength: 400 })
   fc.assert(fc.property(steps, fc.option(fc.integer({ min: 0, max: 150 }), { nil: undefined }), (run, limit) => {
     const heap = new NodeHeap(limit === undefined ? {} : { limit })
@@ -98,13 +99,15 @@ test('has and read know the nodes in use, and no other address', () => {
   for (const lpid of [1, 2, 3]) memslot.insert(0, lpid, 0)
   const { nodes } = memslot
   expect([16, 32].map((address) => nodes.has(address))).toEqual([true, true])
-  for (const [address, shown] of [[0, '0x0'], [-16, '-0x10'], [8, '0x8'], [17, '0x11'], [24, '0x18'], [48, '0x30'], [16.5, '16.5'],
+  for (const [address, shown] of [[0, '0x0'], [-16, '-0x10'], [8, '0x8'], [17, '0x11'], [24, '0x18'], [48, '0x30'],
+    [16.5, '16.5'],
     [NaN, 'NaN'], [Infinity, 'Infinity'], [2 ** 31, '0x80000000'], [2 ** 32 + 16, '0x100000010'],
     [2 ** 53, '0x20000000000000'], [-0, '0x0']] as const) {
     expect(nodes.has(address)).toBe(false)
     refuses(() => nodes.read(address), RangeError, `address: expected that of a node in use, got ${shown}`)
   }
-  for (const [address, shown] of [['16', 'string "16"'], [16n, 'bigint'], [undefined, 'undefined'], [null, 'null']] as const) {
+  for (const [address, shown] of [['16', 'string "16"'], [16n, 'bigint'], [undefined, 'undefined'],
+    [null, 'null']] as const) {
     expect(nodes.has(address as never)).toBe(false)
     refuses(() => nodes.read(address as never), TypeError, `address: expected that of a node in use, got ${shown}`)
   }
@@ -114,11 +117,14 @@ test('has and read know the nodes in use, and no other address', () => {
 })
 
 test('another limit is refused', () => {
-  for (const [limit, shown] of [[-1, '-1'], [2 ** 27, '134217728'], [1.5, '1.5'], [NaN, 'NaN'], [Infinity, 'Infinity']] as const) {
+  for (const [limit, shown] of [[-1, '-1'], [2 ** 27, '134217728'], [1.5, '1.5'], [NaN, 'NaN'],
+    [Infinity, 'Infinity']] as const) {
     refuses(() => new NodeHeap({ limit }), RangeError, `limit: expected an integer in 0..134217727, got ${shown}`)
   }
-  refuses(() => new NodeHeap({ limit: '5' as never }), TypeError, 'limit: expected an integer in 0..134217727, got string "5"')
-  refuses(() => new NodeHeap({ limit: null as never }), TypeError, 'limit: expected an integer in 0..134217727, got null')
+  refuses(() => new NodeHeap({ limit: '5' as never }), TypeError,
+    'limit: expected an integer in 0..134217727, got string "5"')
+  refuses(() => new NodeHeap({ limit: null as never }), TypeError,
+    'limit: expected an integer in 0..134217727, got null')
   refuses(() => new NodeHeap(null as never), TypeError, 'options: expected an object, got null')
   refuses(() => new NodeHeap(5 as never), TypeError, 'options: expected an object, got number')
 })

@@ -76,7 +76,8 @@ function compare(table: RadixTable, model: Model): void {
 }
 
 /** The halves of an address, as internal callers give them. */
-const halvesOf = (gpa: number): [hi: number, lo: number] => [Math.floor(gpa / 2 ** 32), Number(BigInt.asIntN(32, BigInt(gpa)))]
+const halvesOf = (gpa: number): [hi: number, lo: number] => [Math.floor(gpa / 2 ** 32),
+  Number(BigInt.asIntN(32, BigInt(gpa)))]
 
 /** Addresses near each other at every level, so that leaves of all sizes meet; and the edges of the space. */
 const addresses = fc.oneof(
@@ -128,7 +129,8 @@ for (const pageShift of [16, 12] as const) {
           table.clearAll()
           model.clearAll()
         }
-        for (const at of [gpa, first, first + 2 ** shift - 1, elsewhere]) expect(table.lookup(at)).toEqual(model.lookup(at))
+        for (const at of [gpa, first, first + 2 ** shift - 1,
+          elsewhere]) expect(table.lookup(at)).toEqual(model.lookup(at))
         compare(table, model)
       }
     }), { numRuns: 400 })
@@ -180,7 +182,8 @@ test('pages that made way are used again, empty', () => {
     const shifts = [pageShift, 21] as const
     const word = packLeaf({ frame: 7, flags: 7 })
     const fill = (base: number): void => {
-      for (let n = 0; n < 200; n++) for (const shift of shifts) table.place(...halvesOf(base + n * 2 ** 21), shift, -1, n)
+      for (let n = 0; n < 200; n++) for (const shift of shifts) table.place(...halvesOf(base + n * 2 ** 21), shift, -1,
+        n)
     }
     const room = (): number => table.halves.length
     for (let n = 0; n < 8; n++) table.place(...halvesOf(n * 2 ** 21), pageShift, -1, n)
@@ -252,12 +255,14 @@ test('refused arguments; nothing has changed', () => {
   const table = new RadixTable({ pageShift: 16 })
   const word = packLeaf({ frame: 1, flags: 4 })
   const range = 'an integer in 0x0..0xfffffffffffff'
-  for (const call of [(gpa: number) => table.lookup(gpa), (gpa: number) => table.clear(gpa), (gpa: number) => table.set(gpa, 16, word)]) {
+  for (const call of [(gpa: number) => table.lookup(gpa), (gpa: number) => table.clear(gpa),
+    (gpa: number) => table.set(gpa, 16, word)]) {
     for (const [gpa, shown] of [[-1, '-0x1'], [2 ** 52, '0x10000000000000'], [0.5, '0.5'], [NaN, 'NaN'],
       [Infinity, 'Infinity'], [2 ** 53, '0x20000000000000']] as const) {
       refuses(() => call(gpa), RangeError, `gpa: expected ${range}, got ${shown}`)
     }
-    for (const [gpa, shown] of [['0', 'string "0"'], [0n, 'bigint'], [undefined, 'undefined'], [{ valueOf: () => 0 }, 'object']] as const) {
+    for (const [gpa, shown] of [['0', 'string "0"'], [0n, 'bigint'], [undefined, 'undefined'],
+      [{ valueOf: () => 0 }, 'object']] as const) {
       refuses(() => call(gpa as never), TypeError, `gpa: expected ${range}, got ${shown}`)
     }
   }
@@ -265,20 +270,25 @@ test('refused arguments; nothing has changed', () => {
     refuses(() => table.set(0, shift as never, word), RangeError, `shift: expected one of 16, 21, 30, got ${shift}`)
   }
   refuses(() => table.set(0, '16' as never, word), TypeError, 'shift: expected one of 16, 21, 30, got string "16"')
-  for (const [gpa, shift, size] of [[0x1000, 16, '0x10000'], [0x10000, 21, '0x200000'], [2 ** 29, 30, '0x40000000']] as const) {
-    refuses(() => table.set(gpa, shift, word), RangeError, `gpa: expected a multiple of ${size}, got 0x${gpa.toString(16)}`)
+  for (const [gpa, shift, size] of [[0x1000, 16, '0x10000'], [0x10000, 21, '0x200000'],
+    [2 ** 29, 30, '0x40000000']] as const) {
+    refuses(() => table.set(gpa, shift, word), RangeError,
+      `gpa: expected a multiple of ${size}, got 0x${gpa.toString(16)}`)
   }
-  for (const [bad, shown] of [[0n, '0x0'], [1n << 63n, '0x8000000000000000'], [1n << 62n, '0x4000000000000000']] as const) {
+  for (const [bad, shown] of [[0n, '0x0'], [1n << 63n, '0x8000000000000000'],
+    [1n << 62n, '0x4000000000000000']] as const) {
     refuses(() => table.set(0, 16, bad), RangeError, `word: expected a present leaf, got ${shown}`)
   }
   refuses(() => table.set(0, 16, 1n << 64n), RangeError,
     'word: expected a BigInt in 0x0..0xffffffffffffffff, got 0x10000000000000000')
-  refuses(() => table.set(0, 16, 3 as never), TypeError, 'word: expected a BigInt in 0x0..0xffffffffffffffff, got number')
+  refuses(() => table.set(0, 16, 3 as never), TypeError,
+    'word: expected a BigInt in 0x0..0xffffffffffffffff, got number')
   expect([table.leafCount, table.pageCount]).toEqual([0, 1])
   for (const pageShift of [14, 0, NaN, 21] as never[]) {
     refuses(() => new RadixTable({ pageShift }), RangeError, `pageShift: expected one of 16, 12, got ${pageShift}`)
   }
-  refuses(() => new RadixTable({ pageShift: '16' as never }), TypeError, 'pageShift: expected one of 16, 12, got string "16"')
+  refuses(() => new RadixTable({ pageShift: '16' as never }), TypeError,
+    'pageShift: expected one of 16, 12, got string "16"')
   refuses(() => new RadixTable({} as never), TypeError, 'pageShift: expected one of 16, 12, got undefined')
   refuses(() => new RadixTable(null as never), TypeError, 'options: expected an object, got null')
   expect(table.lookup(-0)).toBe(undefined)

@@ -24,7 +24,8 @@ const worlds: fc.Arbitrary<World> = fc.record({
 function backingOf({ pageShift, ownBacking }: World): { backing?: BackingOf } {
   if (!ownBacking) return {}
   return { backing: (gfn, write) => ({
-    frame: (2 ** 20 + gfn) * 2 ** (pageShift - 12), shift: gfn % 3 === 0 ? pageShift : 21, writable: write || gfn % 2 === 0,
+    frame: (2 ** 20 + gfn) * 2 ** (pageShift - 12), shift: gfn % 3 === 0 ? pageShift : 21,
+      writable: write || gfn % 2 === 0,
   }) }
 }
 
@@ -59,7 +60,8 @@ function run(vm: Vm, { kind, lpid, page, to, size, access }: Step): unknown {
       case 0: return vm.unmap(gfn)
       case 1: return [vm.age(gfn), vm.testAge(gfn)]
       case 2: return vm.tlbie({ kind: 'lpid', lpid, ric: to % 2 === 0 ? 0 : 2 })
-      case 3: return vm.setGuestTable(lpid, to % 4 === 0 ? undefined : vm.guestTable(lpid) ?? new GuestTable({ pageShift: vm.pageShift }))?.pageShift
+      case 3: return vm.setGuestTable(lpid,
+        to % 4 === 0 ? undefined : vm.guestTable(lpid) ?? new GuestTable({ pageShift: vm.pageShift }))?.pageShift
       case 4: return vm.harvestDirty(vm.memslots[1]!)
       case 5: return vm.setLogDirty(vm.memslots[to % 3]!, size % 2 === 0)
       case 6: return vm.enter(lpid).refs
@@ -100,7 +102,8 @@ test('restored, an L1 is equal word for word, and goes on the same', () => {
     })
     expect([...other.host]).toEqual([...vm.host])
     const seen = (l1: Vm): unknown => [...l1.guests, ...l1.droppedGuests].map((guest) =>
-      [guest.lpid, guest.shadowLpid, guest.refs, guest.dropped, [...guest.shadow], guest.root && [...guest.root.leaves()]])
+      [guest.lpid, guest.shadowLpid, guest.refs, guest.dropped, [...guest.shadow],
+        guest.root && [...guest.root.leaves()]])
     expect(seen(other)).toEqual(seen(vm))
     lists += vm.counters.slots.list
 
@@ -124,7 +127,8 @@ test('a list of any length goes on after a restore: outcomes, order and scan ste
     vm.tlbie({ kind: 'lpid', lpid: 1, ric: 0 })
     other.tlbie({ kind: 'lpid', lpid: 1, ric: 0 })
     for (let n = length + 29; n >= 0; n -= 7) { // new ones and duplicates
-      expect(other.fault({ lpid: 1, gpa: n * 0x10000, access: 'read' })).toEqual(vm.fault({ lpid: 1, gpa: n * 0x10000, access: 'read' }))
+      expect(other.fault({ lpid: 1, gpa: n * 0x10000, access: 'read' })).toEqual(vm.fault({ lpid: 1, gpa: n * 0x10000,
+        access: 'read' }))
     }
     expect(other.counters).toEqual(vm.counters)
     expect(other.entries(0)).toEqual(vm.entries(0))
@@ -162,7 +166,8 @@ test('any truncation is refused, and says that the length is wrong', () => {
   }
   const longer = new Uint8Array(bytes.length + 1)
   longer.set(bytes)
-  refuses(() => restore(longer), SnapshotError, `snapshot: length: its header says ${bytes.length} bytes, there are ${longer.length}`)
+  refuses(() => restore(longer), SnapshotError,
+    `snapshot: length: its header says ${bytes.length} bytes, there are ${longer.length}`)
 })
 
 test('any single altered byte is refused, and the error names what is wrong', () => {
@@ -214,7 +219,8 @@ test('one made with intent is refused by a SnapshotError, or can be worked with'
     }
     try {
       vm.check()
-      for (const lpid of [1, 2]) for (let page = 0; page < 5; page++) run(vm, { kind: 19, lpid, page, to: 0, size: 9, access: 'write' })
+      for (const lpid of [1, 2]) for (let page = 0; page < 5; page++) run(vm,
+        { kind: 19, lpid, page, to: 0, size: 9, access: 'write' })
       for (let to = 0; to < 4; to++) run(vm, { kind: to % 2, lpid: 1, page: 0, to, size: 9, access: 'read' })
       vm.releaseAll()
       for (const slot of vm.memslots) vm.removeMemslot(slot)
@@ -253,7 +259,8 @@ test('the layout is the documented one', () => {
   const bytes = sample()
   const view = new DataView(bytes.buffer)
   expect(new TextDecoder().decode(bytes.subarray(0, 8))).toBe('NRMAP-L1')
-  expect([view.getUint32(8, true), view.getBigUint64(16, true), bytes[24], bytes[25], bytes[26], bytes[27], view.getUint32(28, true)])
+  expect([view.getUint32(8, true), view.getBigUint64(16, true), bytes[24], bytes[25], bytes[26], bytes[27],
+    view.getUint32(28, true)])
     .toEqual([1, BigInt(bytes.length), 16, 0, 0, 0, 1])
   expect(view.getBigUint64(32, true)).toBe(2n ** 27n - 1n) // maxNodes
   expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926) // the check value of CRC-32
