@@ -36,8 +36,6 @@ export const MAX_GPA = 2 ** 52 - 1
 /** Bit 0 of a word that holds an entry where a pointer could stand (spec 3). */
 export const TAG = 1
 
-const TWO_32 = 2 ** 32
-
 /**
  * The entry's word, with tag 0 (spec 2).
  *
@@ -84,17 +82,17 @@ export function unpackEntryPair(pair: WordPair): Entry {
 
 /** @internal Throws unless `lpid` is in `minLpid`..4095 and `gpa` in 0..2^52-1. */
 export function checkEntry(lpid: Lpid, gpa: Gpa, minLpid: number): void {
-  if (!(typeof lpid === 'number' && lpid >= minLpid && lpid <= MAX_LPID && Math.floor(lpid) === lpid)) {
+  if (!(typeof lpid === 'number' && (lpid & 0xfff) === lpid && lpid >= minLpid)) {
     throw badInteger('lpid', lpid, minLpid, MAX_LPID)
   }
-  if (!(typeof gpa === 'number' && gpa >= 0 && gpa <= MAX_GPA && Math.floor(gpa) === gpa)) {
+  if (!(typeof gpa === 'number' && gpa >= 0 && gpa < 2 ** 52 && Math.floor(gpa) === gpa)) {
     throw badInteger('gpa', gpa, 0, MAX_GPA, 16)
   }
 }
 
 /** @internal High half of the entry of checked arguments: LPID, and bits 51..32 of the address. */
 export function entryHi(lpid: Lpid, gpa: Gpa): number {
-  return (lpid << 20) | (gpa / TWO_32)
+  return (lpid << 20) | (gpa / 2 ** 32)
 }
 
 /** @internal Low half, untagged: bits 31..12 of the address. (ToInt32 takes a number modulo 2^32.) */
@@ -109,7 +107,7 @@ export function entryLpid(hi: number): Lpid {
 
 /** @internal The address in an entry's two halves. */
 export function entryGpa(hi: number, lo: number): Gpa {
-  return (hi & 0xfffff) * TWO_32 + ((lo & ~0xfff) >>> 0)
+  return (hi & 0xfffff) * 2 ** 32 + ((lo & ~0xfff) >>> 0)
 }
 
 /** @internal Both. */

@@ -14,6 +14,7 @@
  * itself and all that is older: they are neither scanned, visited nor freed. LPID 0 is refused unless asked for.
  */
 import { badInteger, checkBoolean, checkInteger, checkObject, wrongType } from './args'
+import { DedupIndex } from './dedup-index'
 import { checkEntry, entryGpa, entryHi, entryLo, entryLpid, entryOf, TAG, type Entry, type Gpa, type Lpid } from './entry'
 import { INSPECT } from './inspect'
 import { NodeHeap, type NodeAddress } from './node-heap'
@@ -48,7 +49,14 @@ export class InsertCounters {
   scanSteps = 0
   /** Most entries that a slot ever held. */
   longestList = 0
+  /** Bytes of what long lists need now so that they need no scan: 16 to 24 for each of their entries. */
+  indexBytes = 0
 }
+
+/** Nodes of a list that an insert looks at before it asks an index. */
+const LONG = 16
+/** No such bound: the list is scanned to its end. */
+const ALL = -1
 
 /** A range of an L1's gfns, with the slot word of each. */
 export class Memslot {
@@ -66,6 +74,10 @@ export class Memslot {
   readonly #halves: Int32Array
   readonly #minLpid: 0 | 1
   readonly #counters: InsertCounters
+  /** By slot index, for long lists. What a slot has none for is made when an insert wants it. */
+  readonly #indexes = new Map<number, DedupIndex>()
+  #scanned: typeof LONG | typeof ALL
+  #spared = 0
 
   /**
    * Cost: 8 bytes a gfn, which the platform backs with memory where a gfn is touched.
@@ -83,14 +95,16 @@ export class Memslot {
     if (!(nodes instanceof NodeHeap)) throw wrongType('nodes', 'a NodeHeap', nodes)
     this.nodes = nodes
     this.#minLpid = checkBoolean('allowLpidZero', allowLpidZero, false) ? 0 : 1
+    // A zero node ends a scan: what is older is not in the list that an insert sees. So these lists are scanned.
+    this.#scanned = this.#minLpid === 0 ? ALL : LONG
     this.#halves = new Int32Array(npages * 2)
     this.words = new BigUint64Array(this.#halves.buffer)
     this.counters = this.#counters = new InsertCounters()
   }
 
   /**
-   * Adds an entry to a gfn's slot, unless it is there (spec 3). O(1) for a list of up to 16; memory grows by a node
-   * for `'second'` and `'list'`.
+   * Adds an entry to a gfn's slot, unless it is there (spec 3). O(1), amortised. Memory grows by a node for `'second'`
+   * and `'list'`, and by up to 24 bytes an entry for lists longer than 16, until they are taken.
    *
    * @param gfn a gfn of this memslot
    * @param lpid 1..4095 (0..4095 where allowed)
@@ -173,11 +187,17 @@ export class Memslot {
 
   /** @internal The index of a gfn's slot. @throws RangeError, TypeError */
   indexOf(gfn: Gfn): number {
-    const index = typeof gfn === 'number' ? gfn - this.baseGfn : -1
-    if (!(index >= 0 && index < this.npages && Math.floor(index) === index)) {
+    const offset = typeof gfn === 'number' ? gfn - this.baseGfn : -1
+    const index = offset | 0 // from here on a 32-bit integer, and known as one: npages is at most 2^28
+    if (!(index === offset && index >= 0 && index < this.npages)) {
       throw badInteger('gfn', gfn, this.baseGfn, this.baseGfn + this.npages - 1, 16)
     }
     return index
+  }
+
+  /** @internal What the inserts did: nodes and cells looked at. Where no list is long, {@link InsertCounters.scanSteps}. */
+  get work(): number {
+    return this.#counters.scanSteps - this.#spared
   }
 
   /** @internal The low half of a slot word. */
@@ -192,66 +212,122 @@ export class Memslot {
 
   /** @internal Overwrites a slot word; what stood behind it is the caller's. */
   writeAt(index: number, hi: number, lo: number): void {
+    if (this.#indexes.size !== 0) this.#dropIndex(index)
     this.#halves[index * 2] = lo
     this.#halves[index * 2 + 1] = hi
   }
 
-  /** @internal {@link insert} by slot index and by the halves of the untagged entry. Allocates a node at most. */
+  /**
+   * @internal {@link insert} by slot index and by the halves of the untagged entry. Allocates a node at most (and what
+   * an index needs).
+   *
+   * The hot path of it all: everything here is a 32-bit integer. The low half of a word alone says what it is: 0 for
+   * an empty slot, odd for an entry, else an address, which is below 2^31.
+   */
   insertEntry(index: number, hi: number, lo: number): InsertOutcome {
     const slots = this.#halves
+    const head = slots[index * 2]!
+    if (head !== 0) return this.#insertBehind(index, head, hi, lo)
+    slots[index * 2] = lo | 1
+    slots[index * 2 + 1] = hi
     const counters = this.#counters
-    const at = index * 2
-    const headLo = slots[at]!
-    const headHi = slots[at + 1]!
-    if ((headLo | headHi) === 0) {
-      slots[at] = lo | TAG
-      slots[at + 1] = hi
-      counters.empty++
-      if (counters.longestList === 0) counters.longestList = 1
-      return 'empty'
-    }
+    counters.empty++
+    if (counters.longestList === 0) counters.longestList = 1
+    return 'empty'
+  }
 
+  /** {@link insertEntry} for a slot that is not empty: scans its list, unless that is long. */
+  #insertBehind(index: number, head: number, hi: number, lo: number): InsertOutcome {
     const nodes = this.nodes.words
-    let nextLo = headLo
-    let nextHi = headHi
+    const scanned = this.#scanned
+    let word = head
+    let node = 0
     let steps = 0
-    let found = false
-    while ((nextLo & TAG) === 0) {
-      const node = nextLo >>> 2
+    while ((word & 1) === 0) {
+      if (steps === scanned) return this.#insertIndexed(index, hi, lo)
+      node = word >>> 2
       const entryLo = nodes[node + 2]!
-      const entryHi = nodes[node + 3]!
-      if ((entryLo | entryHi) === 0) break // the quirk of LPID 0
+      if (entryLo === 0 && nodes[node + 3] === 0) return this.#push(index, hi, lo, steps) // the quirk of LPID 0
+      if (entryLo === lo && nodes[node + 3] === hi) return this.#duplicate(steps + 1)
       steps++
-      if (entryLo === lo && entryHi === hi) {
-        found = true
-        break
-      }
-      nextLo = nodes[node]!
-      nextHi = nodes[node + 1]!
+      word = nodes[node]!
     }
-    if ((nextLo & TAG) !== 0) {
-      steps++
-      found = nextLo === (lo | TAG) && nextHi === hi
+    if (word === (lo | 1) && (node === 0 ? this.#halves[index * 2 + 1] : nodes[node + 1]) === hi) {
+      return this.#duplicate(steps + 1)
     }
-    if (found) {
-      counters.scanSteps += steps
-      counters.duplicate++
-      return 'duplicate'
-    }
+    return this.#push(index, hi, lo, steps + 1)
+  }
 
+  /** {@link insertEntry} for a slot with a long list: same outcome, same steps, without the scan. */
+  #insertIndexed(index: number, hi: number, lo: number): InsertOutcome {
+    const dedup = this.#indexes.get(index) ?? this.#makeIndex(index)
+    if (dedup === undefined) return this.#insertUnindexed(index, hi, lo)
+    const probes = dedup.probes
+    const ordinal = dedup.find(hi, lo)
+    const steps = ordinal === 0 ? dedup.size : dedup.size - ordinal + 1
+    this.#spared += steps - LONG - (dedup.probes - probes)
+    if (ordinal !== 0) return this.#duplicate(steps)
+    if (dedup.isFull && !this.#resizeIndex(dedup, dedup.size)) return this.#insertUnindexed(index, hi, lo)
+    const outcome = this.#push(index, hi, lo, steps)
+    if (outcome === 'list') dedup.add(hi, lo, dedup.size + 1)
+    return outcome
+  }
+
+  /** The platform has no memory for an index: then this memslot scans, as Linux does, from now on. */
+  #insertUnindexed(index: number, hi: number, lo: number): InsertOutcome {
+    for (const long of this.#indexes.keys()) this.#dropIndex(long)
+    this.#scanned = ALL
+    return this.insertEntry(index, hi, lo)
+  }
+
+  #makeIndex(index: number): DedupIndex | undefined {
+    let ordinal = 0
+    this.walkEntries(index, () => ordinal++)
+    const dedup = new DedupIndex()
+    if (!this.#resizeIndex(dedup, ordinal)) return undefined
+    this.#spared -= 2 * ordinal
+    this.walkEntries(index, (hi, lo) => dedup.add(hi, lo, ordinal--))
+    this.#indexes.set(index, dedup)
+    return dedup
+  }
+
+  #resizeIndex(dedup: DedupIndex, entries: number): boolean {
+    const bytes = dedup.byteLength
+    const done = dedup.resize(entries)
+    this.#counters.indexBytes += dedup.byteLength - bytes
+    return done
+  }
+
+  #dropIndex(index: number): void {
+    this.#counters.indexBytes -= this.#indexes.get(index)?.byteLength ?? 0
+    this.#indexes.delete(index)
+  }
+
+  #duplicate(steps: number): InsertOutcome {
+    const counters = this.#counters
+    counters.scanSteps += steps
+    counters.duplicate++
+    return 'duplicate'
+  }
+
+  /** Pushes a node at the head, after a scan of so many steps. */
+  #push(index: number, hi: number, lo: number, steps: number): InsertOutcome {
     const address = this.nodes.allocate()
     if (address === 0) return 'no-memory'
-    const words = this.nodes.words
+    const nodes = this.nodes.words
+    const slots = this.#halves
+    const counters = this.#counters
     const node = address >>> 2
-    words[node] = headLo
-    words[node + 1] = headHi
-    words[node + 2] = lo
-    words[node + 3] = hi
-    slots[at] = address
-    slots[at + 1] = 0
+    const head = slots[index * 2]!
+    nodes[node] = head
+    nodes[node + 1] = slots[index * 2 + 1]!
+    nodes[node + 2] = lo
+    nodes[node + 3] = hi
+    slots[index * 2] = address
+    slots[index * 2 + 1] = 0
     counters.scanSteps += steps
     if (steps >= counters.longestList) counters.longestList = steps + 1
-    if ((headLo & TAG) !== 0) {
+    if ((head & 1) !== 0) {
       counters.second++
       return 'second'
     }
@@ -284,6 +360,7 @@ export class Memslot {
     slots[index * 2] = 0
     slots[index * 2 + 1] = 0
     if ((lo | hi) === 0) return 0
+    if (this.#indexes.size !== 0) this.#dropIndex(index)
     let count = 0
     try {
       while ((lo & TAG) === 0) {

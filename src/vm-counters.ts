@@ -26,8 +26,11 @@ export interface VmCounters {
   readonly nodes: { readonly inUse: number; readonly peak: number }
   /** Slots by kind, now, over all memslots. */
   readonly slots: { readonly empty: number; readonly single: number; readonly list: number }
-  /** Bytes: 8 a gfn, 16 a node, and the pages of host and shadow tables (8 for each of their entries). */
-  readonly bytes: { readonly slots: number; readonly nodes: number; readonly tables: number }
+  /**
+   * Bytes: 8 a gfn, 16 a node, the pages of host and shadow tables (8 for each of their entries); and what Linux does
+   * not have: the indexes of long lists.
+   */
+  readonly bytes: { readonly slots: number; readonly nodes: number; readonly tables: number; readonly indexes: number }
   /** Pages of host and shadow tables, the roots included. */
   readonly tablePages: number
   /** What Linux would warn of, or ought to. */
@@ -40,8 +43,10 @@ export function readCounters(vm: VmState): VmCounters {
   let gfns = 0
   let single = 0
   let list = 0
+  let indexes = 0
   for (const slot of vm.memslots) {
     addInserts(inserts, slot.rmap.counters)
+    indexes += slot.rmap.counters.indexBytes
     gfns += slot.npages
     single += slot.singles
     list += slot.lists
@@ -60,13 +65,13 @@ export function readCounters(vm: VmState): VmCounters {
     flushes: { ...vm.flushes },
     nodes: { inUse: vm.nodes.inUse, peak: vm.nodes.peak },
     slots: { empty: gfns - single - list, single, list },
-    bytes: { slots: gfns * 8, nodes: vm.nodes.inUse * 16, tables },
+    bytes: { slots: gfns * 8, nodes: vm.nodes.inUse * 16, tables, indexes },
     tablePages: vm.gate.pages,
     warnings: vm.warnings,
   }
 }
 
-/** @internal Adds what one memslot's inserts did to a sum. */
+/** @internal Adds what one memslot's inserts did to a sum; not what the memslot holds. */
 export function addInserts(sum: InsertCounters, of: Readonly<InsertCounters>): void {
   sum.empty += of.empty
   sum.second += of.second
