@@ -25,7 +25,9 @@ export class DedupIndex {
   probes = 0
 
   #cells = new Int32Array(0)
-  #room = 0 // cells
+  #cellOfHash = 0 // cells / 2^32
+  #most = 0 // entries that a table may have
+  #sought = 0 // where find ended
 
   /** Bytes of the table. */
   get byteLength(): number {
@@ -34,7 +36,7 @@ export class DedupIndex {
 
   /** Whether one entry more needs a larger table. */
   get isFull(): boolean {
-    return (this.size + 1) * 4 > this.#room * 3
+    return this.size >= this.#most
   }
 
   /**
@@ -48,50 +50,55 @@ export class DedupIndex {
     } catch {
       return false
     }
-    this.#room = entries * 2
+    this.#cellOfHash = (entries * 2) / 2 ** 32
+    this.#most = Math.floor((entries * 2 * 3) / 4)
     for (let at = 0; at < old.length; at += CELL_WORDS) {
-      if (old[at + 2] !== 0) this.#write(old[at]!, old[at + 1]!, old[at + 2]!)
+      if (old[at + 2] === 0) continue
+      this.find(old[at]!, old[at + 1]!)
+      this.#write(old[at]!, old[at + 1]!, old[at + 2]!)
     }
     return true
   }
 
-  /** The ordinal of the entry with these halves, 1 for the list's oldest; 0 when it is not there. O(1), nearly always. */
+  /**
+   * The ordinal of the entry with these halves, 1 for the list's oldest; 0 when it is not there. O(1), nearly always:
+   * there always is a free cell, at which it ends.
+   */
   find(hi: number, lo: number): number {
-    return this.#cells[this.#seek(hi, lo) + 2]!
+    const cells = this.#cells
+    let at = Math.floor(hash(hi, lo) * this.#cellOfHash) * CELL_WORDS
+    let probes = 1
+    while (cells[at + 2] !== 0 && (cells[at + 1] !== lo || cells[at] !== hi)) {
+      probes++
+      at += CELL_WORDS
+      if (at === cells.length) at = 0
+    }
+    this.probes += probes
+    this.#sought = at
+    return cells[at + 2]!
   }
 
-  /** Adds an entry that is not there, to a table that is not full. O(1), nearly always. */
+  /** Adds the entry that {@link find} has just not found, to a table that is not full. */
   add(hi: number, lo: number, ordinal: number): void {
     this.#write(hi, lo, ordinal)
     this.size++
   }
 
   #write(hi: number, lo: number, ordinal: number): void {
-    const at = this.#seek(hi, lo)
+    const at = this.#sought
     this.#cells[at] = hi
     this.#cells[at + 1] = lo
     this.#cells[at + 2] = ordinal
   }
-
-  /** Where the entry's cell is, or the free one where it would be. There always is a free one. */
-  #seek(hi: number, lo: number): number {
-    const cells = this.#cells
-    let at = Math.floor(hash(hi, lo) * this.#room * 2 ** -32) * CELL_WORDS
-    for (let probes = 1; ; probes++) {
-      if (cells[at + 2] === 0 || (cells[at + 1] === lo && cells[at] === hi)) {
-        this.probes += probes
-        return at
-      }
-      at += CELL_WORDS
-      if (at === cells.length) at = 0
-    }
-  }
 }
 
-/** 32 bits in which every bit of the entry has its say. For one `hi`, no two `lo` have the same; nor the other way. */
+/**
+ * 32 bits in which every bit of the entry has its say: the low half is scattered before the high one comes in, as both
+ * count up slowly in what guests do.
+ */
 function hash(hi: number, lo: number): number {
-  let h = Math.imul(hi, 0x9e3779b1) ^ lo
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  let h = Math.imul(lo ^ (lo >>> 15), 0x9e3779b1)
+  h = Math.imul(h ^ (h >>> 16) ^ hi, 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
   return (h ^ (h >>> 16)) >>> 0
 }

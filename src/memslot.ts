@@ -76,6 +76,9 @@ export class Memslot {
   readonly #counters: InsertCounters
   /** By slot index, for long lists. What a slot has none for is made when an insert wants it. */
   readonly #indexes = new Map<number, DedupIndex>()
+  /** The slot whose index was used last, -1 for none: who fills one list asks for no other. */
+  #recent = -1
+  #recentIndex: DedupIndex | undefined
   #scanned: typeof LONG | typeof ALL
   #spared = 0
 
@@ -238,13 +241,14 @@ export class Memslot {
 
   /** {@link insertEntry} for a slot that is not empty: scans its list, unless that is long. */
   #insertBehind(index: number, head: number, hi: number, lo: number): InsertOutcome {
+    if (index === this.#recent) return this.#insertIndexed(index, hi, lo, 0)
     const nodes = this.nodes.words
     const scanned = this.#scanned
     let word = head
     let node = 0
     let steps = 0
     while ((word & 1) === 0) {
-      if (steps === scanned) return this.#insertIndexed(index, hi, lo)
+      if (steps === scanned) return this.#insertIndexed(index, hi, lo, steps)
       node = word >>> 2
       const entryLo = nodes[node + 2]!
       if (entryLo === 0 && nodes[node + 3] === 0) return this.#push(index, hi, lo, steps) // the quirk of LPID 0
@@ -259,17 +263,19 @@ export class Memslot {
   }
 
   /** {@link insertEntry} for a slot with a long list: same outcome, same steps, without the scan. */
-  #insertIndexed(index: number, hi: number, lo: number): InsertOutcome {
-    const dedup = this.#indexes.get(index) ?? this.#makeIndex(index)
+  #insertIndexed(index: number, hi: number, lo: number, visited: number): InsertOutcome {
+    const dedup = index === this.#recent ? this.#recentIndex : this.#indexes.get(index) ?? this.#makeIndex(index)
     if (dedup === undefined) return this.#insertUnindexed(index, hi, lo)
     const probes = dedup.probes
+    if (dedup.isFull && !this.#resizeIndex(dedup, dedup.size)) return this.#insertUnindexed(index, hi, lo)
+    this.#recent = index
+    this.#recentIndex = dedup
     const ordinal = dedup.find(hi, lo)
     const steps = ordinal === 0 ? dedup.size : dedup.size - ordinal + 1
-    this.#spared += steps - LONG - (dedup.probes - probes)
+    this.#spared += steps - visited - (dedup.probes - probes)
     if (ordinal !== 0) return this.#duplicate(steps)
-    if (dedup.isFull && !this.#resizeIndex(dedup, dedup.size)) return this.#insertUnindexed(index, hi, lo)
     const outcome = this.#push(index, hi, lo, steps)
-    if (outcome === 'list') dedup.add(hi, lo, dedup.size + 1)
+    if (outcome === 'list') dedup.add(hi, lo, steps + 1)
     return outcome
   }
 
@@ -286,7 +292,10 @@ export class Memslot {
     const dedup = new DedupIndex()
     if (!this.#resizeIndex(dedup, ordinal)) return undefined
     this.#spared -= 2 * ordinal
-    this.walkEntries(index, (hi, lo) => dedup.add(hi, lo, ordinal--))
+    this.walkEntries(index, (hi, lo) => {
+      dedup.find(hi, lo)
+      dedup.add(hi, lo, ordinal--)
+    })
     this.#indexes.set(index, dedup)
     return dedup
   }
@@ -301,6 +310,8 @@ export class Memslot {
   #dropIndex(index: number): void {
     this.#counters.indexBytes -= this.#indexes.get(index)?.byteLength ?? 0
     this.#indexes.delete(index)
+    this.#recent = -1
+    this.#recentIndex = undefined
   }
 
   #duplicate(steps: number): InsertOutcome {

@@ -36,9 +36,11 @@ export class NodeHeap {
   words = new Int32Array(FIRST_CAPACITY * NODE_WORDS)
 
   #freeList: NodeAddress = 0
+  #free = 0
+  /** Where the next new node goes. Free ones are used first: so there are as many as were ever in use at once. */
   #unused: NodeAddress = NODE_BYTES
-  #inUse = 0
-  #peak = 0
+  /** Where room, or what the limit allows of it, ends. */
+  #end: NodeAddress
 
   /**
    * @param options.limit most nodes in use at once, 0..2^27-1 (the default: 2 GiB of nodes)
@@ -47,16 +49,17 @@ export class NodeHeap {
   constructor(options: { limit?: number } = {}) {
     const { limit = MAX_NODES } = checkObject('options', options)
     this.limit = checkInteger('limit', limit, 0, MAX_NODES)
+    this.#end = Math.min(this.words.byteLength, this.#limitEnd)
   }
 
   /** Nodes in use now. */
   get inUse(): number {
-    return this.#inUse
+    return this.peak - this.#free
   }
 
   /** Most nodes that were ever in use at once. */
   get peak(): number {
-    return this.#peak
+    return this.#unused / NODE_BYTES - 1
   }
 
   /** Bytes of the buffer: 16 for each node it has room for, and for the one at address 0. */
@@ -86,26 +89,27 @@ export class NodeHeap {
 
   /** @internal What `console.log` shows. */
   [INSPECT](): string {
-    return `NodeHeap { in use: ${this.#inUse}, peak: ${this.#peak}, limit: ${this.limit} }`
+    return `NodeHeap { in use: ${this.inUse}, peak: ${this.peak}, limit: ${this.limit} }`
   }
 
   /** @internal Whether the next {@link allocate} would find none. */
   get exhausted(): boolean {
-    return this.#inUse >= this.limit
+    return this.inUse >= this.limit
   }
 
   /** @internal A node, its words undefined; 0 when the limit is reached or there is no memory. O(1) amortised. */
   allocate(): NodeAddress {
-    if (this.#inUse >= this.limit) return 0
-    let address = this.#freeList
-    if (address !== 0) {
-      this.#freeList = this.words[address >>> 2]!
-    } else {
-      address = this.#unused
-      if (address === this.words.byteLength && !this.#grow()) return 0
-      this.#unused = address + NODE_BYTES
-    }
-    if (++this.#inUse > this.#peak) this.#peak = this.#inUse
+    const address = this.#freeList
+    if (address === 0) return this.#allocateNew()
+    this.#freeList = this.words[address >>> 2]!
+    this.#free--
+    return address
+  }
+
+  #allocateNew(): NodeAddress {
+    const address = this.#unused
+    if (address === this.#end && !this.#grow()) return 0
+    this.#unused = address + NODE_BYTES
     return address
   }
 
@@ -114,9 +118,8 @@ export class NodeHeap {
    * before the lock comes to: asked for, and given back where it was not needed (spec 3).
    */
   nextAddress(): NodeAddress {
-    if (this.#inUse >= this.limit) return 0
     if (this.#freeList !== 0) return this.#freeList
-    return this.#unused === this.words.byteLength && !this.#grow() ? 0 : this.#unused
+    return this.#unused === this.#end && !this.#grow() ? 0 : this.#unused
   }
 
   /** @internal Gives a node back. Last freed, first allocated, as a slab does. */
@@ -125,7 +128,7 @@ export class NodeHeap {
     this.words[at] = this.#freeList
     this.words[at + 2] = POISON
     this.#freeList = address
-    this.#inUse--
+    this.#free++
   }
 
   /** @internal The words of the nodes that were ever in use, from address 16 up: what a snapshot keeps. */
@@ -158,21 +161,28 @@ export class NodeHeap {
     this.words = words
     this.#freeList = freeHead
     this.#unused = (count + 1) * NODE_BYTES
-    this.#inUse = count - free
-    this.#peak = count // a node is only used for the first time when no other is free
+    this.#free = free
+    this.#end = Math.min(words.byteLength, this.#limitEnd)
     return undefined
   }
 
+  get #limitEnd(): number {
+    return (this.limit + 1) * NODE_BYTES
+  }
+
+  /** Twice the room, within the limit. False when there is none to be had. */
   #grow(): boolean {
-    const capacity = Math.min(this.words.length * 2, (this.limit + 1) * NODE_WORDS)
+    const bytes = Math.min(this.words.byteLength * 2, this.#limitEnd)
+    if (bytes <= this.#unused) return false
     let words: Int32Array<ArrayBuffer>
     try {
-      words = new Int32Array(capacity)
+      words = new Int32Array(bytes / 4)
     } catch {
       return false // the platform has no such buffer for us: out of memory, like the kernel's allocator
     }
     words.set(this.words)
     this.words = words
+    this.#end = bytes
     return true
   }
 }
