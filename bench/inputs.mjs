@@ -1,0 +1,62 @@
+/**
+ * The inputs of the benchmark, from a seed: floor.c makes the very same.
+ */
+
+/** The workloads on one memslot: `per` entries for each of `npages` gfns. For whom one takes minutes is left out. */
+export const WORKLOADS = [
+  { name: 'first insert, 2^20 gfns', kind: 'insert', npages: 2 ** 20, per: 1 },
+  { name: 'short lists, 4 a gfn', kind: 'insert', npages: 2 ** 17, per: 4 },
+  { name: 'short lists, 13 a gfn', kind: 'insert', npages: 2 ** 15, per: 13 },
+  { name: 'duplicates, 4 a gfn', kind: 'duplicate', npages: 2 ** 17, per: 4 },
+  { name: 'duplicates, 13 a gfn', kind: 'duplicate', npages: 2 ** 15, per: 13 },
+  { name: 'take all, 4 a gfn', kind: 'take', npages: 2 ** 17, per: 4 },
+  { name: 'take all, 13 a gfn', kind: 'take', npages: 2 ** 15, per: 13 },
+  { name: 'walk, 1 leaf a page', kind: 'walk', npages: 2 ** 17, per: 1 },
+  { name: 'walk, 4 leaves a page', kind: 'walk', npages: 2 ** 15, per: 4 },
+  { name: 'walk, 16 leaves a page', kind: 'walk', npages: 2 ** 13, per: 16 },
+  { name: 'one gfn, 4,096 entries', kind: 'insert', npages: 1, per: 4096 },
+  { name: 'one gfn, 16,384 entries', kind: 'insert', npages: 1, per: 16384, slow: ['linked objects'] },
+  { name: 'one gfn, 262,144 entries', kind: 'insert', npages: 1, per: 262144, slow: ['C', 'Map of number[]', 'linked objects'] },
+  { name: 'pack to a word', kind: 'pack', npages: 2 ** 20, per: 1 },
+  { name: 'unpack a word', kind: 'unpack', npages: 2 ** 20, per: 1 },
+  { name: 'pack to a pair', kind: 'pack-pair', npages: 2 ** 20, per: 1 },
+  { name: 'unpack a pair', kind: 'unpack-pair', npages: 2 ** 20, per: 1 },
+]
+
+let state = 0
+
+function random32() {
+  let z = (state = (state + 0x9e3779b9) | 0)
+  z = Math.imul(z ^ (z >>> 16), 0x85ebca6b)
+  z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
+  return (z ^ (z >>> 16)) >>> 0
+}
+
+function shuffled(count) {
+  const array = new Int32Array(count)
+  for (let i = 0; i < count; i++) array[i] = i
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor((random32() * (i + 1)) / 2 ** 32)
+    const swap = array[i]
+    array[i] = array[j]
+    array[j] = swap
+  }
+  return array
+}
+
+/** The entries in random order; a gfn's j-th is of LPID 1 + j. One gfn alone has all its entries of LPID 1. */
+export function makeInput(npages, per) {
+  state = 1
+  const count = npages * per
+  const order = shuffled(count)
+  const gfn = order.map((n) => n / per)
+  const lpid = order.map((n) => (npages === 1 ? 1 : 1 + (n % per)))
+  const gpa = Float64Array.from(order, (n, i) => (npages === 1 ? n : (gfn[i] * 37) % 262144) * 65536)
+  return { count, gfn, lpid, gpa }
+}
+
+/** The order in which the gfns are taken. */
+export function takeOrder(npages) {
+  state = 2
+  return shuffled(npages)
+}

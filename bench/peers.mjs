@@ -1,0 +1,111 @@
+/**
+ * What one would write without this package. Each has the surface of Memslot that the workloads use.
+ */
+
+/** The entry as a BigInt. */
+export const bigintEntry = {
+  pack: (lpid, gpa) => (BigInt(lpid) << 52n) | (BigInt(gpa) & 0x000ffffffffff000n),
+  unpack: (word) => ({ lpid: Number(word >> 52n), gpa: Number(word & 0x000ffffffffff000n) }),
+}
+
+/** Shadow tables as `Map<gpa, hpa>`, and the walk over them. */
+export const mapShadows = {
+  newShadow: () => new Map(),
+  setLeaf: (shadow, gpa, hpa) => shadow.set(gpa, hpa),
+  walker(rmap, guests) {
+    const met = [0, 0, 0, 0]
+    const page = (gfn, hpa) => {
+      rmap.takeAll(gfn, (lpid, gpa) => {
+        const shadow = guests.get(lpid)?.shadow
+        const leaf = shadow?.get(gpa)
+        if (shadow === undefined) met[1]++
+        else if (leaf === undefined) met[2]++
+        else if (leaf !== hpa) met[3]++
+        else {
+          shadow.delete(gpa)
+          met[0]++
+        }
+      })
+    }
+    return { page, met: () => met }
+  },
+}
+
+/** `Map<gfn, Set<bigint>>`. A Set keeps the order of insertion: oldest first. */
+export class MapOfSets {
+  #slots = new Map()
+
+  insert(gfn, lpid, gpa) {
+    const entry = (BigInt(lpid) << 52n) | (BigInt(gpa) & 0x000ffffffffff000n)
+    const set = this.#slots.get(gfn)
+    if (set === undefined) {
+      this.#slots.set(gfn, new Set([entry]))
+      return 'empty'
+    }
+    if (set.has(entry)) return 'duplicate'
+    set.add(entry)
+    return set.size === 2 ? 'second' : 'list'
+  }
+
+  takeAll(gfn, visit) {
+    const set = this.#slots.get(gfn)
+    if (set === undefined) return 0
+    this.#slots.delete(gfn)
+    for (const entry of [...set].reverse()) visit(Number(entry >> 52n), Number(entry & 0x000ffffffffff000n))
+    return set.size
+  }
+}
+
+/** `Map<gfn, number[]>`: LPID and frame fill 52 bits, so an entry is an exact number. */
+export class MapOfArrays {
+  #slots = new Map()
+
+  insert(gfn, lpid, gpa) {
+    const entry = lpid * 2 ** 40 + Math.floor(gpa / 4096)
+    const list = this.#slots.get(gfn)
+    if (list === undefined) {
+      this.#slots.set(gfn, [entry])
+      return 'empty'
+    }
+    if (list.includes(entry)) return 'duplicate'
+    return list.push(entry) === 2 ? 'second' : 'list'
+  }
+
+  takeAll(gfn, visit) {
+    const list = this.#slots.get(gfn)
+    if (list === undefined) return 0
+    this.#slots.delete(gfn)
+    for (let i = list.length - 1; i >= 0; i--) {
+      const lpid = Math.floor(list[i] / 2 ** 40)
+      visit(lpid, (list[i] - lpid * 2 ** 40) * 4096)
+    }
+    return list.length
+  }
+}
+
+/** An array of linked objects with BigInt. */
+export class LinkedObjects {
+  #heads
+
+  constructor({ npages }) {
+    this.#heads = new Array(npages).fill(null)
+  }
+
+  insert(gfn, lpid, gpa) {
+    const entry = (BigInt(lpid) << 52n) | (BigInt(gpa) & 0x000ffffffffff000n)
+    const head = this.#heads[gfn]
+    for (let node = head; node !== null; node = node.next) if (node.entry === entry) return 'duplicate'
+    this.#heads[gfn] = { next: head, entry }
+    return head === null ? 'empty' : head.next === null ? 'second' : 'list'
+  }
+
+  takeAll(gfn, visit) {
+    let node = this.#heads[gfn]
+    this.#heads[gfn] = null
+    let count = 0
+    for (; node !== null; node = node.next, count++) {
+      visit(Number(node.entry >> 52n), Number(node.entry & 0x000ffffffffff000n))
+    }
+    return count
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * `npm run bench`: how fast the built package is, against a native floor and against what one would write without it.
+ *
+ * Every contestant is a process that answers a line a round; the rounds of a workload are interleaved, the first are
+ * for warming, the medians are shown. Who gives another answer than the floor (or, without one, the package) is
+ * disqualified. Prints a table, and writes results.json: rows of { workload, ns, peer, peerNs, ratio }, where ns is
+ * the package's time for one operation and ratio ns / peerNs.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { WORKLOADS } from './inputs.mjs'
+
+const OURS = 'nested-rmap'
+const FLOOR = 'C'
+const WARMING = 2
+const ROUNDS = 5
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+
+// glibc else keeps what large buffers had, and one contestant would find pages that another has to ask the kernel for.
+const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: '131072' }
+
+/** A process that answers lines. */
+function contestant(name, command, args) {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    name,
+    async round({ kind, npages, per }) {
+      child.stdin.write(`${kind} ${npages} ${per}\n`)
+      const { value, done } = await lines.next()
+      if (done) throw new Error(`${name} ended`)
+      const [ns, digest, scanSteps] = value.split(' ').map(Number)
+      return { ns, digest, scanSteps }
+    },
+    end: () => child.stdin.end(),
+  }
+}
+
+function compileFloor(folder) {
+  const program = join(folder, 'floor')
+  const { status } = spawnSync('cc', ['-O2', '-o', program, here('floor.c')], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return status === 0 ? program : undefined
+}
+
+const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1]
+const show = (number) => number.toFixed(number < 0.1 ? 4 : number < 10 ? 2 : number < 100 ? 1 : 0)
+
+const only = process.argv[2] ?? ''
+const folder = mkdtempSync(join(tmpdir(), 'nested-rmap-bench-'))
+const floor = compileFloor(folder)
+if (floor === undefined) console.log('No C compiler (cc): the native floor is left out.')
+const script = (name) => contestant(name, process.execPath, ['--expose-gc', here('contestant.mjs'), name])
+const all = [
+  script(OURS),
+  ...(floor === undefined ? [] : [contestant(FLOOR, floor, [])]),
+  script('Map of Set<bigint>'),
+  script('Map of number[]'),
+  script('linked objects'),
+]
+
+const rows = []
+console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}; nanoseconds for one entry, medians of ${ROUNDS} rounds\n`)
+console.log(['workload'.padEnd(25), ...all.map(({ name }) => name.padStart(18))].join(''))
+for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
+  if (!name.includes(only)) continue
+  const times = new Map()
+  const answers = new Map()
+  for (let round = 0; round < WARMING + ROUNDS; round++) {
+    for (const racer of all) {
+      if (slow.includes(racer.name) || answers.get(racer.name)?.ns === 0) continue // 0: has no such thing
+      const { ns, digest, scanSteps } = await racer.round({ kind, npages, per })
+      answers.set(racer.name, { ns, digest, scanSteps })
+      if (round >= WARMING) times.set(racer.name, [...(times.get(racer.name) ?? []), ns / (npages * per)])
+    }
+  }
+  const truth = answers.get(FLOOR) ?? answers.get(OURS)
+  for (const [who, { ns, digest, scanSteps }] of answers) {
+    if (ns === 0 || (digest === truth.digest && (scanSteps === -1 || scanSteps === truth.scanSteps))) continue
+    if (who === OURS) throw new Error(`${name}: the package gives another answer than the floor`)
+    console.log(`${name}: ${who} is disqualified, its answer is wrong`)
+    times.delete(who)
+  }
+  const ns = median(times.get(OURS))
+  const cells = all.map(({ name: peer }) => {
+    if (!times.has(peer)) return '-'
+    const peerNs = median(times.get(peer))
+    if (peer === OURS) return show(ns)
+    rows.push({ workload: name, ns, peer, peerNs, ratio: ns / peerNs })
+    return `${show(peerNs)} (${show(ns / peerNs)})`
+  })
+  console.log([name.padEnd(25), ...cells.map((cell) => cell.padStart(18))].join(''))
+}
+console.log('\nIn brackets: our time over theirs. -: has no such thing, or would take minutes.')
+for (const { end } of all) end()
+rmSync(folder, { recursive: true })
+writeFileSync(here('results.json'), `${JSON.stringify(rows, null, 2)}\n`)
