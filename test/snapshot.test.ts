@@ -86,6 +86,11 @@ function run(vm: Vm, { kind, lpid, page, to, size, access }: Step): unknown {
   }
 }
 
+/** The counters, but for what indexes take: one is no state of the L1, and is made anew when an insert wants it. */
+function counted(vm: Vm): unknown {
+  return { ...vm.counters, bytes: { ...vm.counters.bytes, indexes: 0 } }
+}
+
 test('restored, an L1 is equal word for word, and goes on the same', () => {
   let lists = 0
   fc.assert(fc.property(worlds, steps, steps, (world, before, after) => {
@@ -94,11 +99,11 @@ test('restored, an L1 is equal word for word, and goes on the same', () => {
     const bytes = snapshot(vm)
     const other = restore(bytes, backingOf(world))
     expect(snapshot(other)).toEqual(bytes)
-    expect(other.counters).toEqual(vm.counters)
+    expect(counted(other)).toEqual(counted(vm))
     expect(other.check()).toEqual(vm.check())
     vm.memslots.forEach((slot, n) => {
       expect([...other.memslots[n]!.rmap.words]).toEqual([...slot.rmap.words])
-      expect(other.memslots[n]!.rmap.counters).toEqual(slot.rmap.counters)
+      expect({ ...other.memslots[n]!.rmap.counters, indexBytes: 0 }).toEqual({ ...slot.rmap.counters, indexBytes: 0 })
     })
     expect([...other.host]).toEqual([...vm.host])
     const seen = (l1: Vm): unknown => [...l1.guests, ...l1.droppedGuests].map((guest) =>
@@ -130,7 +135,7 @@ test('a list of any length goes on after a restore: outcomes, order and scan ste
       expect(other.fault({ lpid: 1, gpa: n * 0x10000, access: 'read' })).toEqual(vm.fault({ lpid: 1, gpa: n * 0x10000,
         access: 'read' }))
     }
-    expect(other.counters).toEqual(vm.counters)
+    expect(counted(other)).toEqual(counted(vm))
     expect(other.entries(0)).toEqual(vm.entries(0))
     expect(other.unmap(0)).toEqual(vm.unmap(0))
     expect(snapshot(other)).toEqual(snapshot(vm))
