@@ -258,6 +258,8 @@ function checkCounters(vm: VmState, slots: Slots, breaks: Break): void {
   agree('shadow leaves', vm.leavesCreated - vm.leavesClearedByL0 - vm.leavesClearedByL1, leaves)
   agree('host leaves', vm.hostLeavesCreated - vm.hostLeavesCleared, vm.host.leafCount)
   agree('table pages', vm.gate.pages, tables.reduce((sum, table) => sum + table.pageCount, 0))
-  const { walks } = vm
+  const { walks, rcWalks } = vm
   agree('entries taken', walks.cleared + walks.staleNoGuest + walks.staleNoLeaf + walks.staleOtherFrame, walks.entries)
+  const kept = rcWalks.staleNoGuest + rcWalks.staleNoLeaf + rcWalks.staleOtherFrame
+  agree('entries visited', kept + vm.flushes.wrongPartition, rcWalks.entries)
 }

@@ -39,11 +39,11 @@ export function clearHostLeaf(
 ): void {
   const { host, pageShift } = vm
   const shift = host.shiftOf(ref)
-  const npages = 2 ** (shift - pageShift)
+  const npages = 1 << (shift - pageShift)
   const wordHi = host.halves[(ref >>> 2) * 2 + 1]!
   const wordLo = host.halves[(ref >>> 2) * 2]!
   const hpa = leafHpa(wordHi, wordLo, shift)
-  const first = Math.floor(named / npages) * npages
+  const first = named - (named % npages)
   const slot = vm.memslotOf(first)!
   const range = { memslot: slot.rmap, gfn: first, npages, hpa, shift }
   const observed = vm.observer === undefined ? undefined : observeRange(vm, slot, range, leafAt(host, ref, hi, lo))

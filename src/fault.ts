@@ -23,8 +23,8 @@ const FROM_BOTH = READ | WRITE | EXECUTE | REFERENCED | CHANGED
 /** The permission bits of which a leaf must have one. */
 const ALLOWING: Record<Access, number> = { read: READ | WRITE, write: WRITE, execute: EXECUTE }
 
-const PRESENT: FaultResult = { outcome: 'present' }
-const NO_MEMORY: FaultResult = { outcome: 'no-memory' }
+const PRESENT: FaultResult = Object.freeze({ outcome: 'present' })
+const NO_MEMORY: FaultResult = Object.freeze({ outcome: 'no-memory' })
 const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
 
@@ -51,6 +51,9 @@ export function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number
   if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: addressOf(gpaHi, gpaLo) }
   if (slot.isReadOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: addressOf(gpaHi, gpaLo) }
 
+  // the node: Linux brings one along before it knows whether it needs one
+  if (!vm.gate.pass() || vm.nodes.nextAddress() === 0) return retry('no-node')
+
   // 3. the host leaf
   const leaf = new NewLeaf(guest)
   leaf.mmuSeq = vm.mmuSeq
@@ -65,9 +68,9 @@ export function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number
   const hostLo = vm.host.halves[(host >>> 2) * 2]!
 
   // 4. the rmap slot
-  const hostPages = 2 ** (hostShift - vm.pageShift)
+  const head = gfn - (gfn % (1 << (hostShift - vm.pageShift)))
   leaf.slot = slot
-  leaf.index = (vm.settings.placement === 'head' ? Math.floor(gfn / hostPages) * hostPages : gfn) - slot.baseGfn
+  leaf.index = (vm.settings.placement === 'head' ? head : gfn) - slot.baseGfn
 
   // 5. the shadow leaf. Quirk: a host leaf that is larger than the guest leaf gives a base page, never 2 MiB
   leaf.hi = hi
@@ -93,8 +96,7 @@ export function commitLeaf(vm: VmState, leaf: NewLeaf): FaultResult {
     guest.faultedDropped = true
   }
   if (guest.tlbies !== leaf.tlbies) return retry('tlbie')
-  // Linux brings a node along before it knows whether it needs one
-  if (!vm.gate.pass() || vm.nodes.nextAddress() === 0) return retry('no-node')
+  if (vm.nodes.nextAddress() === 0) return retry('no-node') // another fault took the one that was to be had
   const created = createLeaf(vm, leaf)
   return created === 'made' || created === 'grown'
     ? {

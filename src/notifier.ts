@@ -5,11 +5,14 @@
  * mmuSeq moves (section 7). Ageing does neither.
  */
 import { clearHostLeaf, type TakenEntry } from './clear-leaf'
+import type { Gpa } from './entry'
 import { LeafFlag } from './leaf'
 import type { Gfn } from './memslot'
 import { NONE } from './radix-table'
 import { clearBits } from './update-rc'
 import type { VmState } from './vm-state'
+
+const TWO_32 = 2 ** 32
 
 /** @internal Begins to take gfns away: their host leaves go, each whole, with the walk. */
 export function beginUnmap(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): void {
@@ -25,13 +28,23 @@ export function endUnmap(vm: VmState): void {
 
 /** @internal Clears the host leaves of a range. One that only begins or ends in it goes too. */
 export function unmapRange(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): void {
-  const size = 2 ** vm.pageShift
+  const size = 1 << vm.pageShift
   const from = gfn * size
+  if (npages === 1) {
+    unmapAt(vm, from, gfn, taken)
+    return
+  }
   for (const { gpa } of vm.host.leavesBetween(from, from + npages * size)) {
     const named = Math.max(gpa, from)
-    const hi = Math.floor(named / 2 ** 32)
-    clearHostLeaf(vm, vm.host.find(hi, named | 0), hi, named | 0, named / size, taken)
+    unmapAt(vm, named, named / size, taken)
   }
+}
+
+function unmapAt(vm: VmState, gpa: Gpa, named: Gfn, taken: TakenEntry[] | undefined): void {
+  const hi = Math.floor(gpa / TWO_32)
+  const lo = gpa | 0
+  const ref = vm.host.find(hi, lo)
+  if (ref !== NONE) clearHostLeaf(vm, ref, hi, lo, named, taken)
 }
 
 /**

@@ -2,7 +2,7 @@
  * Writes the events of an L1 as a recording: lines of ftrace's text, as a real kernel's probes write them, that
  * `nested-rmap replay` reads. Words of tables have their bytes reversed, as a little-endian kernel shows them.
  */
-import { wrongType } from './args'
+import { checkFunction } from './args'
 import type { VmEvent, VmObserver } from './events'
 import { swapBytes } from './leaf'
 import { hiOf, loOf } from './word'
@@ -25,7 +25,7 @@ const TASK: Record<VmEvent['task'], string> = { vcpu: 'vcpu-1', host: 'host-2' }
  * @throws TypeError
  */
 export function recorder(write: (line: string) => void): VmObserver {
-  if (typeof write !== 'function') throw wrongType('write', 'a function', write)
+  checkFunction('write', write)
   write('# tracer: nop')
   let time = 0
   return (event) => {

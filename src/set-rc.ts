@@ -12,7 +12,7 @@ import type { VmState } from './vm-state'
 /** Bits 51..32 of an address: a guest leaf may name one beyond, which no host leaf maps. */
 const MAX_GPA_HI = 0xfffff
 
-const SET: SetRcResult = { outcome: 'set' }
+const SET: SetRcResult = Object.freeze({ outcome: 'set' })
 
 /** @internal After the permission check, the guest leaf must have the bits; then host leaf and shadow leaf get them. */
 export function setRc(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): SetRcResult {

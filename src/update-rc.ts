@@ -35,14 +35,26 @@ export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
       set: 0, hpa: BigInt(leafHpa(hostHi, hostLo, shift)), nbytes: shift === pageShift ? 1 : 2 ** shift,
     })
   }
+  const { rcWalks } = vm
+  if (!slot.rmap.isEmptyAt(index)) rcWalks.slots++
   slot.rmap.walkEntries(index, (hi, lo) => {
+    rcWalks.entries++
     const shadow = vm.guests.get(entryLpid(hi))?.shadow
-    if (shadow === undefined) return
+    if (shadow === undefined) {
+      rcWalks.staleNoGuest++
+      return
+    }
     const leaf = shadow.find(hi, lo)
-    if (leaf === NONE) return
+    if (leaf === NONE) {
+      rcWalks.staleNoLeaf++
+      return
+    }
     const wordHi = shadow.halves[(leaf >>> 2) * 2 + 1]!
     const wordLo = shadow.halves[(leaf >>> 2) * 2]!
-    if (((wordHi ^ hostHi) & FRAME_HI) !== 0 || ((wordLo ^ hostLo) & (-1 << shift)) !== 0) return
+    if (((wordHi ^ hostHi) & FRAME_HI) !== 0 || ((wordLo ^ hostLo) & (-1 << shift)) !== 0) {
+      rcWalks.staleOtherFrame++
+      return
+    }
     shadow.writeAt(leaf, wordHi, wordLo & ~bits)
     vm.flushes.wrongPartition++
     if (vm.observer !== undefined) vm.emit({ event: 'tlb_flush', lpid: entryLpid(hi) })

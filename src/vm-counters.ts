@@ -16,6 +16,14 @@ export interface VmCounters {
   readonly longestList: number
   /** Walks of host leaves that went. */
   readonly walks: Readonly<RangeCounters>
+  /** Walks that cleared referenced or changed bits and took nothing. What was not stale was flushed, wrongly. */
+  readonly rcWalks: {
+    readonly slots: number
+    readonly entries: number
+    readonly staleNoGuest: number
+    readonly staleNoLeaf: number
+    readonly staleOtherFrame: number
+  }
   /** Shadow leaves: made, and cleared by whom. */
   readonly leaves: { readonly created: number; readonly clearedByL0: number; readonly clearedByL1: number }
   /** Leaves of the host table. */
@@ -60,6 +68,7 @@ export function readCounters(vm: VmState): VmCounters {
     scanSteps,
     longestList,
     walks: { ...vm.walks },
+    rcWalks: { ...vm.rcWalks },
     leaves: { created: vm.leavesCreated, clearedByL0: vm.leavesClearedByL0, clearedByL1: vm.leavesClearedByL1 },
     hostLeaves: { created: vm.hostLeavesCreated, cleared: vm.hostLeavesCleared },
     flushes: { ...vm.flushes },

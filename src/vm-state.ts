@@ -60,6 +60,17 @@ export class FlushCounters {
   wrongPartition = 0
 }
 
+/** @internal Walks that clear referenced or changed bits, and take nothing (spec 12). What is not stale is flushed. */
+export class RcWalkCounters {
+  /** Slots that were not empty. */
+  slots = 0
+  /** Entries visited. */
+  entries = 0
+  staleNoGuest = 0
+  staleNoLeaf = 0
+  staleOtherFrame = 0
+}
+
 /** @internal Words and addresses that events call the L1's things by. */
 const KVM_ADDRESS = 0xc000_0000_0100_0000n
 const HOST_TABLE_ADDRESS = 0xc000_0000_0200_0000n
@@ -99,6 +110,7 @@ export class VmState {
     'mapped': 0, 'present': 0, 'retry': 0, 'forward-to-l1': 0, 'mmio': 0, 'fault-to-l2': 0, 'invalid': 0, 'no-memory': 0,
   }
   readonly walks = new RangeCounters()
+  readonly rcWalks = new RcWalkCounters()
   readonly flushes = new FlushCounters()
   leavesCreated = 0
   leavesClearedByL0 = 0
@@ -163,7 +175,7 @@ export class VmState {
 
   /** The gfn of an address given as halves. */
   gfnOf(hi: number, lo: number): Gfn {
-    return hi * 2 ** (32 - this.pageShift) + (lo >>> this.pageShift)
+    return hi * (1 << (32 - this.pageShift)) + (lo >>> this.pageShift)
   }
 
   /** Whether the host has invalidated something since `mmuSeq` was `seq`, or is at it (section 7). */

@@ -5,7 +5,7 @@
  * Every operation is whole when it returns. The observer is called last, and the caller's backing before anything has
  * changed: both may call the L1.
  */
-import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from './args'
+import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, wrongType } from './args'
 import { check, type BrokenLaw } from './check'
 import type { TakenEntry } from './clear-leaf'
 import type { NewLeaf } from './create-leaf'
@@ -19,127 +19,20 @@ import { RangeCounters, type RangeVisitor } from './invalidate'
 import { INSPECT } from './inspect'
 import type { LeafShift, PageShift } from './leaf'
 import { findOrMakeGuest, putGuest, releaseAll } from './lifetimes'
-import { MAX_NPAGES, type Gfn } from './memslot'
+import type { Gfn } from './memslot'
 import { addMemslot, invalidateMemslot, moveMemslot, overlapped, removeMemslot, setLogDirty } from './memslot-life'
 import { NestedGuest } from './nested-guest'
-import { MAX_NODES } from './node-heap'
 import { age, beginUnmap, endUnmap, testAge } from './notifier'
+import { PendingFault, PendingUnmap } from './pending'
 import type { RadixTable } from './radix-table'
 import { setRc } from './set-rc'
 import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus, type Tlbie } from './tlbie'
 import { readCounters, type VmCounters } from './vm-counters'
 import { VmMemslot } from './vm-memslot'
-import { VmState, type BackingOf, type Placement } from './vm-state'
+import { checkOperand, checkOptions, type AnyRequest, type FaultRequest, type Operand, type VmOptions } from './vm-options'
+import { VmState, type Placement } from './vm-state'
 
-/** What an L1 is made with. */
-export interface VmOptions {
-  /** log2 of L0's base page size: 16 (the default) or 12. */
-  readonly pageShift?: PageShift
-  /** Where an entry goes: `'head'` (the default) or `'faulting'` (2018's). */
-  readonly placement?: Placement
-  /** What backs L1's memory, and how large its pages are. The default: base pages, with host frames in order. */
-  readonly backing?: BackingOf
-  /** Gets the events of every operation, at its end. */
-  readonly observer?: VmObserver
-  /** The hardware's number for L1 itself: 1 (the default) .. 4095. Shadow LPIDs come after it. */
-  readonly lpid?: number
-  /** Most list nodes in use at once, 0..2^27-1. */
-  readonly maxNodes?: number
-  /** Most pages of host and shadow tables in use at once, the roots included: 1..2^53-1. */
-  readonly maxTablePages?: number
-  /** Most gfns of one memslot, 1..2^28. */
-  readonly maxNpages?: number
-  /** Lets LPID 0 in, as Linux does: it breaks lists (a quirk of section 11). */
-  readonly allowLpidZero?: boolean
-  /** Lets a dropped nested guest fault, as Linux does: it breaks completeness (a quirk of section 9). */
-  readonly allowDroppedFaults?: boolean
-}
-
-/** Who faults, where, and how: by LPID, which is entered if it was not, or by a nested guest that the caller holds. */
-export type FaultRequest = {
-  /** The nested guest's address, in bytes: 0..2^53-1, of which L0 drops bit 52. */
-  readonly gpa: Gpa
-  readonly access: Access
-} & ({ readonly lpid: Lpid } | { readonly guest: NestedGuest })
-
-/** A request before it is checked: one of `lpid` and `guest` is there. */
-interface AnyRequest {
-  readonly gpa: Gpa
-  readonly access: Access
-  readonly lpid?: Lpid
-  readonly guest?: NestedGuest
-}
-
-/** A 64-bit operand: a BigInt, or an integer in 0..2^53-1. */
-export type Operand = bigint | number
-
-const MAX_SAFE = Number.MAX_SAFE_INTEGER
 const ACCESSES: readonly Access[] = ['read', 'write', 'execute']
-
-/** A fault between its halves (section 7): its shadow leaf is planned, and not yet made. */
-export class PendingFault {
-  /** Tells it from the result of a fault that is over. */
-  readonly outcome = 'pending'
-  readonly #commit: () => FaultResult
-  readonly #abandon: () => void
-  #done = false
-
-  /** @internal */
-  constructor(commit: () => FaultResult, abandon: () => void) {
-    this.#commit = commit
-    this.#abandon = abandon
-  }
-
-  /**
-   * The second half: makes the leaf, if the host has invalidated nothing since the first.
-   *
-   * @throws Error when it was committed or abandoned before
-   */
-  commit(): FaultResult {
-    this.#finish('commit')
-    return this.#commit()
-  }
-
-  /**
-   * Gives the fault up: its nested guest is held no longer.
-   *
-   * @throws Error when it was committed or abandoned before
-   */
-  abandon(): void {
-    this.#finish('abandon')
-    this.#abandon()
-  }
-
-  #finish(what: string): void {
-    if (this.#done) throw new Error(`${what}: this fault is over: call beginFault for another`)
-    this.#done = true
-  }
-}
-
-/** An invalidation between its halves (section 7): the leaves are gone, and faults retry until its end. */
-export class PendingUnmap {
-  /** What its walks met. */
-  readonly walks: Readonly<RangeCounters>
-  readonly #end: () => void
-  #done = false
-
-  /** @internal */
-  constructor(walks: RangeCounters, end: () => void) {
-    this.walks = walks
-    this.#end = end
-  }
-
-  /**
-   * The second half: mmuSeq moves.
-   *
-   * @throws Error when it was ended before
-   */
-  end(): void {
-    if (this.#done) throw new Error('end: this invalidation is over: call beginUnmap for another')
-    this.#done = true
-    this.#end()
-  }
-}
 
 /** An L1 with its memslots, its host table and its nested guests. */
 export class Vm {
@@ -157,24 +50,11 @@ export class Vm {
    * @throws RangeError, TypeError
    */
   constructor(options: VmOptions = {}) {
-    checkObject('options', options)
-    const { pageShift = 16, placement = 'head', backing, observer, lpid = 1, maxNodes = MAX_NODES } = options
-    const { maxTablePages = MAX_SAFE, maxNpages = MAX_NPAGES, allowLpidZero, allowDroppedFaults } = options
-    if (backing !== undefined) checkFunction('backing', backing)
-    this.state = new VmState({
-      pageShift: checkOneOf<PageShift>('pageShift', pageShift, [16, 12]),
-      placement: checkOneOf<Placement>('placement', placement, ['head', 'faulting']),
-      lpid: checkInteger('lpid', lpid, 1, MAX_LPID),
-      backing,
-      allowLpidZero: checkBoolean('allowLpidZero', allowLpidZero, false),
-      allowDroppedFaults: checkBoolean('allowDroppedFaults', allowDroppedFaults, false),
-      maxNodes: checkInteger('maxNodes', maxNodes, 0, MAX_NODES),
-      maxTablePages: checkInteger('maxTablePages', maxTablePages, 1, MAX_SAFE),
-      maxNpages: checkInteger('maxNpages', maxNpages, 1, MAX_NPAGES),
-    })
-    this.pageShift = pageShift
-    this.placement = placement
-    this.observe(observer)
+    const settings = checkOptions(options)
+    this.state = new VmState(settings)
+    this.pageShift = settings.pageShift
+    this.placement = settings.placement
+    this.observe(options.observer)
   }
 
   // ---- memslots (spec 10) ----
@@ -391,29 +271,26 @@ export class Vm {
     const { state } = this
     const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
     this.#checkRequest(gpa, access, lpid, held)
-    return this.#run(() => {
-      const guest = held ?? findOrMakeGuest(state, lpid! + 0)
-      if (guest === undefined) return this.#noGuest()
-      const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
-      const lo = gpa | 0
-      guest.refCount++
-      let leaf: NewLeaf | FaultResult | undefined
-      try {
-        leaf = planLeaf(state, guest, hi, lo, access)
-        if ('outcome' in leaf) return finishFault(state, guest, hi, lo, leaf)
-        const planned = leaf
-        return new PendingFault(
-          () => this.#run(() => {
-            const result = finishFault(state, guest, hi, lo, commitLeaf(state, planned))
-            putGuest(state, guest)
-            return result
-          }),
-          () => this.#run(() => putGuest(state, guest)),
-        )
-      } finally {
-        if (leaf === undefined || 'outcome' in leaf) putGuest(state, guest)
-      }
-    })
+    let pending: PendingFault | undefined
+    try {
+      return this.#run(() => {
+        const guest = held ?? findOrMakeGuest(state, lpid! + 0)
+        if (guest === undefined) return this.#noGuest()
+        const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
+        const lo = gpa | 0
+        guest.refCount++
+        try {
+          const leaf = planLeaf(state, guest, hi, lo, access)
+          if ('outcome' in leaf) return finishFault(state, guest, hi, lo, leaf)
+          return pending = this.#pendingFault(guest, hi, lo, leaf)
+        } finally {
+          if (pending === undefined) putGuest(state, guest)
+        }
+      })
+    } catch (error) { // the observer's, maybe: nobody will commit it
+      pending?.abandon()
+      throw error
+    }
   }
 
   /**
@@ -443,9 +320,7 @@ export class Vm {
    * @throws RangeError, TypeError
    */
   unmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor } = {}): RangeCounters {
-    const pending = this.#beginUnmap(gfn, options)
-    pending.end()
-    return pending.walks
+    return this.#unmap(gfn, options, true)
   }
 
   /**
@@ -455,7 +330,8 @@ export class Vm {
    * @throws as {@link unmap}
    */
   beginUnmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor } = {}): PendingUnmap {
-    return this.#beginUnmap(gfn, options)
+    const walks = this.#unmap(gfn, options, false)
+    return new PendingUnmap(walks, () => endUnmap(this.state))
   }
 
   /**
@@ -507,7 +383,7 @@ export class Vm {
    */
   tlbInvalidate(operands: { instr: Operand; rs: Operand; rb: Operand }): HcallStatus {
     const { instr, rs, rb } = checkObject('operands', operands)
-    const [i, s, b] = [operand('instr', instr), operand('rs', rs), operand('rb', rb)]
+    const [i, s, b] = [checkOperand('instr', instr), checkOperand('rs', rs), checkOperand('rb', rb)]
     return this.#run(() => tlbInvalidate(this.state, i, s, b))
   }
 
@@ -521,8 +397,8 @@ export class Vm {
   }): HcallStatus {
     const { lpid, target, type, pageSizes, start, end } = checkObject('operands', operands)
     const checked = {
-      lpid: operand('lpid', lpid), target: operand('target', target), type: operand('type', type),
-      pageSizes: operand('pageSizes', pageSizes), start: operand('start', start), end: operand('end', end),
+      lpid: checkOperand('lpid', lpid), target: checkOperand('target', target), type: checkOperand('type', type),
+      pageSizes: checkOperand('pageSizes', pageSizes), start: checkOperand('start', start), end: checkOperand('end', end),
     }
     return this.#run(() => rptInvalidate(this.state, checked))
   }
@@ -591,27 +467,33 @@ export class Vm {
    * @throws RangeError, TypeError
    */
   failAllocation(n: number): void {
-    this.state.gate.failIn = checkInteger('n', n, 0, MAX_SAFE)
+    this.state.gate.failIn = checkInteger('n', n, 0, Number.MAX_SAFE_INTEGER)
   }
 
-  #beginUnmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor }): PendingUnmap {
+  #unmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor }, whole: boolean): RangeCounters {
     const { npages = 1, visitor } = checkObject('options', options)
     this.#checkGfns('gfn', gfn, npages)
-    if (visitor !== undefined) checkFunction('visitor.entry', checkObject('visitor', visitor).entry)
+    const visit = visitor === undefined ? undefined : checkFunction('visitor.entry', checkObject('visitor', visitor).entry)
     const { state } = this
-    const before = { ...state.walks }
-    const taken: TakenEntry[] | undefined = visitor === undefined ? undefined : []
-    this.#run(() => beginUnmap(state, gfn + 0, npages, taken), 'host')
+    const taken: TakenEntry[] | undefined = visit === undefined ? undefined : []
     const walks = new RangeCounters()
-    for (const name of Object.keys(before) as (keyof RangeCounters)[]) walks[name] = state.walks[name] - before[name]
-    const pending = new PendingUnmap(walks, () => endUnmap(state))
+    let inProgress = false
     try {
-      for (const { gfn, entry, fate, leaf } of taken ?? []) visitor!.entry(gfn, entry, fate, leaf)
-    } catch (error) {
-      pending.end()
+      this.#run(() => {
+        const before = { ...state.walks }
+        beginUnmap(state, gfn + 0, npages, taken)
+        inProgress = true
+        for (const name of Object.keys(before) as (keyof RangeCounters)[]) walks[name] = state.walks[name] - before[name]
+        if (!whole) return
+        endUnmap(state)
+        inProgress = false
+      }, 'host')
+      for (const { gfn, entry, fate, leaf } of taken ?? []) visit!.call(visitor, gfn, entry, fate, leaf)
+    } catch (error) { // the observer's, or the visitor's: nobody will end it
+      if (inProgress) endUnmap(state)
       throw error
     }
-    return pending
+    return walks
   }
 
   /** Runs an operation, in a task of its own: it may stand within another, where the caller's backing calls back. */
@@ -627,13 +509,23 @@ export class Vm {
     }
   }
 
+  #pendingFault(guest: NestedGuest, hi: number, lo: number, leaf: NewLeaf): PendingFault {
+    const { state } = this
+    const commit = (): FaultResult => this.#run(() => {
+      const result = finishFault(state, guest, hi, lo, commitLeaf(state, leaf))
+      putGuest(state, guest)
+      return result
+    })
+    return new PendingFault(commit, () => this.#run(() => putGuest(state, guest)))
+  }
+
   #noGuest(): FaultResult {
     this.state.faults['no-memory']++
     return { outcome: 'no-memory' }
   }
 
   #checkRequest(gpa: Gpa, access: Access, lpid: Lpid | undefined, guest: NestedGuest | undefined): void {
-    checkInteger('gpa', gpa, 0, MAX_SAFE, 16)
+    checkInteger('gpa', gpa, 0, Number.MAX_SAFE_INTEGER, 16)
     checkOneOf<Access>('access', access, ACCESSES)
     if (guest === undefined) {
       if (!this.state.guests.has(lpid!)) this.#checkLpid(lpid!)
@@ -689,7 +581,3 @@ export class Vm {
 
 /** Bits 51..32 of an address: L0 drops those above. */
 const MAX_HI = 0xfffff
-
-function operand(name: string, value: Operand): bigint {
-  return typeof value === 'number' ? BigInt(checkInteger(name, value, 0, MAX_SAFE, 16)) : checkWord(name, value)
-}

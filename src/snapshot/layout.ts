@@ -13,8 +13,8 @@
  *     28 4    the hardware's LPID of L1
  *
  *     limits         maxNodes, maxTablePages, maxNpages: integer each
- *     numbers        those of {@link NUMBERS}, {@link FAULTS}, {@link WALKS}, {@link FLUSHES} and {@link INSERTS} (of
- *                    memslots that are gone), and which allocation is to fail: integer each
+ *     numbers        those of {@link NUMBERS}, {@link FAULTS}, {@link WALKS}, {@link RC_WALKS}, {@link FLUSHES} and
+ *                    {@link INSERTS} (of memslots that are gone), and which allocation is to fail: integer each
  *     nodes          count u32, the free list's first address u32, then the 16 bytes of each node, from address 16 up
  *     guest tables   count u32; each: page shift u8, root bits u8, root leaves (count u32, index u32 each), a table
  *     partition      count u32; each: LPID u32, number of its guest table u32 (from 0)
@@ -32,7 +32,7 @@
 import type { FaultResult } from '../fault-result'
 import type { RangeCounters } from '../invalidate'
 import type { InsertCounters } from '../memslot'
-import type { FlushCounters, VmState } from '../vm-state'
+import type { FlushCounters, RcWalkCounters, VmState } from '../vm-state'
 
 /** @internal */
 export const MAGIC = Uint8Array.from('NRMAP-L1', (char) => char.charCodeAt(0))
@@ -58,6 +58,11 @@ export const FAULTS = [
 export const WALKS = [
   'ranges', 'slots', 'lists', 'entries', 'cleared', 'staleNoGuest', 'staleNoLeaf', 'staleOtherFrame',
 ] as const satisfies readonly (keyof RangeCounters)[]
+
+/** @internal */
+export const RC_WALKS = [
+  'slots', 'entries', 'staleNoGuest', 'staleNoLeaf', 'staleOtherFrame',
+] as const satisfies readonly (keyof RcWalkCounters)[]
 
 /** @internal */
 export const FLUSHES = ['l1', 'l2', 'wrongPartition'] as const satisfies readonly (keyof FlushCounters)[]

@@ -10,13 +10,14 @@ import { LEAF, PRESENT, type LeafShift } from '../leaf'
 import { Memslot, type InsertCounters } from '../memslot'
 import { NestedGuest } from '../nested-guest'
 import { RadixTable } from '../radix-table'
-import { Vm, type VmOptions } from '../vm'
+import { Vm } from '../vm'
+import type { VmOptions } from '../vm-options'
 import { VmMemslot } from '../vm-memslot'
 import type { BackingOf, VmState } from '../vm-state'
 import { hiOf, loOf } from '../word'
 import { ByteReader, crc32, SnapshotError } from './bytes'
 import {
-  CHECKED_FROM, FAULTS, FLUSHES, HEADER_BYTES, INSERTS, MAGIC, NUMBERS, pageEntries, STATES, VERSION, WALKS,
+  CHECKED_FROM, FAULTS, FLUSHES, HEADER_BYTES, INSERTS, MAGIC, NUMBERS, pageEntries, RC_WALKS, STATES, VERSION, WALKS,
 } from './layout'
 
 /**
@@ -72,6 +73,7 @@ function readState(from: ByteReader, state: VmState): void {
   for (const name of NUMBERS) state[name] = from.integer(name)
   for (const name of FAULTS) state.faults[name] = from.integer(`faults ${name}`)
   for (const name of WALKS) state.walks[name] = from.integer(`walks ${name}`)
+  for (const name of RC_WALKS) state.rcWalks[name] = from.integer(`rcWalks ${name}`)
   for (const name of FLUSHES) state.flushes[name] = from.integer(`flushes ${name}`)
   readInserts(from, state.retired)
   oneOf(state.partitionEntries, 'partitionEntries', [256, 512, 1024, 2048, 4096])

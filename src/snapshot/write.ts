@@ -9,7 +9,7 @@ import type { VmMemslot } from '../vm-memslot'
 import type { VmState } from '../vm-state'
 import { wordOf } from '../word'
 import { ByteWriter, crc32 } from './bytes'
-import { CHECKED_FROM, FAULTS, FLUSHES, INSERTS, MAGIC, NUMBERS, pageEntries, STATES, VERSION, WALKS } from './layout'
+import { CHECKED_FROM, FAULTS, FLUSHES, INSERTS, MAGIC, NUMBERS, pageEntries, RC_WALKS, STATES, VERSION, WALKS } from './layout'
 
 /**
  * The whole of an L1 as bytes, from which {@link restore} makes one that is equal to it word for word and goes on as it
@@ -39,6 +39,7 @@ export function snapshot(vm: Vm): Uint8Array {
   for (const name of NUMBERS) out.integer(state[name])
   for (const name of FAULTS) out.integer(state.faults[name])
   for (const name of WALKS) out.integer(state.walks[name])
+  for (const name of RC_WALKS) out.integer(state.rcWalks[name])
   for (const name of FLUSHES) out.integer(state.flushes[name])
   for (const name of INSERTS) out.integer(state.retired[name])
   out.integer(gate.failIn)
