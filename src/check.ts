@@ -12,7 +12,7 @@ import { NONE, type Leaf, type RadixTable } from './radix-table'
 import { addInserts } from './vm-counters'
 import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './vm-state'
-import { hiOf, loOf } from './word'
+import { hex, hiOf, loOf } from './word'
 
 /** The laws, by name. */
 export const LAWS = {
@@ -80,10 +80,12 @@ function checkSlots(vm: VmState, breaks: Break): Slots {
       checkSlot(vm, slot, index, found, seen, breaks)
     }
     if (singles !== slot.singles || lists !== slot.lists) {
-      breaks('counters', `${slot.singles} slots with one entry and ${slot.lists} lists are counted, there are ${singles} and ${lists}`, { gfn: slot.baseGfn })
+      const counted = `${slot.singles} slots with one entry and ${slot.lists} lists are counted`
+      breaks('counters', `${counted}, there are ${singles} and ${lists}`, { gfn: slot.baseGfn })
     }
     if (found.nodes - before !== slot.nodes) {
-      breaks('nodes', `the memslot has ${slot.nodes} nodes in use, its slots lead to ${found.nodes - before}`, { gfn: slot.baseGfn })
+      const reached = found.nodes - before
+      breaks('nodes', `the memslot has ${slot.nodes} nodes in use, its slots lead to ${reached}`, { gfn: slot.baseGfn })
     }
   }
   if (found.nodes !== vm.nodes.inUse) {
@@ -111,12 +113,12 @@ function checkSlot(vm: VmState, slot: VmMemslot, index: number, found: Slots, se
   while ((word & BigInt(TAG)) === 0n) {
     const address = Number(word)
     if (!vm.nodes.has(address) || seen.has(address)) {
-      breaks('list-end', `0x${address.toString(16)} is not a node of this list alone`, { gfn })
+      breaks('list-end', `${hex(address)} is not a node of this list alone`, { gfn })
       return
     }
     const node = vm.nodes.read(address)
     if (node.entry === 0n) {
-      breaks('list-end', 'the entry of LPID 0 and address 0 ends the list, and hides what is older', { gfn, lpid: 0, gpa: 0 })
+      breaks('list-end', 'the entry of LPID 0, page 0 ends the list, and hides what is older', { gfn, lpid: 0, gpa: 0 })
       return
     }
     seen.add(address)
@@ -141,7 +143,7 @@ function checkHost(vm: VmState, breaks: Break): HostPages {
     const npages = 2 ** (leaf.shift - vm.pageShift)
     const slot = vm.memslotOf(gfn)
     if (slot === undefined || gfn + npages > slot.baseGfn + slot.npages) {
-      breaks('inside-memslot', `the host leaf of 2^${leaf.shift} bytes reaches outside its memslot`, { gfn, gpa: leaf.gpa })
+      breaks('inside-memslot', `the leaf of 2^${leaf.shift} bytes reaches outside its memslot`, { gfn, gpa: leaf.gpa })
     }
     const name = pageOf(leafFrame(hiOf(leaf.word), loOf(leaf.word)), leaf.shift)
     const same = pages.get(name)
@@ -207,7 +209,7 @@ function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): Mapped[] {
     }))
 }
 
-/** Whether spec 5 step 4 puts the entry there: at the host leaf's head, or at any gfn of the shadow leaf, whichever faulted. */
+/** Whether spec 5 step 4 puts the entry there: at the host leaf's head, or at whichever gfn of the shadow leaf faulted. */
 function isSlotOf(vm: VmState, leaf: Leaf, maps: Mapped, gfn: Gfn): boolean {
   if (vm.settings.placement === 'head') return gfn === maps.host.gpa / 2 ** vm.pageShift
   return gfn >= maps.gfn && gfn < maps.gfn + 2 ** (leaf.shift - vm.pageShift)
@@ -217,7 +219,7 @@ function checkComposition(vm: VmState, guest: NestedGuest, leaf: Leaf, maps: Map
   const where = { lpid: guest.lpid, gpa: leaf.gpa }
   const found = guest.root?.lookup(leaf.gpa)
   if (found === undefined || maps === undefined) {
-    breaks('composition', found === undefined ? 'the guest table maps nothing there' : 'the host table maps nothing there', where)
+    breaks('composition', `the ${found === undefined ? 'guest' : 'host'} table maps nothing there`, where)
     return
   }
   const { host, gfn } = maps
@@ -226,14 +228,14 @@ function checkComposition(vm: VmState, guest: NestedGuest, leaf: Leaf, maps: Map
   const frame = frameOf(host, vm.pageShift) + offset
   if (leaf.shift !== shift) breaks('composition', `the leaf has 2^${leaf.shift} bytes, not 2^${shift}`, where)
   if (frameOf(leaf, vm.pageShift) !== frame) {
-    breaks('composition', `the leaf maps frame 0x${frameOf(leaf, vm.pageShift).toString(16)}, not 0x${frame.toString(16)}`, where)
+    breaks('composition', `the leaf maps frame ${hex(frameOf(leaf, vm.pageShift))}, not ${hex(frame)}`, where)
   }
   const permissions = BigInt(LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE)
   if ((leaf.word & permissions & ~(host.word & found.word)) !== 0n) {
     breaks('composition', 'the leaf allows what host and guest do not both allow', where)
   }
   const others = ~(permissions | BigInt(RC)) & ~0x1ffffffffff000n
-  if ((leaf.word & others & ~host.word) !== 0n) breaks('composition', 'the leaf has bits that the host leaf has not', where)
+  if ((leaf.word & others & ~host.word) !== 0n) breaks('composition', 'it has bits that the host leaf has not', where)
 }
 
 /** The frame of a leaf's first byte, in units of 4 KiB; the bits below the base page do not count. */

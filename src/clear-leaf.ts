@@ -7,7 +7,7 @@ import { LeafFlag, leafHpa } from './leaf'
 import { removeRmapRange, type EntryFate, type RangeVisitor } from './invalidate'
 import type { Gfn, ListNode } from './memslot'
 import type { NestedGuest } from './nested-guest'
-import type { Leaf, LeafRef } from './radix-table'
+import type { Leaf, LeafRef, RadixTable } from './radix-table'
 import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './vm-state'
 
@@ -20,7 +20,9 @@ export interface TakenEntry {
 }
 
 /** @internal Clears a shadow leaf, for L0 or because L1 said so, and flushes it from the nested guest's TLB. */
-export function clearShadowLeaf(vm: VmState, guest: NestedGuest, ref: LeafRef, hi: number, lo: number, by: 'L0' | 'L1'): void {
+export function clearShadowLeaf(
+  vm: VmState, guest: NestedGuest, ref: LeafRef, hi: number, lo: number, by: 'L0' | 'L1',
+): void {
   if (vm.observer !== undefined) emitUnmap(vm, leafAt(guest.shadow, ref, hi, lo), guest)
   guest.shadow.clearAt(ref)
   vm.flushes.l2++
@@ -83,7 +85,7 @@ function markDirty(slot: VmMemslot, named: Gfn, npages: number): void {
   for (let index = from; index < Math.min(from + npages, slot.npages); index++) slot.marked.add(index)
 }
 
-function leafAt(table: { shiftOf(ref: LeafRef): Leaf['shift']; wordAt(ref: LeafRef): bigint }, ref: LeafRef, hi: number, lo: number): Leaf {
+function leafAt(table: RadixTable, ref: LeafRef, hi: number, lo: number): Leaf {
   const shift = table.shiftOf(ref)
   return { gpa: hi * 2 ** 32 + ((lo & (-1 << shift)) >>> 0), shift, word: table.wordAt(ref) }
 }

@@ -15,7 +15,7 @@ import type { NestedGuest } from './nested-guest'
 import { NONE, type LeafRef, type RadixTable } from './radix-table'
 import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './vm-state'
-import { wordOf } from './word'
+import { hex, wordOf } from './word'
 
 /** @internal What came of it: `'no-table-page'` for the page right below a larger leaf, `'no-memory'` for any other. */
 export type Created = 'made' | 'grown' | 'same' | 'mmu-seq' | 'no-table-page' | 'no-memory'
@@ -104,8 +104,8 @@ function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, leaf: NewLeaf)
   if (oldHi !== leaf.wordHi || ((oldLo ^ leaf.wordLo) & ~(LeafFlag.WRITE | RC)) !== 0) {
     const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
     leaf.warning = vm.warn(
-      `${whose}: the leaf at 0x${firstAddress(leaf).toString(16)} is 0x${wordOf(oldHi, oldLo).toString(16)}, ` +
-      `and 0x${wordOf(leaf.wordHi, leaf.wordLo).toString(16)} is OR-ed into it`,
+      `${whose}: the leaf at ${hex(firstAddress(leaf))} is ${hex(wordOf(oldHi, oldLo))}, ` +
+      `and ${hex(wordOf(leaf.wordHi, leaf.wordLo))} is OR-ed into it`,
     )
   }
   const wordHi = oldHi | leaf.wordHi
@@ -124,7 +124,7 @@ function clearBelow(vm: VmState, table: RadixTable, leaf: NewLeaf): void {
     clear(vm, leaf.guest, table.find(hi, gpa | 0), hi, gpa | 0)
   }
   const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
-  leaf.warning = vm.warn(`${whose}: ${below.length} leaves stood below a larger one at 0x${firstAddress(leaf).toString(16)}`)
+  leaf.warning = vm.warn(`${whose}: ${below.length} leaves stood below a larger one at ${hex(firstAddress(leaf))}`)
 }
 
 /** A host leaf goes with the walk, a shadow leaf alone. */

@@ -86,7 +86,7 @@ export type HappeningEvent =
     readonly event: 'memslot_commit'; readonly old: bigint; readonly new: bigint; readonly change: 0 | 1 | 2 | 3
     readonly uaddr: bigint; readonly flags: number
   } & OfVm & OfArray)
-  /** The model's own: a TLB entry, or with no `gpa` all of a partition's, is flushed under the hardware's number `lpid`. */
+  /** The model's own: a TLB entry, or with no `gpa` all of a partition's, is flushed under the number `lpid`. */
   | { readonly event: 'tlb_flush'; readonly lpid: number; readonly gpa?: Gpa; readonly shift?: LeafShift }
   /** The model's own: Linux would warn here, or ought to. */
   | { readonly event: 'warning'; readonly message: string }

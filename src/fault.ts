@@ -29,14 +29,17 @@ const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
 
 /** @internal The first half: steps 1 to 5. The leaf to be, or how the fault came out without one. */
-export function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): NewLeaf | FaultResult {
+export function planLeaf(
+  vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access,
+): NewLeaf | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
   if (there !== NONE && (flagsAt(guest.shadow.halves, there) & ALLOWING[access]) !== 0) return PRESENT
 
   // 1. the walk of the guest table
   const walked = walkGuestTable(vm, guest, hi, lo, access)
-  if (typeof walked === 'string') return walked === 'no-root' ? forward(walked) : refuse(vm, guest, there, hi, lo, walked)
+  if (walked === 'no-root') return forward(walked)
+  if (typeof walked === 'string') return refuse(vm, guest, there, hi, lo, walked)
   const { tree } = guest.root!
   const guestShift = tree.shiftOf(walked)
   if (guestShift < vm.pageShift) return { outcome: 'invalid', shift: guestShift }

@@ -9,6 +9,7 @@ import { MAX_GPA, type Gpa } from './entry'
 import { INSPECT } from './inspect'
 import { LEAF, packLeaf, PRESENT, LeafFlag, type LeafShift, type PageShift } from './leaf'
 import { NONE, RadixTable, type Leaf, type LeafRef } from './radix-table'
+import { hex } from './word'
 
 /** @internal What {@link GuestTable.find} says of a table that L0 cannot walk. */
 export const MALFORMED = -1
@@ -67,7 +68,7 @@ export class GuestTable {
     this.#checkPlace(gpa, shift)
     checkInteger('to', to, 0, MAX_GPA, 16)
     if (to % 2 ** shift !== 0) {
-      throw new RangeError(`to: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${to.toString(16)}`)
+      throw new RangeError(`to: expected a multiple of ${hex(2 ** shift)}, got ${hex(to)}`)
     }
     this.write(gpa, shift, packLeaf({ frame: to / 4096, flags }))
   }
@@ -115,7 +116,7 @@ export class GuestTable {
     this.#checkPlace(gpa, shift)
     checkWord('word', word)
     if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
-      throw new RangeError(`word: expected a present leaf, got 0x${word.toString(16)}`)
+      throw new RangeError(`word: expected a present leaf, got ${hex(word)}`)
     }
     let from = gpa
     let to = gpa + 2 ** shift
@@ -162,7 +163,7 @@ export class GuestTable {
     checkOneOf<number>('shift', shift, [this.pageShift, 21, 30, ROOT_SHIFT])
     checkInteger('gpa', gpa, 0, MAX_GPA, 16)
     if (gpa % 2 ** shift !== 0) {
-      throw new RangeError(`gpa: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${gpa.toString(16)}`)
+      throw new RangeError(`gpa: expected a multiple of ${hex(2 ** shift)}, got ${hex(gpa)}`)
     }
   }
 

@@ -11,6 +11,7 @@ import { LEAF_HI, LeafFlag, MAX_FRAME, PRESENT_HI, RC, type LeafShift } from './
 import type { Gfn } from './memslot'
 import type { VmMemslot } from './vm-memslot'
 import type { Backing, VmState } from './vm-state'
+import { hex } from './word'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 const NAMED = RC | READ | WRITE | EXECUTE
@@ -36,11 +37,11 @@ export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, writ
   const mayWrite = checkBoolean('backing.writable', writable, true) && !slot.isReadOnly
   checkInteger('backing.attributes', attributes, 0, 0xfff, 16)
   if ((attributes & NAMED) !== 0) {
-    throw new RangeError(`backing.attributes: expected none of the bits 0x${NAMED.toString(16)}, got 0x${attributes.toString(16)}`)
+    throw new RangeError(`backing.attributes: expected none of the bits ${hex(NAMED)}, got ${hex(attributes)}`)
   }
   const frameShift = pageShift - 12
   if (frame % 2 ** frameShift !== 0) {
-    throw new RangeError(`backing.frame: expected a multiple of 0x${(2 ** frameShift).toString(16)}, got 0x${frame.toString(16)}`)
+    throw new RangeError(`backing.frame: expected a multiple of ${hex(2 ** frameShift)}, got ${hex(frame)}`)
   }
 
   const pageFrame = frame / 2 ** frameShift // in base pages, as gfn is
@@ -58,8 +59,8 @@ export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, writ
   const first = gfn - (gfn % pages)
   if (first < slot.baseGfn || first + pages > slot.baseGfn + slot.npages) {
     throw new RangeError(
-      `backing.shift: a host leaf of 2^${leaf.shift} bytes for gfn 0x${gfn.toString(16)} reaches outside the memslot of gfns ` +
-      `0x${slot.baseGfn.toString(16)}..0x${(slot.baseGfn + slot.npages - 1).toString(16)}: Linux's walk would go out of bounds`,
+      `backing.shift: a host leaf of 2^${leaf.shift} bytes for gfn ${hex(gfn)} reaches outside the memslot of gfns ` +
+      `${hex(slot.baseGfn)}..${hex(slot.baseGfn + slot.npages - 1)}: Linux's walk would go out of bounds`,
     )
   }
 

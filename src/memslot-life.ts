@@ -9,6 +9,7 @@ import { unmapRange } from './notifier'
 import { addInserts } from './vm-counters'
 import { VmMemslot } from './vm-memslot'
 import type { VmState } from './vm-state'
+import { hex } from './word'
 
 const enum Change { Create, Delete, Move, Flags }
 
@@ -42,7 +43,7 @@ export function flushMemslot(vm: VmState, slot: VmMemslot): void {
   unmapRange(vm, slot.baseGfn, slot.npages, undefined)
   vm.mmuSeq++
   if (slot.nodes !== 0) {
-    vm.warn(`memslot at gfn 0x${slot.baseGfn.toString(16)}: ${slot.nodes} list nodes are in use after its flush: leaked`)
+    vm.warn(`memslot at gfn ${hex(slot.baseGfn)}: ${slot.nodes} list nodes are in use after its flush: leaked`)
   }
 }
 

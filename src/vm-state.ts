@@ -17,7 +17,7 @@ import { NodeHeap } from './node-heap'
 import { RadixTable } from './radix-table'
 import type { VmMemslot } from './vm-memslot'
 
-/** Which slot gets the entry: that of the host leaf's first gfn (today's), or of the faulting one (2018's); spec 5 step 4. */
+/** Which slot gets the entry: of the host leaf's first gfn (today), or of the faulting one (2018); spec 5 step 4. */
 export type Placement = 'head' | 'faulting'
 
 /** What backs a gfn in the host. */

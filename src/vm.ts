@@ -31,6 +31,7 @@ import { readCounters, type VmCounters } from './vm-counters'
 import { VmMemslot } from './vm-memslot'
 import { checkOperand, checkOptions, type AnyRequest, type FaultRequest, type Operand, type VmOptions } from './vm-options'
 import { VmState, type Placement } from './vm-state'
+import { hex } from './word'
 
 const ACCESSES: readonly Access[] = ['read', 'write', 'execute']
 
@@ -72,7 +73,9 @@ export class Vm {
     const { baseGfn, npages, readOnly, logDirty } = checkObject('options', options)
     checkInteger('npages', npages, 1, this.state.settings.maxNpages)
     this.#checkRange('baseGfn', baseGfn, npages)
-    const flags = { readOnly: checkBoolean('readOnly', readOnly, false), logDirty: checkBoolean('logDirty', logDirty, false) }
+    const flags = {
+      readOnly: checkBoolean('readOnly', readOnly, false), logDirty: checkBoolean('logDirty', logDirty, false),
+    }
     return this.#run(() => addMemslot(this.state, baseGfn + 0, npages, flags), 'host')
   }
 
@@ -566,15 +569,15 @@ export class Vm {
     const other = overlapped(this.state, baseGfn, npages, but)
     if (other === undefined) return
     throw new RangeError(
-      `${name}: expected gfns that no other memslot has, got 0x${baseGfn.toString(16)}, which overlaps the memslot of gfns ` +
-      `0x${other.baseGfn.toString(16)}..0x${(other.baseGfn + other.npages - 1).toString(16)}`,
+      `${name}: expected gfns that no other memslot has, got ${hex(baseGfn)}, which overlaps the memslot of gfns ` +
+      `${hex(other.baseGfn)}..${hex(other.baseGfn + other.npages - 1)}`,
     )
   }
 
   #memslotOf(gfn: Gfn): VmMemslot {
     this.#checkGfns('gfn', gfn, 1)
     const slot = this.state.memslotOf(gfn)
-    if (slot === undefined) throw new RangeError(`gfn: expected a gfn of a memslot, got 0x${gfn.toString(16)}`)
+    if (slot === undefined) throw new RangeError(`gfn: expected a gfn of a memslot, got ${hex(gfn)}`)
     return slot
   }
 }
