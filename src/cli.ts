@@ -50,5 +50,9 @@ function print(text: string): 0 {
 }
 
 // Whoever reads our output may have seen enough: `nested-rmap ... | head` is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 2))
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`nested-rmap: standard output: cannot be written: ${error.message}\n`)
+  process.exit(2)
+})
 process.exitCode = await main(process.argv.slice(2))

@@ -20,7 +20,7 @@ function run(code: string): { logged: unknown[][]; values: unknown[] } {
 
 test('the first: an L1, its guest, three faults, and a page that goes', () => {
   const { logged } = run(EXAMPLES[0]!)
-  expect(logged.slice(0, 3)).toEqual([['mapped', '50000000010001'], ['mapped', '10'], ['mapped', '20']])
+  expect(logged.slice(0, 3)).toEqual([['mapped', '0x50000000010001'], ['mapped', '0x10'], ['mapped', '0x20']])
   expect(logged.slice(3)).toEqual([
     [5, '30000', 'cleared'], [5, '20000', 'cleared'], [5, '10000', 'cleared'], [3, 0n, []],
   ])

@@ -167,12 +167,12 @@ describe('a damaged recording', () => {
     const at = find('rmap_take_node', 'next=0xc', 3)
     const steps = [at, at + 1].map((i) => LINES[i]!)
     expect(steps.every((line) => / rmap_take_node: /.test(line))).toBe(true)
-    differs(damaged((line, i) => (i === at ? steps[1]! : i === at + 1 ? steps[0]! : line)), 'rmap_take_node', /nothing more|not so/)
+    differs(damaged((line, i) => (i === at ? steps[1]! : i === at + 1 ? steps[0]! : line)), 'rmap_take_node', /nothing more|no such event/)
   })
 
   test('a leaf that was not cleared by a range', () => {
     const at = LINES.findIndex((line, i) => / pte_unmap: .*memslot=0x0/.test(line) && / rmap_take_node: /.test(LINES[i + 1]!))
-    differs(damaged((line, i) => (i === at ? undefined : line)), 'rmap_take_node', /clears 0x.* not so/)
+    differs(damaged((line, i) => (i === at ? undefined : line)), 'rmap_take_node', /clears 0x.* no such event before this rmap_take_node/)
   })
 
   test('a leaf that was not cleared by L1', () => {
@@ -291,6 +291,14 @@ describe('what cannot be read', () => {
     run.feed(Buffer.from(line.replace(/ old=\w+/, ' old=18446744073709551615')))
     run.end()
     expect(run.result().first.map((d) => d.message).join()).toContain('0xffffffffffffffff')
+  })
+
+  test('nothing after the end', () => {
+    const run = new Replay()
+    expect(() => new RadixComparison(run)).toThrow(new Error('replay: the recording has not ended: call end first'))
+    run.end()
+    expect(() => run.feed(A.trace)).toThrow(new Error('feed: the recording has ended: make another Replay'))
+    expect(() => run.end()).toThrow(new Error('end: the recording has ended: make another Replay'))
   })
 
   test('options', () => {

@@ -1,4 +1,5 @@
 /** `nested-rmap dump`: the lists in a recording, in kernel memory, in both; and whether the page tables agree with them. */
+import type { PageShift } from '../leaf'
 import type { Gfn } from '../memslot'
 import { Replay } from '../trace/index'
 import { checkDump, formatDumpCheck } from '../view/dump-check'
@@ -47,7 +48,7 @@ export const dump: Command = {
       throw new UsageError('expected a RECORDING, --memory or --radix')
     }
     const pageShift = pageShiftOption(values['page-shift'])
-    const chosen = values.gfn && new Set(values.gfn.map((text) => numberOption('--gfn', text)))
+    const chosen = values.gfn && new Set(values.gfn.map((text) => gfnOption(text, pageShift)))
     const entries = numberOption('--entries', values.entries ?? '8')
     if (entries < 2) throw new UsageError('--entries: expected at least 2')
 
@@ -84,6 +85,12 @@ export const dump: Command = {
     }
     return wrong ? 1 : 0
   },
+}
+
+function gfnOption(text: string, pageShift: PageShift): Gfn {
+  const gfn = numberOption('--gfn', text)
+  if (gfn < 2 ** (52 - pageShift)) return gfn
+  throw new UsageError(`--gfn: expected a frame number below 2^${52 - pageShift}, got ${hex(gfn)} (an address?)`)
 }
 
 function draw(slots: readonly Slot[], chosen: ReadonlySet<Gfn> | undefined, entries: number): void {

@@ -1,5 +1,5 @@
 /** `nested-rmap report`: a recording as one HTML file to look into. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ReportCollector } from '../report/collect'
@@ -37,6 +37,7 @@ export const report: Command = {
     if (file === undefined || more.length > 0) throw new UsageError('expected one RECORDING')
     const { output } = values
     if (output === undefined) throw new UsageError('expected -o FILE')
+    if (isSameFile(file, output)) throw new UsageError(`-o ${output} is the recording itself`)
     const replay = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
     const collector = collectorOf(replay, numberOption('--from', values.from ?? '1'), numberOption('--steps', values.steps ?? '200000'))
     await readRecording(file, replay)
@@ -53,6 +54,11 @@ export const report: Command = {
     process.stdout.write(`${output}: ${(html.length / 1024 / 1024).toFixed(1)} MiB\n`)
     return 0
   },
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((file) => statSync(file, { throwIfNoEntry: false }))
+  return a !== undefined && b !== undefined && a.ino === b.ino && a.dev === b.dev && a.isFile()
 }
 
 function collectorOf(replay: Replay, from: number, steps: number): ReportCollector {

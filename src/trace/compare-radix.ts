@@ -43,6 +43,7 @@ export class RadixComparison {
    */
   constructor(replay: Replay) {
     if (!(replay instanceof Replay)) throw wrongType('replay', 'a Replay', replay)
+    if (!replay.ended) throw new Error('replay: the recording has not ended: call end first')
     this.#replay = replay
     this.#shadows = replay.shadows()
     replay.radix = this.#radix

@@ -1,9 +1,12 @@
 /**
  * The vocabulary of a recording: the events of the kernel's nested-rmap code, and the fields of each that a reader
- * needs. Their meaning is in the README, "Recordings".
+ * needs.
  */
 
-/** The events, and the fields that each must carry. `kvm` may be missing; other fields are passed over. */
+/**
+ * The events, and the fields that each must carry. `kvm` may be missing; other fields are passed over. What they mean is
+ * in the README, "Recordings".
+ */
 export const EVENT_FIELDS = {
   rmap_insert: ['rmapp', 'old', 'node', 'new'],
   rmap_insert_empty: ['rmapp', 'slot'],

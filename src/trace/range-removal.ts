@@ -149,7 +149,7 @@ export class RangeRemovals {
     for (; removal.next < to; removal.next++) {
       const want = removal.expected[removal.next]!
       if (want.name !== 'pte_unmap' && this.#hasTakes !== true) continue
-      this.#differences.at(event, expectedText(want), 'not so')
+      this.#differences.at(event, expectedText(want), `no such event before this ${event.name}`)
       if (want.name === 'pte_unmap') this.#restore(want)
     }
   }

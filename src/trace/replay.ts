@@ -116,6 +116,9 @@ export class Replay {
   /** @internal What a comparison with a dump of the tables has found: part of the result. */
   radix: { leaves: number; differences: number } | null = null
 
+  /** @internal Whether {@link end} was called. */
+  ended = false
+
   readonly #lines = new LineSplitter()
   readonly #parser = new TraceParser()
   readonly #tables: KernelTables
@@ -184,15 +187,18 @@ export class Replay {
    * The next bytes of the recording, cut anywhere.
    *
    * @throws LineError for a line that is longer than 1 MiB, a known event with a field that is missing or malformed,
-   * or of another `kvm`; the replay is of no use then. TypeError
+   * or of another `kvm`; the replay is of no use then. TypeError; Error when the recording has ended
    */
   feed(chunk: Uint8Array): void {
+    this.#checkOpen('feed')
     this.#lines.feed(chunk, this.#onLine)
   }
 
-  /** The recording has ended. @throws LineError */
+  /** The recording has ended. @throws LineError; Error when it had ended before */
   end(): void {
+    this.#checkOpen('end')
     this.#lines.end(this.#onLine)
+    this.ended = true
   }
 
   /** The counts up to now. */
@@ -276,6 +282,10 @@ export class Replay {
       case 'tlb_invalidate':
       case 'rpt_invalidate': // what L1 asked for; what came of it are the pte_unmap
     }
+  }
+
+  #checkOpen(call: string): void {
+    if (this.ended) throw new Error(`${call}: the recording has ended: make another Replay`)
   }
 
   #taskOf(pid: number): Task {

@@ -55,7 +55,8 @@ const LABELS = { slot: 'slot word', entry: 'node\'s entry', leaf: 'table leaf', 
 export function parseWord(text: string): bigint {
   if (typeof text !== 'string') throw wrongType('word', 'a string', text)
   const shown = JSON.stringify(text.slice(0, 40))
-  if (!/^(?:0[xX][0-9a-fA-F]{1,100}|[0-9]{1,100})$/.test(text)) {
+  // Hex without its 0x is often all digits; a leading zero gives it away.
+  if (!/^(?:0[xX][0-9a-fA-F]{1,100}|0|[1-9][0-9]{0,99})$/.test(text)) {
     const hint = /^[0-9a-fA-F]{1,16}$/.test(text) ? ` (hex? write 0x${text})` : ''
     throw new RangeError(`word: expected a number in hex (0x...) or decimal, got ${shown}${hint}`)
   }
