@@ -29,10 +29,10 @@
  * A table is its root page. A page is: how many entries are not 0 (u16), and each of them: its index (u16), then 0 (u8)
  * and the page below, or 1 (u8) and the leaf's word (u64). Where a page lies in memory is not kept, nor are free pages.
  */
-import type { FaultResult } from '../fault-result'
+import type { FaultResult } from '../vm/fault-result'
 import type { RangeCounters } from '../invalidate'
 import type { InsertCounters } from '../memslot'
-import type { FlushCounters, RcWalkCounters, VmState } from '../vm-state'
+import type { FlushCounters, RcWalkCounters, VmState } from '../vm/state'
 
 /** @internal */
 export const MAGIC = Uint8Array.from('NRMAP-L1', (char) => char.charCodeAt(0))

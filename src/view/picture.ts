@@ -12,7 +12,7 @@
 import { checkFunction, checkInteger, checkObject } from '../args'
 import type { Entry } from '../entry'
 import type { Gfn, Memslot } from '../memslot'
-import type { VmMemslot } from '../vm-memslot'
+import type { VmMemslot } from '../vm/vm-memslot'
 import { count, formatEntry, hexWord } from './format'
 import { formatSummary, slotsOf, summarize, type Slot } from './slot'
 import { hex } from '../word'

@@ -8,7 +8,7 @@
 import { checkFunction, checkInteger, checkIterable, checkWord, wrongType } from '../args'
 import { unpackEntry, type Entry } from '../entry'
 import { Memslot, type Gfn } from '../memslot'
-import { VmMemslot } from '../vm-memslot'
+import { VmMemslot } from '../vm/vm-memslot'
 import { count, formatEntry } from './format'
 import { hex } from '../word'
 

@@ -5,12 +5,12 @@
  * mmuSeq moves (section 7). Ageing does neither.
  */
 import { clearHostLeaf, type TakenEntry } from './clear-leaf'
-import type { Gpa } from './entry'
-import { LeafFlag } from './leaf'
-import type { Gfn } from './memslot'
-import { NONE } from './radix-table'
+import type { Gpa } from '../entry'
+import { LeafFlag } from '../leaf'
+import type { Gfn } from '../memslot'
+import { NONE } from '../radix-table'
 import { clearBits } from './update-rc'
-import type { VmState } from './vm-state'
+import type { VmState } from './state'
 
 const TWO_32 = 2 ** 32
 

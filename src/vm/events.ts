@@ -6,10 +6,10 @@
  * probe sees. Addresses are the model's: unique and stable, with no meaning beyond that; those of list nodes are the
  * ones in its heap.
  */
-import type { Gpa, Lpid } from './entry'
+import type { Gpa, Lpid } from '../entry'
 import type { FaultResult } from './fault-result'
-import type { LeafShift } from './leaf'
-import type { Gfn } from './memslot'
+import type { LeafShift } from '../leaf'
+import type { Gfn } from '../memslot'
 
 /** Of which L1: in every event that the recordings have it in. */
 interface OfVm {

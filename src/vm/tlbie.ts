@@ -5,12 +5,12 @@
  * (duplicate), which is why stale entries do not pile up.
  */
 import { clearShadowLeaf } from './clear-leaf'
-import type { Gpa, Lpid } from './entry'
-import type { LeafShift } from './leaf'
+import type { Gpa, Lpid } from '../entry'
+import type { LeafShift } from '../leaf'
 import { clearAllLeaves, dropGuest, readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
-import { NONE } from './radix-table'
-import type { VmState } from './vm-state'
+import { NONE } from '../radix-table'
+import type { VmState } from './state'
 
 /** What of an LPID a tlbie invalidates: 0 the TLB, 1 the page walk cache, 2 both and the partition table entry. */
 export type Ric = 0 | 1 | 2

@@ -3,9 +3,9 @@
  *
  * The rmap's own rules are in `memslot.ts`; this adds the flags, the dirty log, and what the L1 counts of it.
  */
-import type { Entry } from './entry'
-import { INSPECT } from './inspect'
-import type { Gfn, ListNode, Memslot } from './memslot'
+import type { Entry } from '../entry'
+import { INSPECT } from '../inspect'
+import type { Gfn, ListNode, Memslot } from '../memslot'
 
 /** A memslot of an L1. Made by adding it to an L1, which changes it; to read. */
 export class VmMemslot {

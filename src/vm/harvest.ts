@@ -4,11 +4,11 @@
  * While a memslot logs dirty pages the host maps base pages only, and switching the logging flushes it first: so every
  * leaf that a harvest meets is a base page.
  */
-import { LeafFlag } from './leaf'
-import type { Gfn } from './memslot'
+import { LeafFlag } from '../leaf'
+import type { Gfn } from '../memslot'
 import { clearBits } from './update-rc'
 import type { VmMemslot } from './vm-memslot'
-import type { VmState } from './vm-state'
+import type { VmState } from './state'
 
 /**
  * @internal The pages that are dirty, ascending: those that an unmap marked, and those whose host leaf has its changed

@@ -1,7 +1,7 @@
 /** How a nested fault can come out (spec 5). */
-import type { Gpa } from './entry'
-import type { LeafShift } from './leaf'
-import type { Gfn, InsertOutcome } from './memslot'
+import type { Gpa } from '../entry'
+import type { LeafShift } from '../leaf'
+import type { Gfn, InsertOutcome } from '../memslot'
 
 /** What a nested guest does to a page. */
 export type Access = 'read' | 'write' | 'execute'

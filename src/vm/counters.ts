@@ -1,8 +1,8 @@
 /** What an L1 has done and holds, at one moment, as plain numbers (spec 12). */
-import type { RangeCounters } from './invalidate'
-import type { InsertCounters } from './memslot'
+import type { RangeCounters } from '../invalidate'
+import type { InsertCounters } from '../memslot'
 import type { FaultResult } from './fault-result'
-import type { VmState } from './vm-state'
+import type { VmState } from './state'
 
 /** A copy: it does not change when the L1 does. */
 export interface VmCounters {

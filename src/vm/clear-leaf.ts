@@ -2,14 +2,14 @@
  * Clearing one leaf. A shadow leaf goes alone: that never touches the rmap. A host leaf goes with the walk: every
  * shadow leaf that reaches its page is cleared with it (spec 6).
  */
-import type { Entry } from './entry'
-import { LeafFlag, leafHpa } from './leaf'
-import { removeRmapRange, type EntryFate, type RangeVisitor } from './invalidate'
-import type { Gfn, ListNode } from './memslot'
+import type { Entry } from '../entry'
+import { LeafFlag, leafHpa } from '../leaf'
+import { removeRmapRange, type EntryFate, type RangeVisitor } from '../invalidate'
+import type { Gfn, ListNode } from '../memslot'
 import type { NestedGuest } from './nested-guest'
-import type { Leaf, LeafRef, RadixTable } from './radix-table'
+import type { Leaf, LeafRef, RadixTable } from '../radix-table'
 import type { VmMemslot } from './vm-memslot'
-import type { VmState } from './vm-state'
+import type { VmState } from './state'
 
 /** @internal One entry that a walk took, kept until it can be shown. */
 export interface TakenEntry {

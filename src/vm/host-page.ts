@@ -4,14 +4,14 @@
  * What backs the page, and how large it is, the caller of the model decides; whether the leaf is large, L0: where the
  * backing is that large, gpa and backing address agree modulo the size, and the memslot does not log dirty pages.
  */
-import { checkBoolean, checkInteger, checkObject, checkOneOf } from './args'
+import { checkBoolean, checkInteger, checkObject, checkOneOf } from '../args'
 import { createLeaf, NewLeaf } from './create-leaf'
 import type { FaultResult } from './fault-result'
-import { LEAF_HI, LeafFlag, MAX_FRAME, PRESENT_HI, RC, type LeafShift } from './leaf'
-import type { Gfn } from './memslot'
+import { LEAF_HI, LeafFlag, MAX_FRAME, PRESENT_HI, RC, type LeafShift } from '../leaf'
+import type { Gfn } from '../memslot'
 import type { VmMemslot } from './vm-memslot'
-import type { Backing, VmState } from './vm-state'
-import { hex } from './word'
+import type { Backing, VmState } from './state'
+import { hex } from '../word'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 const NAMED = RC | READ | WRITE | EXECUTE

@@ -4,17 +4,17 @@
  *
  * Nothing here decides anything; who reads the files of the operations need only know these fields.
  */
-import { AllocationGate } from './allocation-gate'
-import type { Lpid } from './entry'
+import { AllocationGate } from '../allocation-gate'
+import type { Lpid } from '../entry'
 import type { HappeningEvent, Task, VmEvent, VmObserver } from './events'
 import type { FaultResult } from './fault-result'
 import type { GuestTable } from './guest-table'
-import type { HostFrame, LeafShift, PageShift } from './leaf'
-import { InsertCounters, type Gfn } from './memslot'
-import { RangeCounters } from './invalidate'
+import type { HostFrame, LeafShift, PageShift } from '../leaf'
+import { InsertCounters, type Gfn } from '../memslot'
+import { RangeCounters } from '../invalidate'
 import type { NestedGuest } from './nested-guest'
-import { NodeHeap } from './node-heap'
-import { RadixTable } from './radix-table'
+import { NodeHeap } from '../node-heap'
+import { RadixTable } from '../radix-table'
 import type { VmMemslot } from './vm-memslot'
 
 /** Which slot gets the entry: of the host leaf's first gfn (today), or of the faulting one (2018); spec 5 step 4. */

@@ -5,9 +5,9 @@
  * when L1 goes. Its shadow table is freed at the last put; its rmap entries stay, stale, and a new nested guest with
  * the same LPID inherits them.
  */
-import type { Lpid } from './entry'
+import type { Lpid } from '../entry'
 import { NestedGuest, type GuestState } from './nested-guest'
-import type { VmState } from './vm-state'
+import type { VmState } from './state'
 
 /** @internal The nested guest that has an LPID, made if there is none; undefined where its table cannot be had. */
 export function findOrMakeGuest(vm: VmState, lpid: Lpid): NestedGuest | undefined {

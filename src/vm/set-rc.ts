@@ -4,10 +4,10 @@
 import { clearShadowLeaf } from './clear-leaf'
 import { ISA_FRAME_HI, refuse, walkGuestTable } from './fault'
 import type { Access, Retry, SetRcResult } from './fault-result'
-import { LeafFlag } from './leaf'
+import { LeafFlag } from '../leaf'
 import type { NestedGuest } from './nested-guest'
-import { NONE, type RadixTable } from './radix-table'
-import type { VmState } from './vm-state'
+import { NONE, type RadixTable } from '../radix-table'
+import type { VmState } from './state'
 
 /** Bits 51..32 of an address: a guest leaf may name one beyond, which no host leaf maps. */
 const MAX_GPA_HI = 0xfffff

@@ -7,15 +7,15 @@
  *     a table stands where the leaf goes  -> freed, with what is below
  *     set the leaf, insert its entry      -> 'made'
  */
-import { entryHi, entryLo, TAG } from './entry'
+import { entryHi, entryLo, TAG } from '../entry'
 import { clearHostLeaf, clearShadowLeaf } from './clear-leaf'
-import { RC, LeafFlag, type LeafShift } from './leaf'
-import type { InsertOutcome } from './memslot'
+import { RC, LeafFlag, type LeafShift } from '../leaf'
+import type { InsertOutcome } from '../memslot'
 import type { NestedGuest } from './nested-guest'
-import { NONE, type LeafRef, type RadixTable } from './radix-table'
+import { NONE, type LeafRef, type RadixTable } from '../radix-table'
 import type { VmMemslot } from './vm-memslot'
-import type { VmState } from './vm-state'
-import { hex, wordOf } from './word'
+import type { VmState } from './state'
+import { hex, wordOf } from '../word'
 
 /** @internal What came of it: `'no-table-page'` for the page right below a larger leaf, `'no-memory'` for any other. */
 export type Created = 'made' | 'grown' | 'same' | 'mmu-seq' | 'no-table-page' | 'no-memory'

@@ -4,15 +4,15 @@
  * They hold after every operation, unless a quirk of Linux broke one: a remap without a tlbie, a fault of a dropped
  * nested guest, LPID 0. A reader of a broken law gets its name and sentence, and where it is broken.
  */
-import { entryOf, MAX_GPA, type Gpa, type Lpid, TAG } from './entry'
-import { leafFrame, LeafFlag, RC, type HostFrame } from './leaf'
-import { InsertCounters, type Gfn } from './memslot'
+import { entryOf, MAX_GPA, type Gpa, type Lpid, TAG } from '../entry'
+import { leafFrame, LeafFlag, RC, type HostFrame } from '../leaf'
+import { InsertCounters, type Gfn } from '../memslot'
 import type { NestedGuest } from './nested-guest'
-import { NONE, type Leaf, type RadixTable } from './radix-table'
-import { addInserts } from './vm-counters'
+import { NONE, type Leaf, type RadixTable } from '../radix-table'
+import { addInserts } from './counters'
 import type { VmMemslot } from './vm-memslot'
-import type { VmState } from './vm-state'
-import { hex, hiOf, loOf } from './word'
+import type { VmState } from './state'
+import { hex, hiOf, loOf } from '../word'
 
 /** The laws, by name. */
 export const LAWS = {

@@ -5,11 +5,11 @@
  * **Quirk**: the nested guest's TLB is flushed under the number in the entry, which is L1's, not under the shadow LPID
  * that the hardware knows it by: in the wrong partition.
  */
-import { entryLpid } from './entry'
-import { FRAME_HI, leafHpa } from './leaf'
-import type { Gfn } from './memslot'
-import { NONE } from './radix-table'
-import type { VmState } from './vm-state'
+import { entryLpid } from '../entry'
+import { FRAME_HI, leafHpa } from '../leaf'
+import type { Gfn } from '../memslot'
+import { NONE } from '../radix-table'
+import type { VmState } from './state'
 
 /**
  * @internal Clears a bit in the leaf that maps a gfn, if it is there and has it, and in the shadow leaves that the

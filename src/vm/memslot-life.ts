@@ -4,12 +4,12 @@
  * Before one is deleted or moved it is invalid, and flushed: every present host leaf in it is unmapped, which empties
  * its lists. Deleting frees the array of words; a move, and a change of flags, keep it.
  */
-import { Memslot, type Gfn } from './memslot'
+import { Memslot, type Gfn } from '../memslot'
 import { unmapRange } from './notifier'
-import { addInserts } from './vm-counters'
+import { addInserts } from './counters'
 import { VmMemslot } from './vm-memslot'
-import type { VmState } from './vm-state'
-import { hex } from './word'
+import type { VmState } from './state'
+import { hex } from '../word'
 
 const enum Change { Create, Delete, Move, Flags }
 

@@ -9,11 +9,11 @@ import { clearShadowLeaf } from './clear-leaf'
 import type { Access, FaultResult, ForwardToL1, Retry } from './fault-result'
 import { MALFORMED, type GuestTable } from './guest-table'
 import { instantiateHostLeaf } from './host-page'
-import { LeafFlag } from './leaf'
+import { LeafFlag } from '../leaf'
 import { readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
-import { NONE, type LeafRef } from './radix-table'
-import type { VmState } from './vm-state'
+import { NONE, type LeafRef } from '../radix-table'
+import type { VmState } from './state'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 

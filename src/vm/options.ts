@@ -1,13 +1,13 @@
 /** What a caller gives to an L1: its options, requests and operands; and their checks. */
-import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, checkWord } from './args'
-import { MAX_LPID, type Gpa, type Lpid } from './entry'
+import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, checkWord } from '../args'
+import { MAX_LPID, type Gpa, type Lpid } from '../entry'
 import type { VmObserver } from './events'
 import type { Access } from './fault-result'
-import type { PageShift } from './leaf'
-import { MAX_NPAGES } from './memslot'
+import type { PageShift } from '../leaf'
+import { MAX_NPAGES } from '../memslot'
 import type { NestedGuest } from './nested-guest'
-import { MAX_NODES } from './node-heap'
-import type { BackingOf, Placement, VmSettings } from './vm-state'
+import { MAX_NODES } from '../node-heap'
+import type { BackingOf, Placement, VmSettings } from './state'
 
 /** What an L1 is made with. */
 export interface VmOptions {
