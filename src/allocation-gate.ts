@@ -5,6 +5,12 @@
  * node asks it too, so that a caller can make any one allocation of a run fail.
  */
 
+/** @internal Pages that a root counts for where memory is what is limited. */
+export const ROOT_PAGES = 16
+
+/** @internal Most pages of 4 KiB that a reader of a file makes of it, unless it is told otherwise: 1 GiB. */
+export const MAX_READER_PAGES = 2 ** 18
+
 /** @internal Counts table pages against a limit, and lets one chosen allocation fail. */
 export class AllocationGate {
   /** Table pages in use, the roots included. */

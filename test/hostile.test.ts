@@ -106,6 +106,41 @@ test('recordings that name much and hold little cost little: each of these took 
     : 'pte_unmap: kvm=0x1 ptep=0x1 pteval=0x870100000000c0 gpa=0x0 shift=16 memslot=0x5 lpid=1']))
 }, 60_000)
 
+test('memory is bounded, however long the input is', () => {
+  const feed = (reader: { feed(chunk: Uint8Array): void }, line: (n: number) => string): void => {
+    for (let n = 0; n < 70_000; n += 100) {
+      reader.feed(encoder.encode(Array.from({ length: 100 }, (_, i) => `${line(n + i)}\n`).join('')))
+    }
+  }
+  const event = (pid: number, text: string): string => ` cpu-${pid} [000] ..... 1.0: ${text}`
+  const hex = (n: number): string => `0x${n.toString(16)}`
+  const message = /^line \d+: tables and slots take more than 2000 pages: give the replay more maxPages$/
+  const lines: ((n: number) => string)[] = [
+    (n) => event(1, n % 2 === 0 // pages of tables
+      ? `pte_create: kvm=0x1 pgtable=0x1 pte=0x870100000000c0 gpa=${hex(n * 2 ** 30)} level=0 mmu_seq=1 lpid=1 rmapp=0x0`
+      : 'pte_create_ret: ret=0'),
+    (n) => event(1, `nested_update: l1_lpid=${1 + (n % 4095)} shadow_lpid=${2 + (n % 4094)}`), // roots
+    (n) => event(1, `rmap_update_rc: rmapp=${hex(n * 4096)} old=0x0 clr=0x100 set=0x0 hpa=0x0 nbytes=1`), // slots
+  ]
+  for (const line of lines) {
+    expect(() => feed(new Replay({ maxPages: 2000 }), line)).toThrow(message)
+  }
+  // Guests that come and go, and tasks that do, need no more than one.
+  const replay = new Replay({ maxPages: 100 })
+  feed(replay, (n) => event(n, `nested_${n % 2 === 0 ? 'update' : 'release'}: l1_lpid=7 shadow_lpid=8`))
+  expect([replay.events, replay.result().differences]).toEqual([70_000, 0])
+  expect(() => feed(new Replay(), (n) => event(n,
+    `pte_create: kvm=0x1 pgtable=0x1 pte=0x870100000000c0 gpa=0x0 level=0 mmu_seq=1 lpid=1 rmapp=0x0`)))
+    .toThrow(/^line 65537: more than 32768 tasks are in the middle of something$/)
+
+  const dumpMessage = /^line \d+: tables take more than 2000 pages: give RadixDumpTables more maxPages$/
+  const leaves = (n: number): string => n === 0 ? 'pgdir: 1' : ` ${(n * 2 ** 30).toString(16)}: c000000000010187 16`
+  const roots = (n: number): string => n === 0 ? 'pgdir: 1' : `Nested LPID ${n}: pgdir: 1`
+  for (const line of [leaves, roots]) {
+    expect(() => feed(new RadixDumpTables({ maxPages: 2000 }), line)).toThrow(dumpMessage)
+  }
+}, 60_000)
+
 test('radix dumps', () => {
   const refused = hostile(RUNS * 0.2, (next) => encoder.encode(
     `pgdir: c00000002f4e0000\n${Buffer.from(piece(dump.slice(1), 12, next)).toString('latin1')}`,

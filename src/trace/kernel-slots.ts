@@ -5,6 +5,7 @@
  * memslots of a fixed size, made where the kernel's addresses lead; every node of the model stands for one of the
  * kernel's, whose address is kept beside it.
  */
+import type { AllocationGate } from '../allocation-gate'
 import { MAX_NPAGES, Memslot, type InsertOutcome } from '../memslot'
 import { NodeHeap } from '../node-heap'
 import { TAG } from '../entry'
@@ -36,6 +37,7 @@ export interface KernelNode {
 /** All slots of a recording, by the kernel's addresses. */
 export class KernelSlots {
   readonly nodes = new NodeHeap()
+  readonly #gate: AllocationGate
 
   #chunks = new Map<number, Chunk>()
   #lastKey = -1
@@ -44,12 +46,20 @@ export class KernelSlots {
   #addressHi = new Int32Array(64)
   #addressLo = new Int32Array(64)
 
+  /** `gate` counts the chunks. */
+  constructor(gate: AllocationGate) {
+    this.#gate = gate
+  }
+
   /** The chunk of the slot at an address. */
   chunkAt(hi: number, lo: number): Chunk {
     const key = chunkKey(hi, lo)
     if (key === this.#lastKey) return this.#lastChunk!
     let chunk = this.#chunks.get(key)
-    if (chunk === undefined) this.#chunks.set(key, (chunk = new Chunk(this.nodes)))
+    if (chunk === undefined) {
+      this.#chunks.set(key, (chunk = new Chunk(this.nodes)))
+      this.#gate.pages++
+    }
     this.#lastKey = key
     this.#lastChunk = chunk
     return chunk

@@ -5,6 +5,7 @@
  * Events name a table by the hardware's LPID; entries hold L1's number for the guest. When exactly a leaf was set is
  * not recorded: between `pte_create` and its return, just before the `rmap_insert` where there is one.
  */
+import { ROOT_PAGES, type AllocationGate } from '../allocation-gate'
 import { entryGpa, MAX_LPID, type Gpa, type Lpid } from '../entry'
 import { leafHpa, RC, swap32, withoutRc, type Hpa, type LeafShift, type PageShift } from '../leaf'
 import { LineError } from '../lines'
@@ -64,14 +65,17 @@ export class KernelTables {
   readonly guests = new Map<Lpid, TraceGuest>()
 
   readonly #differences: Differences
+  readonly #gate: AllocationGate
   readonly #byShadowLpid = new Map<number, TraceGuest>()
   readonly #released = new Set<number>()
   readonly #creations = new Set<Creation>()
   #l1Lpid: number | undefined
 
-  constructor(pageShift: PageShift, differences: Differences) {
+  /** `gate` counts the tables' pages. */
+  constructor(pageShift: PageShift, differences: Differences, gate: AllocationGate) {
     this.pageShift = pageShift
-    this.host = new RadixTable({ pageShift })
+    this.#gate = gate
+    this.host = this.#newTable()
     this.#differences = differences
   }
 
@@ -208,9 +212,9 @@ export class KernelTables {
     const other = this.#byShadowLpid.get(shadowLpid)
     if (other !== undefined) {
       this.#differences.at(event, `shadow LPID ${shadowLpid} is of LPID ${other.lpid}`, `of LPID ${lpid}`)
-      this.guests.delete(other.lpid)
+      this.#drop(other)
     }
-    const guest: TraceGuest = { lpid, shadowLpid, shadow: new RadixTable({ pageShift: this.pageShift }) }
+    const guest: TraceGuest = { lpid, shadowLpid, shadow: this.#newTable() }
     this.guests.set(lpid, guest)
     this.#byShadowLpid.set(shadowLpid, guest)
   }
@@ -224,9 +228,20 @@ export class KernelTables {
       const whose = guest === undefined ? 'no guest' : `LPID ${guest.lpid}`
       return this.#differences.at(event, `shadow LPID ${shadowLpid} is of ${whose}`, `of LPID ${lpid}`)
     }
-    this.#byShadowLpid.delete(shadowLpid)
     this.#released.add(shadowLpid)
-    if (this.guests.get(lpid) === guest) this.guests.delete(lpid)
+    this.#drop(guest)
+  }
+
+  #newTable(): RadixTable {
+    this.#gate.pages += ROOT_PAGES
+    return new RadixTable({ pageShift: this.pageShift }, this.#gate)
+  }
+
+  #drop(guest: TraceGuest): void {
+    this.#byShadowLpid.delete(guest.shadowLpid)
+    if (this.guests.get(guest.lpid) === guest) this.guests.delete(guest.lpid)
+    guest.shadow.clearAll()
+    this.#gate.givePages(ROOT_PAGES)
   }
 
   /** Whether a leaf of the creation's size is there already. */

@@ -7,7 +7,8 @@
  * events belong together; those of others may stand between them, so what is expected next is kept for each task.
  * After a difference the model takes over the kernel's state, as far as the event tells it, and goes on.
  */
-import { checkObject, checkOneOf } from '../args'
+import { AllocationGate, MAX_READER_PAGES } from '../allocation-gate'
+import { checkInteger, checkObject, checkOneOf } from '../args'
 import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG, type Lpid } from '../entry'
 import { leafHpa, type Hpa, type LeafShift, type PageShift } from '../leaf'
 import type { EntryFate } from '../invalidate'
@@ -82,6 +83,9 @@ interface PendingOutcome {
   readonly entryLo: number
 }
 
+/** Most tasks known at once: far more than an L1 has vCPUs. */
+const MAX_TASKS = 2 ** 16
+
 /** What a task is in the middle of. */
 interface Task {
   readonly pid: number
@@ -108,7 +112,7 @@ export class Replay {
   /** L0's base page size. */
   readonly pageShift: PageShift
   /** @internal */
-  readonly slots = new KernelSlots()
+  readonly slots: KernelSlots
   /** @internal */
   readonly arrays = new KernelArrays()
   /** @internal */
@@ -119,6 +123,8 @@ export class Replay {
   /** @internal Whether {@link end} was called. */
   ended = false
 
+  readonly #gate = new AllocationGate(Infinity)
+  readonly #maxPages: number
   readonly #lines = new LineSplitter()
   readonly #parser = new TraceParser()
   readonly #tables: KernelTables
@@ -135,12 +141,15 @@ export class Replay {
 
   /**
    * @param options.pageShift 16 (the default) or 12
+   * @param options.maxPages most pages of 4 KiB for its tables and slots, 1..2^53-1; 2^18 (1 GiB) by default
    * @throws RangeError, TypeError
    */
-  constructor(options: { pageShift?: PageShift } = {}) {
-    const { pageShift = 16 } = checkObject('options', options)
+  constructor(options: { pageShift?: PageShift; maxPages?: number } = {}) {
+    const { pageShift = 16, maxPages = MAX_READER_PAGES } = checkObject('options', options)
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
-    this.#tables = new KernelTables(this.pageShift, this.found)
+    this.#maxPages = checkInteger('maxPages', maxPages, 1, Number.MAX_SAFE_INTEGER)
+    this.slots = new KernelSlots(this.#gate)
+    this.#tables = new KernelTables(this.pageShift, this.found, this.#gate)
     this.#removals = new RangeRemovals(this.#tables, this.slots, this.found)
   }
 
@@ -187,7 +196,8 @@ export class Replay {
    * The next bytes of the recording, cut anywhere.
    *
    * @throws LineError for a line that is longer than 1 MiB, a known event with a field that is missing or malformed,
-   * or of another `kvm`; the replay is of no use then. TypeError; Error when the recording has ended
+   * or of another `kvm`, or that takes more than `maxPages`; the replay is of no use then. TypeError; Error when the
+   * recording has ended
    */
   feed(chunk: Uint8Array): void {
     this.#checkOpen('feed')
@@ -242,10 +252,13 @@ export class Replay {
     this.#observer?.before(event)
     this.#onEvent(event)
     this.#observer?.after(event)
+    if (this.#gate.pages > this.#maxPages) {
+      throw new LineError(line, `tables and slots take more than ${this.#maxPages} pages: give the replay more maxPages`)
+    }
   }
 
   #onEvent(event: TraceEvent): void {
-    const task = this.#taskOf(event.pid)
+    const task = this.#taskOf(event)
     if (task.removal !== undefined && this.#removals.continues(event, task.removal)) return
     task.removal = undefined
     if (task.outcome !== undefined) this.#expectOutcome(event, task, task.outcome)
@@ -288,15 +301,25 @@ export class Replay {
     if (this.ended) throw new Error(`${call}: the recording has ended: make another Replay`)
   }
 
-  #taskOf(pid: number): Task {
+  #taskOf({ pid, line }: TraceEvent): Task {
     if (this.#lastTask?.pid === pid) return this.#lastTask
     let task = this.#tasks.get(pid)
     if (task === undefined) {
       task = { pid, creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined }
+      if (this.#tasks.size === MAX_TASKS) this.#forgetTasks(line)
       this.#tasks.set(pid, task)
     }
     this.#lastTask = task
     return task
+  }
+
+  /** Forgets the tasks that are in the middle of nothing. */
+  #forgetTasks(line: number): void {
+    for (const [pid, { creation, outcome, removal, unmapped }] of this.#tasks) {
+      if ((creation ?? outcome ?? removal ?? unmapped) === undefined) this.#tasks.delete(pid)
+    }
+    if (this.#tasks.size <= MAX_TASKS / 2) return
+    throw new LineError(line, `more than ${MAX_TASKS / 2} tasks are in the middle of something`)
   }
 
   #pteCreate(event: TraceEvent, task: Task): void {

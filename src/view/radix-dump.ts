@@ -9,7 +9,8 @@
  * {@link RadixDumpReader} streams: it keeps no more than a line, however long the file is. {@link RadixDumpTables}
  * builds the tables.
  */
-import { checkFunction, checkObject, checkOneOf } from '../args'
+import { AllocationGate, MAX_READER_PAGES, ROOT_PAGES } from '../allocation-gate'
+import { checkFunction, checkInteger, checkObject, checkOneOf } from '../args'
 import { MAX_GPA, MAX_LPID, type Lpid } from '../entry'
 import { LEAF, PRESENT, type PageShift } from '../leaf'
 import { LineError, LineSplitter } from '../lines'
@@ -102,7 +103,7 @@ export class RadixDumpReader {
   }
 }
 
-/** The tables of a dump. Memory goes with the tables, and so with the length of the dump. */
+/** The tables of a dump. Memory goes with the tables, up to a limit. */
 export class RadixDumpTables {
   /** L1's own table: gpa to host address; undefined if the dump has none. */
   host: RadixTable | undefined
@@ -113,15 +114,24 @@ export class RadixDumpTables {
 
   /**
    * @param options.pageShift L0's base page size: 16 (the default) or 12. The dump must be of that kernel.
+   * @param options.maxPages most pages of 4 KiB for the tables, 1..2^53-1; 2^18 (1 GiB) by default
    * @throws RangeError, TypeError
    */
-  constructor(options: { pageShift?: PageShift } = {}) {
-    const { pageShift: given = 16 } = checkObject('options', options)
+  constructor(options: { pageShift?: PageShift; maxPages?: number } = {}) {
+    const { pageShift: given = 16, maxPages = MAX_READER_PAGES } = checkObject('options', options)
     const pageShift = checkOneOf<PageShift>('pageShift', given, [16, 12])
+    checkInteger('maxPages', maxPages, 1, Number.MAX_SAFE_INTEGER)
+    const gate = new AllocationGate(Infinity)
+    const checkPages = (line: number): void => {
+      if (gate.pages <= maxPages) return
+      throw new LineError(line, `tables take more than ${maxPages} pages: give RadixDumpTables more maxPages`)
+    }
     let table: RadixTable
     this.#reader = new RadixDumpReader({
-      table: (lpid) => {
-        table = new RadixTable({ pageShift })
+      table: (lpid, _pgdir, line) => {
+        gate.pages += ROOT_PAGES
+        checkPages(line)
+        table = new RadixTable({ pageShift }, gate)
         if (lpid === null) this.host = table
         else this.shadows.set(lpid, table)
       },
@@ -137,6 +147,7 @@ export class RadixDumpTables {
           throw new LineError(line, (error as Error).message) // a larger leaf, or smaller ones, in the same place
         }
         if (!stored) throw new LineError(line, 'no memory for the tables')
+        checkPages(line)
       },
     })
   }
