@@ -3,11 +3,14 @@
  * `kind npages per` on standard input is a round; the answer is `ns digest scanSteps`, as floor.c's. ns is 0 for what
  * it has not, scanSteps -1 if it does not count them.
  */
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { gunzipSync } from 'node:zlib'
 import { Memslot, RadixTable, RangeCounters, removeRmapRange } from '../dist/index.js'
+import { Replay } from '../dist/trace.js'
 import { packEntry, packEntryPair, unpackEntry, unpackEntryPair } from '../dist/entry.js'
 import { makeInput, takeOrder } from './inputs.mjs'
-import { bigintEntry, LinkedObjects, MapOfArrays, MapOfSets, mapShadows } from './peers.mjs'
+import { bigintEntry, LinkedObjects, MapOfArrays, MapOfSets, mapShadows, readWithRegExp } from './peers.mjs'
 
 /** What each brings: a memslot, shadow tables and their walk, the encodings. */
 const contestants = {
@@ -22,16 +25,23 @@ const contestants = {
         met: () => [counters.cleared, counters.staleNoGuest, counters.staleNoLeaf, counters.staleOtherFrame],
       }
     },
+    replay(bytes) {
+      const replay = new Replay()
+      replay.feed(bytes)
+      replay.end()
+      const { events, inserts, taken, differences } = replay.result()
+      return [events, inserts.duplicate, taken.entries, differences]
+    },
     pack: packEntry,
     unpack: unpackEntry,
     packPair: packEntryPair,
     unpackPair: unpackEntryPair,
   },
-  'Map of Set<bigint>': { Rmap: MapOfSets, ...mapShadows, ...bigintEntry },
+  'Map of Set<bigint>': { Rmap: MapOfSets, ...mapShadows, ...bigintEntry, replay: readWithRegExp },
   'Map of number[]': { Rmap: MapOfArrays, ...mapShadows },
   'linked objects': { Rmap: LinkedObjects, ...mapShadows },
 }
-const { Rmap, newShadow, setLeaf, walker, pack, unpack, packPair, unpackPair } = contestants[process.argv[2]]
+const { Rmap, newShadow, setLeaf, walker, pack, unpack, packPair, unpackPair, replay } = contestants[process.argv[2]]
 
 let digest = 0
 function mix(value) {
@@ -99,6 +109,17 @@ const kinds = {
     return 0
   },
 
+  // of recording A, uncompressed in memory, again and again
+  async replay(_, input, npages, per) {
+    const bytes = gunzipSync(readFileSync(new URL('../test/data/A.txt.gz', import.meta.url)))
+    start()
+    let answer
+    for (let i = 0; i < per; i++) answer = await replay(bytes)
+    stop()
+    answer.forEach(mix)
+    return 0
+  },
+
   pack(_, { count, lpid, gpa }) {
     const words = new BigUint64Array(count)
     start()
@@ -152,7 +173,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const rmap = new Rmap({ baseGfn: 0, npages })
   digest = 0
   ns = 0
-  const encodes = { pack, unpack, 'pack-pair': packPair, 'unpack-pair': unpackPair }
-  if (!(kind in encodes) || encodes[kind] !== undefined) mix(kinds[kind](rmap, input, npages, per))
-  process.stdout.write(`${ns} ${digest >>> 0} ${rmap.counters?.scanSteps ?? -1}\n`)
+  const extras = { replay, pack, unpack, 'pack-pair': packPair, 'unpack-pair': unpackPair }
+  if (!(kind in extras) || extras[kind] !== undefined) mix(await kinds[kind](rmap, input, npages, per))
+  process.stdout.write(`${ns} ${digest >>> 0} ${kind === 'replay' ? -1 : rmap.counters?.scanSteps ?? -1}\n`)
 }

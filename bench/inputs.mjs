@@ -17,6 +17,7 @@ export const WORKLOADS = [
   { name: 'one gfn, 4,096 entries', kind: 'insert', npages: 1, per: 4096 },
   { name: 'one gfn, 16,384 entries', kind: 'insert', npages: 1, per: 16384, slow: ['linked objects'] },
   { name: 'one gfn, 262,144 entries', kind: 'insert', npages: 1, per: 262144, slow: ['C', 'Map of number[]', 'linked objects'] },
+  { name: 'replay of A, an event', kind: 'replay', npages: 12204, per: 10 },
   { name: 'pack to a word', kind: 'pack', npages: 2 ** 20, per: 1 },
   { name: 'unpack a word', kind: 'unpack', npages: 2 ** 20, per: 1 },
   { name: 'pack to a pair', kind: 'pack-pair', npages: 2 ** 20, per: 1 },

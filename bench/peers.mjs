@@ -2,6 +2,9 @@
  * What one would write without this package. Each has the surface of Memslot that the workloads use.
  */
 
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+
 /** The entry as a BigInt. */
 export const bigintEntry = {
   pack: (lpid, gpa) => (BigInt(lpid) << 52n) | (BigInt(gpa) & 0x000ffffffffff000n),
@@ -108,4 +111,29 @@ export class LinkedObjects {
     }
     return count
   }
+}
+
+/** A recording by readline, regular expressions and BigInt: parsed and kept, but nothing is checked. */
+export async function readWithRegExp(bytes) {
+  const slots = new Map()
+  let events = 0
+  let duplicates = 0
+  let taken = 0
+  for await (const line of createInterface({ input: Readable.from([bytes]) })) {
+    const [, name, rest] = /^\s*.{1,16}-\d+\s+\[\d+\]\s+\S+\s+[\d.]+: (\w+): \(.*?\) (.*)$/.exec(line) ?? []
+    if (name === undefined) continue
+    events++
+    const fields = {}
+    for (const [, key, value] of rest.matchAll(/(\w+)=(\S+)/g)) fields[key] = BigInt(value)
+    if (name === 'rmap_insert') {
+      const set = slots.get(fields.rmapp)
+      if (set === undefined) slots.set(fields.rmapp, new Set([fields.new]))
+      else if (set.has(fields.new)) duplicates++
+      else set.add(fields.new)
+    } else if (name === 'rmap_take') {
+      taken += slots.get(fields.slotp).size
+      slots.delete(fields.slotp)
+    }
+  }
+  return [events, duplicates, taken, 0]
 }

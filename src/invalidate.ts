@@ -17,6 +17,8 @@ import { FRAME_HI, type Hpa, type LeafShift } from './leaf'
 import { Memslot, type Gfn } from './memslot'
 import { NONE, type Leaf, type RadixTable } from './radix-table'
 
+const LEAF_SHIFTS: readonly LeafShift[] = [12, 16, 21, 30]
+
 /** Where the walk finds the nested guest that has an LPID now: a `Map`, say (spec 9). */
 export interface GuestLookup {
   get(lpid: Lpid): { readonly shadow: RadixTable } | undefined
@@ -83,7 +85,7 @@ export function removeRmapRange(
   const first = memslot.indexOf(gfn)
   checkInteger('npages', npages, 1, memslot.npages - first)
   checkInteger('hpa', hpa, 0, 2 * MAX_GPA + 1, 16)
-  checkOneOf<LeafShift>('shift', shift, [12, 16, 21, 30])
+  checkOneOf('shift', shift, LEAF_SHIFTS)
   checkHas('guests', guests, 'get')
   if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
   checkObject('counters', counters)
@@ -108,7 +110,7 @@ export function removeRmapRange(
         counters.staleNoLeaf++
         fate = 'no-leaf'
       } else {
-        const at = (ref >>> 2) * 2
+        const at = (ref >>> 2) << 1
         if (((shadow.halves[at + 1]! ^ hpaHi) & FRAME_HI) !== 0 || ((shadow.halves[at]! ^ hpaLo) & maskLo) !== 0) {
           counters.staleOtherFrame++
           fate = 'other-frame'

@@ -99,7 +99,7 @@ export class RadixTable {
     const ref = this.find(hi, lo)
     if (ref === NONE) return undefined
     const shift = this.shiftOf(ref)
-    return { gpa: gpa - (gpa % 2 ** shift), shift, word: this.wordAt(ref) }
+    return { gpa: gpa - offsetIn(gpa, shift) + 0, shift, word: this.wordAt(ref) }
   }
 
   /**
@@ -184,17 +184,17 @@ export class RadixTable {
   find(hi: number, lo: number): LeafRef {
     const { halves } = this
     let at = (hi >>> 7) & (ROOT_ENTRIES - 1)
-    if (halves[at * 2 + 1] === 0) return NONE
-    at = halves[at * 2]! + (((hi & 0x7f) << 2) | (lo >>> 30))
-    let top = halves[at * 2 + 1]!
+    if (halves[(at << 1) + 1] === 0) return NONE
+    at = halves[at << 1]! + (((hi & 0x7f) << 2) | (lo >>> 30))
+    let top = halves[(at << 1) + 1]!
     if ((top & LEAF_HI) !== 0) return at * 4 + 1
     if (top === 0) return NONE
-    at = halves[at * 2]! + ((lo >>> 21) & (MID_ENTRIES - 1))
-    top = halves[at * 2 + 1]!
+    at = halves[at << 1]! + ((lo >>> 21) & (MID_ENTRIES - 1))
+    top = halves[(at << 1) + 1]!
     if ((top & LEAF_HI) !== 0) return at * 4 + 2
     if (top === 0) return NONE
-    at = halves[at * 2]! + this.#lastIndex(lo)
-    return halves[at * 2 + 1] === 0 ? NONE : at * 4 + 3
+    at = halves[at << 1]! + this.#lastIndex(lo)
+    return halves[(at << 1) + 1] === 0 ? NONE : at * 4 + 3
   }
 
   /** @internal log2 of the size of a leaf. */
@@ -227,7 +227,7 @@ export class RadixTable {
     const at = this.#entryAt(hi, lo, shift)
     if (at < 0 || !this.#isLink(at)) return []
     const first = (hi & 0xfffff) * 2 ** 32 + (lo >>> 0)
-    return [...this.#leavesOf(this.halves[at * 2]!, shift === 30 ? 2 : 3, first - (first % 2 ** shift), 0, MAX_GPA + 1)]
+    return [...this.#leavesOf(this.halves[at * 2]!, shift === 30 ? 2 : 3, first - offsetIn(first, shift), 0, MAX_GPA + 1)]
   }
 
   /**
@@ -298,7 +298,7 @@ export class RadixTable {
 
   #checkShift(gpa: Gpa, shift: LeafShift): void {
     checkOneOf<LeafShift>('shift', shift, [this.pageShift, 21, 30])
-    if (gpa % 2 ** shift !== 0) {
+    if (offsetIn(gpa, shift) !== 0) {
       throw new RangeError(`gpa: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${gpa.toString(16)}`)
     }
   }
@@ -420,4 +420,9 @@ export class RadixTable {
       return false // out of memory, like the kernel's allocator
     }
   }
+}
+
+/** How far inside its leaf an address lies. (`2 ** shift` with a shift that is not known beforehand is a call of pow.) */
+function offsetIn(gpa: Gpa, shift: number): number {
+  return gpa & ~(-1 << shift)
 }
