@@ -96,5 +96,6 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
 }
 console.log('\nIn brackets: our time over theirs. -: has no such thing, or would take minutes.')
 for (const { end } of all) end()
+spawnSync(process.execPath, [here('resident.mjs')], { stdio: 'inherit' })
 rmSync(folder, { recursive: true })
 writeFileSync(here('results.json'), `${JSON.stringify(rows, null, 2)}\n`)
