@@ -55,7 +55,6 @@ function mixEntry(lpid, gpa) {
 let clock = 0n
 let ns = 0
 function start() {
-  globalThis.gc?.() // what was left by the round before is not this one's
   clock = process.hrtime.bigint()
 }
 function stop() {

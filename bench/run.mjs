@@ -53,7 +53,7 @@ const only = process.argv[2] ?? ''
 const folder = mkdtempSync(join(tmpdir(), 'nested-rmap-bench-'))
 const floor = compileFloor(folder)
 if (floor === undefined) console.log('No C compiler (cc): the native floor is left out.')
-const script = (name) => contestant(name, process.execPath, ['--expose-gc', here('contestant.mjs'), name])
+const script = (name) => contestant(name, process.execPath, [here('contestant.mjs'), name])
 const all = [
   script(OURS),
   ...(floor === undefined ? [] : [contestant(FLOOR, floor, [])]),
