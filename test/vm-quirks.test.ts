@@ -1,6 +1,6 @@
 /** What Linux really does, odd as it looks: an example for each quirk of the spec, and for what follows from it. */
 import { expect, test } from 'vitest'
-import { GuestTable, LeafFlag, unpackLeaf, Vm, type Backing, type Leaf, type VmEvent, type VmOptions } from '../src/index'
+import { GuestTable, LeafFlag, PendingFault, unpackLeaf, Vm, type Backing, type Leaf, type VmEvent, type VmOptions } from '../src/index'
 import { refuses } from './refuses'
 
 const M2 = 2 ** 21
@@ -278,3 +278,39 @@ test('a guest that faults and flushes the same pages for ever does not grow the 
   expect(vm.counters.faults.mapped).toBeGreaterThanOrEqual(100_000 - 3 * pages)
   expect(vm.check()).toEqual([])
 }, 60_000)
+
+test('what Linux would warn of at the host leaf is in the result of the fault that made it', () => {
+  let large = false
+  const vm = new Vm({ backing: (gfn) => ({ frame: 512 + gfn * 16, shift: large ? 21 : 16 }) })
+  vm.addMemslot({ baseGfn: 0, npages: 32 })
+  const table = vm.setGuestTable(1, new GuestTable())
+  for (const gpa of [0, 0x10000]) table.map({ gpa, to: gpa })
+  vm.fault({ lpid: 1, gpa: 0, access: 'read' })
+  large = true
+  expect(vm.fault({ lpid: 1, gpa: 0x10000, access: 'read' })).toMatchObject({
+    outcome: 'mapped', warning: expect.stringMatching(/^host table: 1 leaves stood below a larger one at 0x0$/),
+  })
+})
+
+test('a host leaf that a larger one replaces under a fault: its entry is where the walk comes by', () => {
+  const vm = new Vm({ backing: (gfn) => ({ frame: 512 + gfn * 16, shift: gfn === 5 ? 16 : 21 }) })
+  vm.addMemslot({ baseGfn: 0, npages: 32 })
+  const table = vm.setGuestTable(1, new GuestTable())
+  for (const gpa of [0x50000, 0x10000]) table.map({ gpa, to: gpa })
+  const fault = vm.beginFault({ lpid: 1, gpa: 0x50000, access: 'read' })
+  vm.fault({ lpid: 1, gpa: 0x10000, access: 'read' })
+  expect(fault instanceof PendingFault && fault.commit().outcome).toBe('mapped')
+  expect(vm.check()).toEqual([])
+  expect(vm.unmap(0)).toMatchObject({ cleared: 2 })
+})
+
+test('an LPID beyond the partition table does not exist, whoever had it before', () => {
+  const vm = new Vm()
+  vm.addMemslot({ baseGfn: 0, npages: 32 })
+  vm.setGuestTable(1000, new GuestTable()).map({ gpa: 0, to: 0 })
+  vm.fault({ lpid: 1000, gpa: 0, access: 'read' })
+  vm.setPartitionTable(0)
+  expect(() => vm.fault({ lpid: 1000, gpa: 0, access: 'read' })).toThrow(new RangeError('lpid: expected an integer in 1..255, got 1000'))
+  vm.tlbie({ kind: 'lpid', lpid: 1000, ric: 0 })
+  expect(vm.guest(1000)!.shadow.leafCount).toBe(1)
+})

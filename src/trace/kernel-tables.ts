@@ -20,6 +20,11 @@ export interface TraceGuest {
   readonly lpid: Lpid
   readonly shadowLpid: number
   readonly shadow: RadixTable
+  /**
+   * L0 has read its partition entry again, as it does before it drops a guest. One that is still held then is released
+   * later, and no event tells the two apart but the walk of a range.
+   */
+  maybeDropped: boolean
 }
 
 /** A leaf that a task is creating: between `pte_create` and its return. */
@@ -205,18 +210,26 @@ export class KernelTables {
   update(event: TraceEvent): void {
     const lpid = event.number('l1_lpid')
     const shadowLpid = event.number('shadow_lpid')
-    if (this.guests.get(lpid)?.shadowLpid === shadowLpid) return
     if (lpid > MAX_LPID || shadowLpid > MAX_LPID || shadowLpid === this.#l1Lpid) {
       return this.#differences.at(event, `numbers of 12 bits, and not L1's own`, `l1_lpid ${lpid}, shadow_lpid ${shadowLpid}`)
     }
     const other = this.#byShadowLpid.get(shadowLpid)
+    if (other?.lpid === lpid) {
+      other.maybeDropped = true
+      return
+    }
     if (other !== undefined) {
       this.#differences.at(event, `shadow LPID ${shadowLpid} is of LPID ${other.lpid}`, `of LPID ${lpid}`)
       this.#drop(other)
     }
-    const guest: TraceGuest = { lpid, shadowLpid, shadow: this.#newTable() }
+    const guest: TraceGuest = { lpid, shadowLpid, maybeDropped: false, shadow: this.#newTable() }
     this.guests.set(lpid, guest)
     this.#byShadowLpid.set(shadowLpid, guest)
+  }
+
+  /** A range has shown that no guest has this one's LPID: it was dropped, and is still held. */
+  unregister(guest: TraceGuest): void {
+    if (this.guests.get(guest.lpid) === guest) this.guests.delete(guest.lpid)
   }
 
   /** `nested_release` */

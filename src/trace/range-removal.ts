@@ -20,7 +20,7 @@ type Expected =
       readonly name: 'rmap_take_node'; readonly node: bigint; readonly next: bigint
       /** The tagged last entry is in no node, so the event says nothing of it. */
       readonly rmap: bigint | undefined
-      readonly hasGuest: boolean
+      readonly guest: TraceGuest | undefined
     }
   | ExpectedUnmap
 
@@ -109,7 +109,7 @@ export class RangeRemovals {
           const guest = this.#tables.guests.get(entry.lpid)!
           steps[at]!.push({ name: 'pte_unmap', guest, gpa: entry.gpa, leaf, grown: this.#tables.overtake(guest.shadow, leaf) })
         }
-        steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, hasGuest: fate !== 'no-guest' })
+        steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, guest: this.#tables.guests.get(entry.lpid) })
       },
     }, this.counters)
     for (const slot of steps) for (const step of slot) expected.push(step)
@@ -166,6 +166,16 @@ export class RangeRemovals {
     if (ref !== NONE) shadow!.clearAt(ref)
   }
 
+  /** `gp` is 0 exactly where no guest has the LPID. One that may have been dropped has been, if it is 0. */
+  #fitsGuest(event: TraceEvent, guest: TraceGuest | undefined): boolean {
+    if (event.isZero('gp') === (guest === undefined)) return true
+    if (guest?.maybeDropped !== true) return false
+    this.#tables.unregister(guest)
+    this.counters.staleNoLeaf-- // its leaves went before it did
+    this.counters.staleNoGuest++
+    return true
+  }
+
   #fits(event: TraceEvent, want: Expected): boolean {
     if (event.name !== want.name) return false
     switch (want.name) {
@@ -173,7 +183,7 @@ export class RangeRemovals {
         return event.word('slotp') === want.slotp && event.word('old') === want.old && event.word('idx') === want.idx
       case 'rmap_take_node':
         return event.word('node') === want.node && event.word('next') === want.next &&
-          (want.rmap === undefined || event.word('rmap') === want.rmap) && event.isZero('gp') !== want.hasGuest
+          (want.rmap === undefined || event.word('rmap') === want.rmap) && this.#fitsGuest(event, want.guest)
       case 'pte_unmap': {
         if (!event.isZero('memslot') || event.number('lpid') !== want.guest.shadowLpid) return false
         if (event.word('gpa') !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift) return false
@@ -190,7 +200,7 @@ function expectedText(want: Expected): string {
       return `takes ${hex(want.old)} from slot ${hex(want.slotp)}, index ${hex(want.idx)}`
     case 'rmap_take_node':
       return `node ${hex(want.node)}, next ${hex(want.next)}` +
-        (want.rmap === undefined ? '' : `, entry ${entryText(want.rmap)}`) + (want.hasGuest ? '' : ', no such guest')
+        (want.rmap === undefined ? '' : `, entry ${entryText(want.rmap)}`) + (want.guest === undefined ? ', no such guest' : '')
     case 'pte_unmap':
       return `clears ${hex(want.gpa)} of LPID ${want.guest.lpid}: ${leafText(want.leaf)}`
   }

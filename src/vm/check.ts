@@ -209,9 +209,15 @@ function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): Mapped[] {
     }))
 }
 
-/** Whether spec 5 step 4 puts the entry there: at the host leaf's head, or at whichever gfn of the shadow leaf faulted. */
+/**
+ * Whether spec 5 step 4 puts the entry there: at the host leaf's head, or at whichever gfn of the shadow leaf faulted. A
+ * host leaf that a larger one has replaced since had its head elsewhere in that one, where the walk comes by as well.
+ */
 function isSlotOf(vm: VmState, leaf: Leaf, maps: Mapped, gfn: Gfn): boolean {
-  if (vm.settings.placement === 'head') return gfn === maps.host.gpa / 2 ** vm.pageShift
+  if (vm.settings.placement === 'head') {
+    const head = maps.host.gpa / 2 ** vm.pageShift
+    return gfn >= head && gfn < head + 2 ** (maps.host.shift - vm.pageShift)
+  }
   return gfn >= maps.gfn && gfn < maps.gfn + 2 ** (leaf.shift - vm.pageShift)
 }
 

@@ -2,7 +2,7 @@
  * Clearing one leaf. A shadow leaf goes alone: that never touches the rmap. A host leaf goes with the walk: every
  * shadow leaf that reaches its page is cleared with it (spec 6).
  */
-import type { Entry } from '../entry'
+import type { Entry, Gpa } from '../entry'
 import { LeafFlag, leafHpa } from '../leaf'
 import { removeRmapRange, type EntryFate, type RangeVisitor } from '../invalidate'
 import type { Gfn, ListNode } from '../memslot'
@@ -90,11 +90,12 @@ function leafAt(table: RadixTable, ref: LeafRef, hi: number, lo: number): Leaf {
   return { gpa: hi * 2 ** 32 + ((lo & (-1 << shift)) >>> 0), shift, word: table.wordAt(ref) }
 }
 
-function emitUnmap(vm: VmState, leaf: Leaf, guest: NestedGuest | undefined, slot?: VmMemslot): void {
+/** `gpa`: the address by which the leaf was found, which may lie in the middle of a large one. */
+function emitUnmap(vm: VmState, leaf: Leaf, guest: NestedGuest | undefined, slot?: VmMemslot, gpa: Gpa = leaf.gpa): void {
   const table = vm.tableAddress(guest)
   const lpid = vm.hardwareLpid(guest)
   vm.emit({
-    event: 'pte_unmap', kvm: vm.kvmAddress, ptep: table + BigInt(leaf.gpa / 4096), pteval: leaf.word, gpa: leaf.gpa,
+    event: 'pte_unmap', kvm: vm.kvmAddress, ptep: table + BigInt(leaf.gpa / 4096), pteval: leaf.word, gpa,
     shift: leaf.shift, memslot: slot?.address ?? 0n, lpid,
   })
   vm.emit({ event: 'tlb_flush', lpid, gpa: leaf.gpa, shift: leaf.shift })
@@ -127,7 +128,7 @@ function emitTaken(vm: VmState, slot: VmMemslot, observed: Observed, met: TakenE
     for (let i = 0; met[at]?.gfn === gfn; i++, at++) {
       const { entry, leaf } = met[at]!
       const guest = vm.guests.get(entry.lpid)
-      if (leaf !== undefined) emitUnmap(vm, leaf, guest)
+      if (leaf !== undefined) emitUnmap(vm, leaf, guest, undefined, entry.gpa)
       const node = nodes[i]
       vm.emit({
         event: 'rmap_take_node', node: BigInt(node?.address ?? 0), next: node?.next ?? 0n,

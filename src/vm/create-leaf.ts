@@ -48,6 +48,12 @@ export class NewLeaf {
     this.edits = guest.edits
     this.tlbies = guest.tlbies
   }
+
+  /** Adds a warning: the host leaf that was made for this one may have had one too. */
+  warn(vm: VmState, message: string): void {
+    const before = this.warning === undefined ? '' : `${this.warning}; `
+    this.warning = before + vm.warn(message)
+  }
 }
 
 const ERRNO: Record<Created, number> = {
@@ -103,8 +109,8 @@ function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, leaf: NewLeaf)
   if (oldHi === leaf.wordHi && oldLo === leaf.wordLo) return 'same'
   if (oldHi !== leaf.wordHi || ((oldLo ^ leaf.wordLo) & ~(LeafFlag.WRITE | RC)) !== 0) {
     const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
-    leaf.warning = vm.warn(
-      `${whose}: the leaf at ${hex(firstAddress(leaf))} is ${hex(wordOf(oldHi, oldLo))}, ` +
+    leaf.warn(
+      vm, `${whose}: the leaf at ${hex(firstAddress(leaf))} is ${hex(wordOf(oldHi, oldLo))}, ` +
       `and ${hex(wordOf(leaf.wordHi, leaf.wordLo))} is OR-ed into it`,
     )
   }
@@ -124,7 +130,7 @@ function clearBelow(vm: VmState, table: RadixTable, leaf: NewLeaf): void {
     clear(vm, leaf.guest, table.find(hi, gpa | 0), hi, gpa | 0)
   }
   const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
-  leaf.warning = vm.warn(`${whose}: ${below.length} leaves stood below a larger one at ${hex(firstAddress(leaf))}`)
+  leaf.warn(vm, `${whose}: ${below.length} leaves stood below a larger one at ${hex(firstAddress(leaf))}`)
 }
 
 /** A host leaf goes with the walk, a shadow leaf alone. */

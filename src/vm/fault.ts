@@ -62,7 +62,7 @@ export function planLeaf(
   leaf.mmuSeq = vm.mmuSeq
   let host = vm.host.find(gpaHi, gpaLo)
   if (host === NONE || (access === 'write' && (flagsAt(vm.host.halves, host) & WRITE) === 0)) {
-    const failed = instantiateHostLeaf(vm, slot, gfn, access === 'write')
+    const failed = instantiateHostLeaf(vm, slot, gfn, access === 'write', leaf)
     if (failed !== undefined) return failed
     host = vm.host.find(gpaHi, gpaLo)
   }

@@ -65,6 +65,7 @@ export class GuestTable {
    */
   map(mapping: { gpa: Gpa; to: Gpa; shift?: LeafShift; flags?: number }): void {
     const { gpa, to, shift = this.pageShift, flags = ALL_FLAGS } = checkObject('mapping', mapping)
+    checkOneOf<LeafShift>('shift', shift, [this.pageShift, 21, 30])
     this.#checkPlace(gpa, shift)
     checkInteger('to', to, 0, MAX_GPA, 16)
     if (to % 2 ** shift !== 0) {

@@ -23,7 +23,9 @@ const NAMED = RC | READ | WRITE | EXECUTE
  * @throws RangeError when a large leaf would reach outside the memslot; RangeError, TypeError for a bad backing.
  *   Nothing has changed then
  */
-export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, write: boolean): FaultResult | undefined {
+export function instantiateHostLeaf(
+  vm: VmState, slot: VmMemslot, gfn: Gfn, write: boolean, shadow: NewLeaf,
+): FaultResult | undefined {
   const { pageShift } = vm
   const leaf = new NewLeaf(undefined)
   leaf.mmuSeq = vm.mmuSeq // a sample of its own: what asks for the backing may invalidate
@@ -72,6 +74,7 @@ export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, writ
   leaf.wordLo = (firstFrame % 2 ** 20 * 4096) | READ | EXECUTE | REFERENCED | (mayWrite ? WRITE | CHANGED : 0) | attributes
 
   const created = createLeaf(vm, leaf)
+  shadow.warning = leaf.warning
   switch (created) {
     case 'made':
     case 'grown':

@@ -36,7 +36,7 @@ export function tlbie(vm: VmState, what: Tlbie): void {
     for (const guest of [...vm.guests.values()].sort((a, b) => a.lpid - b.lpid)) invalidateLpid(vm, guest, what.ric)
     return
   }
-  const guest = vm.guests.get(what.lpid)
+  const guest = guestOf(vm, what.lpid)
   if (guest === undefined) return
   if (what.kind === 'page') invalidatePage(vm, guest, what.gpa, what.shift)
   else invalidateLpid(vm, guest, what.ric)
@@ -127,7 +127,7 @@ export function rptInvalidate(vm: VmState, operands: RptOperands): HcallStatus {
   if (end < start) return 'H_P5'
   if ((type & BigInt(RptType.NESTED)) === 0n) return 'H_SUCCESS'
   if (target !== TARGET_CORE_MMU) return 'H_P2'
-  const guest = vm.guests.get(Number(lpid))
+  const guest = guestOf(vm, Number(lpid))
   if (guest === undefined) return 'H_SUCCESS'
   if ((type & ALL_NESTED) === ALL_NESTED) {
     invalidateLpid(vm, guest, 2)
@@ -154,4 +154,9 @@ export function rptInvalidate(vm: VmState, operands: RptOperands): HcallStatus {
     } while (at < end)
   }
   return 'H_SUCCESS'
+}
+
+/** The nested guest that L1 means: an LPID beyond its partition table does not exist (spec 9). */
+function guestOf(vm: VmState, lpid: Lpid): NestedGuest | undefined {
+  return lpid < vm.partitionEntries ? vm.guests.get(lpid) : undefined
 }

@@ -531,7 +531,7 @@ export class Vm {
     checkInteger('gpa', gpa, 0, Number.MAX_SAFE_INTEGER, 16)
     checkOneOf<Access>('access', access, ACCESSES)
     if (guest === undefined) {
-      if (!this.state.guests.has(lpid!)) this.#checkLpid(lpid!)
+      this.#checkLpid(lpid!)
       return
     }
     if (lpid !== undefined) throw new TypeError('lpid: expected either lpid or guest, got both')
