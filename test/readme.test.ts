@@ -34,6 +34,10 @@ test('the entry and the slots alone', () => {
   ])
 })
 
+test('a snapshot', () => {
+  expect(run(EXAMPLES[3]!).logged).toEqual([[[], expect.any(Number)]])
+})
+
 test('what, for whom, use and limits stand in its first forty lines', () => {
   const head = README.split('\n').slice(0, 40).join('\n')
   for (const part of ['executable model', 'npm ci && npm start', 'npm ci && npm test', 'npm install nested-rmap', '**Limits.**']) {
