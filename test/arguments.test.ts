@@ -112,7 +112,11 @@ const range = (memslot: index.Memslot): Argument => ['bag', { memslot, gfn: 0, n
   memslot: ['thing', memslot], gfn: ['integer', 0], npages: ['integer', 1], hpa: ['integer', 0], shift: ['integer', 16],
 }]
 const slotOf = (): view.Slot => new view.SlotReader(() => undefined).slot(0, 1n << 52n | 1n)
-const replayed = (): trace.Replay => new trace.Replay()
+const replayed = (): trace.Replay => {
+  const replay = new trace.Replay()
+  replay.end()
+  return replay
+}
 
 const CALLS: Call[] = [
   pure('packEntry', [['integer', 1], ['integer', 0]], index.packEntry),
@@ -220,7 +224,7 @@ const CALLS: Call[] = [
     ['bag?', {}, { backing: ['function?', undefined], observer: ['function?', undefined] }]],
     index.restore),
   pure('Replay', [['bag?', {}, { pageShift: ['integer?', 16], maxPages: ['integer?', 9] }]], (options) => new trace.Replay(options)),
-  pure('Replay.feed', [['bytes', bytes]], (chunk) => replayed().feed(chunk)),
+  pure('Replay.feed', [['bytes', bytes]], (chunk) => new trace.Replay().feed(chunk)),
   pure('RadixComparison', [['thing', replayed()]], (replay) => new trace.RadixComparison(replay)),
   pure('RadixComparison.feed', [['bytes', bytes]], (chunk) => new trace.RadixComparison(replayed()).feed(chunk)),
   pure('drawSlot', [['record', slotOf()], ['bag?', {},

@@ -39,7 +39,7 @@ export class RadixComparison {
 
   /**
    * @param replay at the end of its recording
-   * @throws TypeError
+   * @throws TypeError; Error when the recording has not ended
    */
   constructor(replay: Replay) {
     if (!(replay instanceof Replay)) throw wrongType('replay', 'a Replay', replay)

@@ -5,7 +5,6 @@ import type { RangeCounters } from '../invalidate'
 /** A fault between its halves (section 7): its shadow leaf is planned, and not yet made. */
 export class PendingFault {
   /** Tells it from the result of a fault that is over. */
-  /** Tells it from the result of a fault that is over. */
   readonly outcome = 'pending'
   readonly #commit: () => FaultResult
   readonly #abandon: () => void
