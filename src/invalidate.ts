@@ -15,7 +15,7 @@ import { checkHas, checkInteger, checkObject, checkOneOf, wrongType } from './ar
 import { entryOf, entryLpid, MAX_GPA, type Entry, type Lpid } from './entry'
 import { FRAME_HI, type Hpa, type LeafShift } from './leaf'
 import { Memslot, type Gfn } from './memslot'
-import { NONE, type Leaf, type RadixTable } from './radix-table'
+import { NONE, type Leaf, type LeafRef, type RadixTable } from './radix-table'
 
 const LEAF_SHIFTS: readonly LeafShift[] = [12, 16, 21, 30]
 
@@ -90,52 +90,82 @@ export function removeRmapRange(
   if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
   checkObject('counters', counters)
 
-  const maskLo = -1 << shift
-  const hpaHi = Math.floor(hpa / 2 ** 32)
-  const hpaLo = hpa | 0
+  const page = new HostPage(hpa, shift)
   const reports: (() => void)[] = []
-  let index = first
-
-  const follow = (hi: number, lo: number): void => {
-    counters.entries++
-    let fate: EntryFate
-    let leaf: Leaf | undefined
-    const shadow = guests.get(entryLpid(hi))?.shadow
-    if (shadow === undefined) {
-      counters.staleNoGuest++
-      fate = 'no-guest'
-    } else {
-      const ref = shadow.find(hi, lo)
-      if (ref === NONE) {
-        counters.staleNoLeaf++
-        fate = 'no-leaf'
-      } else {
-        const at = (ref >>> 2) << 1
-        if (((shadow.halves[at + 1]! ^ hpaHi) & FRAME_HI) !== 0 || ((shadow.halves[at]! ^ hpaLo) & maskLo) !== 0) {
-          counters.staleOtherFrame++
-          fate = 'other-frame'
-        } else {
-          if (visitor !== undefined) leaf = shadow.lookup(entryOf(hi, lo).gpa)
-          shadow.clearAt(ref)
-          counters.cleared++
-          fate = 'cleared'
-        }
-      }
-    }
-    if (visitor !== undefined) {
-      const at = memslot.baseGfn + index
-      reports.push(() => visitor.entry(at, entryOf(hi, lo), fate, leaf))
-    }
-  }
-
   counters.ranges++
-  for (const end = first + npages; index < end; index++) {
+  for (let index = first; index < first + npages; index++) {
     if (memslot.isEmptyAt(index)) continue
     counters.slots++
     if (memslot.isListAt(index)) counters.lists++
-    memslot.takeEntries(index, follow)
+    const list = memslot.take(index)
+    try {
+      while (list.next()) {
+        const { hi, lo } = list
+        const shadow = guests.get(entryLpid(hi))?.shadow
+        const ref = page.follow(shadow, hi, lo, counters)
+        if (visitor !== undefined) reports.push(reportOf(visitor, memslot.baseGfn + index, hi, lo, shadow, ref))
+        if (ref === NONE) continue
+        shadow!.clearAt(ref)
+        counters.cleared++
+      }
+    } finally {
+      list.end() // a lookup of guests that throws
+    }
   }
   for (const report of reports) report()
   return counters
 }
 
+/** What a walk counts of the entries it meets, and of those it finds stale, by reason. */
+interface EntryCounters {
+  entries: number
+  staleNoGuest: number
+  staleNoLeaf: number
+  staleOtherFrame: number
+}
+
+/** @internal The host page that entries must lead to: its address, and the mask under which frames are compared. */
+export class HostPage {
+  readonly #hi: number
+  readonly #lo: number
+  readonly #maskLo: number
+
+  constructor(hpa: Hpa, shift: LeafShift) {
+    this.#hi = Math.floor(hpa / 2 ** 32)
+    this.#lo = hpa | 0
+    this.#maskLo = -1 << shift
+  }
+
+  /** The leaf of a shadow table that an entry stands for; {@link NONE} where it is stale. Counts it. */
+  follow(shadow: RadixTable | undefined, hi: number, lo: number, counters: EntryCounters): LeafRef {
+    counters.entries++
+    if (shadow === undefined) {
+      counters.staleNoGuest++
+      return NONE
+    }
+    const ref = shadow.find(hi, lo)
+    if (ref === NONE) {
+      counters.staleNoLeaf++
+      return NONE
+    }
+    const { halves } = shadow
+    const at = (ref >>> 2) << 1
+    if ((((halves[at | 1]! ^ this.#hi) & FRAME_HI) | ((halves[at]! ^ this.#lo) & this.#maskLo)) !== 0) {
+      counters.staleOtherFrame++
+      return NONE
+    }
+    return ref
+  }
+}
+
+/** Shows a visitor an entry that is about to be dealt with, once that is done. */
+function reportOf(
+  visitor: RangeVisitor, gfn: Gfn, hi: number, lo: number, shadow: RadixTable | undefined, ref: LeafRef,
+): () => void {
+  const entry = entryOf(hi, lo)
+  const there = shadow?.lookup(entry.gpa)
+  const leaf = ref === NONE ? undefined : there
+  const fate = leaf !== undefined ? 'cleared'
+    : shadow === undefined ? 'no-guest' : there === undefined ? 'no-leaf' : 'other-frame'
+  return () => visitor.entry(gfn, entry, fate, leaf)
+}

@@ -62,19 +62,21 @@ export class LineSplitter {
    */
   feed(chunk: Uint8Array, onLine: LineVisitor): void {
     if (!(chunk instanceof Uint8Array)) throw wrongType('chunk', 'a Uint8Array', chunk)
+    // Not the Buffer that it may be: readers of lines run faster where all that they ever see is of one class.
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
     let start = 0
-    let end = chunk.indexOf(LF)
+    let end = bytes.indexOf(LF)
     if (this.#keptBytes > 0 && end >= 0) {
-      this.#keep(chunk, 0, end)
+      this.#keep(bytes, 0, end)
       this.end(onLine)
       start = end + 1
-      end = chunk.indexOf(LF, start)
+      end = bytes.indexOf(LF, start)
     }
-    for (; end >= 0; end = chunk.indexOf(LF, start)) {
-      this.#show(chunk, start, end, onLine)
+    for (; end >= 0; end = bytes.indexOf(LF, start)) {
+      this.#show(bytes, start, end, onLine)
       start = end + 1
     }
-    if (start < chunk.length) this.#keep(chunk, start, chunk.length)
+    if (start < bytes.length) this.#keep(bytes, start, bytes.length)
   }
 
   /** The input has ended: shows the last line, if it had no line end. @throws LineError */

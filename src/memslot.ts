@@ -10,14 +10,14 @@
  * scans for a duplicate first; without the scan a guest that faults on one page again and again would grow the
  * list for ever.
  *
- * **Quirk**, LPID 0 (spec 11): a walk ends at an entry whose word is 0. A *node* that holds (LPID 0, frame 0) hides
- * itself and all that is older: they are neither scanned, visited nor freed. LPID 0 is refused unless asked for.
+ * **Quirk**: LPID 0 cuts lists (spec 11; `rmap-list.ts` says how). It is refused unless asked for.
  */
 import { badInteger, checkBoolean, checkInteger, checkObject, wrongType } from './args'
 import { DedupIndex } from './dedup-index'
 import { checkEntry, entryGpa, entryHi, entryLo, entryLpid, entryOf, TAG, type Entry, type Gpa, type Lpid } from './entry'
 import { INSPECT } from './inspect'
 import { NodeHeap, type NodeAddress } from './node-heap'
+import { ListWalk, scanList, TOO_LONG } from './rmap-list'
 
 /** A guest frame number: an L1 address in units of L0's base page. */
 export type Gfn = number
@@ -47,7 +47,7 @@ export class InsertCounters {
   duplicate = 0
   /** Entries compared, as Linux would have paid for them: on a miss all, on a hit those up to and with the match. */
   scanSteps = 0
-  /** Most entries that a slot ever held. */
+  /** Most entries that a slot ever held, those that LPID 0 hides included. */
   longestList = 0
   /** Bytes of what long lists need now so that they need no scan: 16 to 24 for each of their entries. */
   indexBytes = 0
@@ -80,6 +80,8 @@ export class Memslot {
   #recent = -1
   #recentIndex: DedupIndex | undefined
   #scanned: typeof LONG | typeof ALL
+  /** By slot index, how many entries a list has, where LPID 0 may hide some of them from the scan. */
+  readonly #lengths: Map<number, number> | undefined
   #spared = 0
 
   /**
@@ -100,6 +102,7 @@ export class Memslot {
     this.#minLpid = checkBoolean('allowLpidZero', allowLpidZero, false) ? 0 : 1
     // A zero node ends a scan: what is older is not in the list that an insert sees. So these lists are scanned.
     this.#scanned = this.#minLpid === 0 ? ALL : LONG
+    this.#lengths = this.#minLpid === 0 ? new Map() : undefined
     this.#halves = new Int32Array(npages * 2)
     this.words = new BigUint64Array(this.#halves.buffer)
     this.counters = this.#counters = new InsertCounters()
@@ -136,7 +139,8 @@ export class Memslot {
    */
   entries(gfn: Gfn): Entry[] {
     const found: Entry[] = []
-    this.walkEntries(this.indexOf(gfn), (hi, lo) => found.push(entryOf(hi, lo)))
+    const list = this.walk(this.indexOf(gfn))
+    while (list.next()) found.push(entryOf(list.hi, list.lo))
     return found
   }
 
@@ -169,9 +173,15 @@ export class Memslot {
    */
   takeAll(gfn: Gfn, visit?: (lpid: Lpid, gpa: Gpa) => void): number {
     const index = this.indexOf(gfn)
-    if (visit === undefined) return this.takeEntries(index, ignore)
-    if (typeof visit !== 'function') throw wrongType('visit', 'a function', visit)
-    return this.takeEntries(index, (hi, lo) => visit(entryLpid(hi), entryGpa(hi, lo)))
+    if (visit !== undefined && typeof visit !== 'function') throw wrongType('visit', 'a function', visit)
+    const list = this.take(index)
+    let count = 0
+    try {
+      for (; list.next(); count++) visit?.(entryLpid(list.hi), entryGpa(list.hi, list.lo))
+    } finally {
+      list.end()
+    }
+    return count
   }
 
   /** Whether the gfn lies in this memslot; false for what is no integer. */
@@ -205,34 +215,29 @@ export class Memslot {
 
   /** @internal The low half of a slot word. */
   loAt(index: number): number {
-    return this.#halves[index * 2]!
+    return this.#halves[index << 1]!
   }
 
   /** @internal The high half of a slot word. */
   hiAt(index: number): number {
-    return this.#halves[index * 2 + 1]!
+    return this.#halves[(index << 1) | 1]!
   }
 
   /** @internal Overwrites a slot word; what stood behind it is the caller's. */
   writeAt(index: number, hi: number, lo: number): void {
     if (this.#indexes.size !== 0) this.#dropIndex(index)
-    this.#halves[index * 2] = lo
-    this.#halves[index * 2 + 1] = hi
+    this.#lengths?.delete(index)
+    this.#halves[index << 1] = lo
+    this.#halves[(index << 1) | 1] = hi
   }
 
-  /**
-   * @internal {@link insert} by slot index and by the halves of the untagged entry. Allocates a node at most (and what
-   * an index needs).
-   *
-   * The hot path of it all: everything here is a 32-bit integer. The low half of a word alone says what it is: 0 for
-   * an empty slot, odd for an entry, else an address, which is below 2^31.
-   */
+  /** @internal {@link insert} by slot index and by the halves of the untagged entry. */
   insertEntry(index: number, hi: number, lo: number): InsertOutcome {
     const slots = this.#halves
-    const head = slots[index * 2]!
+    const head = slots[index << 1]!
     if (head !== 0) return this.#insertBehind(index, head, hi, lo)
-    slots[index * 2] = lo | 1
-    slots[index * 2 + 1] = hi
+    slots[index << 1] = lo | TAG
+    slots[(index << 1) | 1] = hi
     const counters = this.#counters
     counters.empty++
     if (counters.longestList === 0) counters.longestList = 1
@@ -242,24 +247,9 @@ export class Memslot {
   /** {@link insertEntry} for a slot that is not empty: scans its list, unless that is long. */
   #insertBehind(index: number, head: number, hi: number, lo: number): InsertOutcome {
     if (index === this.#recent) return this.#insertIndexed(index, hi, lo, 0)
-    const nodes = this.nodes.words
-    const scanned = this.#scanned
-    let word = head
-    let node = 0
-    let steps = 0
-    while ((word & 1) === 0) {
-      if (steps === scanned) return this.#insertIndexed(index, hi, lo, steps)
-      node = word >>> 2
-      const entryLo = nodes[node + 2]!
-      if (entryLo === 0 && nodes[node + 3] === 0) return this.#push(index, hi, lo, steps) // the quirk of LPID 0
-      if (entryLo === lo && nodes[node + 3] === hi) return this.#duplicate(steps + 1)
-      steps++
-      word = nodes[node]!
-    }
-    if (word === (lo | 1) && (node === 0 ? this.#halves[index * 2 + 1] : nodes[node + 1]) === hi) {
-      return this.#duplicate(steps + 1)
-    }
-    return this.#push(index, hi, lo, steps + 1)
+    const found = scanList(this.nodes.words, this.#halves[(index << 1) | 1]!, head, hi, lo, this.#scanned)
+    if (found > 0) return this.#duplicate(found)
+    return found === TOO_LONG ? this.#insertIndexed(index, hi, lo, LONG) : this.#push(index, hi, lo, ~found)
   }
 
   /** {@link insertEntry} for a slot with a long list: same outcome, same steps, without the scan. */
@@ -288,14 +278,14 @@ export class Memslot {
 
   #makeIndex(index: number): DedupIndex | undefined {
     let ordinal = 0
-    this.walkEntries(index, () => ordinal++)
+    for (const list = this.walk(index); list.next(); ) ordinal++
     const dedup = new DedupIndex()
     if (!this.#resizeIndex(dedup, ordinal)) return undefined
     this.#spared -= 2 * ordinal
-    this.walkEntries(index, (hi, lo) => {
-      dedup.find(hi, lo)
-      dedup.add(hi, lo, ordinal--)
-    })
+    for (const list = this.walk(index); list.next(); ) {
+      dedup.find(list.hi, list.lo)
+      dedup.add(list.hi, list.lo, ordinal--)
+    }
     this.#indexes.set(index, dedup)
     return dedup
   }
@@ -308,8 +298,11 @@ export class Memslot {
   }
 
   #dropIndex(index: number): void {
-    this.#counters.indexBytes -= this.#indexes.get(index)?.byteLength ?? 0
+    const dedup = this.#indexes.get(index)
+    if (dedup === undefined) return
+    this.#counters.indexBytes -= dedup.byteLength
     this.#indexes.delete(index)
+    if (index !== this.#recent) return
     this.#recent = -1
     this.#recentIndex = undefined
   }
@@ -329,16 +322,17 @@ export class Memslot {
     const slots = this.#halves
     const counters = this.#counters
     const node = address >>> 2
-    const head = slots[index * 2]!
+    const head = slots[index << 1]!
     nodes[node] = head
-    nodes[node + 1] = slots[index * 2 + 1]!
+    nodes[node + 1] = slots[(index << 1) | 1]!
     nodes[node + 2] = lo
     nodes[node + 3] = hi
-    slots[index * 2] = address
-    slots[index * 2 + 1] = 0
+    slots[index << 1] = address
+    slots[(index << 1) | 1] = 0
     counters.scanSteps += steps
-    if (steps >= counters.longestList) counters.longestList = steps + 1
-    if ((head & 1) !== 0) {
+    const length = this.#lengths === undefined ? steps + 1 : this.#lengthOf(index)
+    if (length > counters.longestList) counters.longestList = length
+    if ((head & TAG) !== 0) {
       counters.second++
       return 'second'
     }
@@ -346,14 +340,24 @@ export class Memslot {
     return 'list'
   }
 
+  /** Entries of a slot into which one was just pushed, those that LPID 0 hides as well. */
+  #lengthOf(index: number): number {
+    let length = this.#lengths!.get(index) ?? 0
+    if (length === 0) {
+      for (let word = this.loAt(index); (word & TAG) === 0; word = this.nodes.words[word >>> 2]!) length++
+    }
+    this.#lengths!.set(index, length + 1)
+    return length + 1
+  }
+
   /** @internal Whether a slot holds nothing. */
   isEmptyAt(index: number): boolean {
-    return (this.#halves[index * 2]! | this.#halves[index * 2 + 1]!) === 0
+    return (this.#halves[index << 1]! | this.#halves[(index << 1) | 1]!) === 0
   }
 
   /** @internal Whether a slot that is not empty holds a list. */
   isListAt(index: number): boolean {
-    return (this.#halves[index * 2]! & TAG) === 0
+    return (this.#halves[index << 1]! & TAG) === 0
   }
 
   /** @internal The gfns move; the slots and what they hold stay. @throws RangeError, TypeError */
@@ -362,65 +366,15 @@ export class Memslot {
     moved.baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
   }
 
-  /** @internal {@link takeAll} by slot index, showing the untagged halves of each entry. Allocates nothing. */
-  takeEntries(index: number, visit: (hi: number, lo: number) => void): number {
-    const slots = this.#halves
-    const heap = this.nodes
-    let lo = slots[index * 2]!
-    let hi = slots[index * 2 + 1]!
-    slots[index * 2] = 0
-    slots[index * 2 + 1] = 0
-    if ((lo | hi) === 0) return 0
-    if (this.#indexes.size !== 0) this.#dropIndex(index)
-    let count = 0
-    try {
-      while ((lo & TAG) === 0) {
-        const address = lo
-        const node = address >>> 2
-        const entryLo = heap.words[node + 2]!
-        const entryHi = heap.words[node + 3]!
-        if ((entryLo | entryHi) === 0) return count // the quirk of LPID 0
-        lo = heap.words[node]!
-        hi = heap.words[node + 1]!
-        count++
-        try {
-          visit(entryHi, entryLo)
-        } finally {
-          heap.free(address)
-        }
-      }
-      visit(hi, lo & ~TAG)
-      return count + 1
-    } catch (error) {
-      while ((lo & TAG) === 0) {
-        const address = lo
-        lo = heap.words[address >>> 2]!
-        heap.free(address)
-      }
-      throw error
-    }
+  /** @internal Empties a slot; what was in it is the walk's, which frees the nodes. */
+  take(index: number): ListWalk {
+    const list = new ListWalk(this.nodes, this.hiAt(index), this.loAt(index), true)
+    this.writeAt(index, 0, 0)
+    return list
   }
 
-  /**
-   * @internal Shows the untagged halves of each entry, newest first, taking nothing. What comes next is read before
-   * an entry is shown, so `visit` may free the node it was just shown. Allocates nothing.
-   */
-  walkEntries(index: number, visit: (hi: number, lo: number) => void): void {
-    const heap = this.nodes
-    let lo = this.#halves[index * 2]!
-    let hi = this.#halves[index * 2 + 1]!
-    if ((lo | hi) === 0) return
-    while ((lo & TAG) === 0) {
-      const node = lo >>> 2
-      const entryLo = heap.words[node + 2]!
-      const entryHi = heap.words[node + 3]!
-      if ((entryLo | entryHi) === 0) return // the quirk of LPID 0
-      lo = heap.words[node]!
-      hi = heap.words[node + 1]!
-      visit(entryHi, entryLo)
-    }
-    visit(hi, lo & ~TAG)
+  /** @internal A walk over a slot's entries that takes nothing. */
+  walk(index: number): ListWalk {
+    return new ListWalk(this.nodes, this.hiAt(index), this.loAt(index), false)
   }
 }
-
-function ignore(): void {}

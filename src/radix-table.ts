@@ -183,18 +183,18 @@ export class RadixTable {
   /** @internal The leaf that maps an address given as halves; bits 52 and up are not looked at. */
   find(hi: number, lo: number): LeafRef {
     const { halves } = this
-    let at = (hi >>> 7) & (ROOT_ENTRIES - 1)
-    if (halves[(at << 1) + 1] === 0) return NONE
-    at = halves[at << 1]! + (((hi & 0x7f) << 2) | (lo >>> 30))
-    let top = halves[(at << 1) + 1]!
-    if ((top & LEAF_HI) !== 0) return at * 4 + 1
+    let at = ((hi >>> 7) & (ROOT_ENTRIES - 1)) << 1
+    if (halves[at | 1] === 0) return NONE
+    at = ((halves[at]! + (((hi & 0x7f) << 2) | (lo >>> 30))) << 1)
+    let top = halves[at | 1]!
+    if ((top & LEAF_HI) !== 0) return (at << 1) | 1
     if (top === 0) return NONE
-    at = halves[at << 1]! + ((lo >>> 21) & (MID_ENTRIES - 1))
-    top = halves[(at << 1) + 1]!
-    if ((top & LEAF_HI) !== 0) return at * 4 + 2
+    at = (halves[at]! + ((lo >>> 21) & (MID_ENTRIES - 1))) << 1
+    top = halves[at | 1]!
+    if ((top & LEAF_HI) !== 0) return (at << 1) | 2
     if (top === 0) return NONE
-    at = halves[at << 1]! + this.#lastIndex(lo)
-    return halves[(at << 1) + 1] === 0 ? NONE : at * 4 + 3
+    at = (halves[at]! + this.#lastIndex(lo)) << 1
+    return halves[at | 1] === 0 ? NONE : (at << 1) | 3
   }
 
   /** @internal log2 of the size of a leaf. */

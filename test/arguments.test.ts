@@ -167,6 +167,7 @@ const CALLS: Call[] = [
     baseGfn: ['integer', 100], npages: ['integer', 1], readOnly: ['boolean?', false], logDirty: ['boolean?', false],
   }]], ({ vm }) => vm.addMemslot.bind(vm)),
   onVm('Vm.invalidateMemslot', ({ slot }) => [['thing', slot]], ({ vm }) => vm.invalidateMemslot.bind(vm)),
+  onVm('Vm.flushMemslot', ({ slot }) => [['thing', slot]], ({ vm }) => vm.flushMemslot.bind(vm)),
   onVm('Vm.removeMemslot', ({ slot }) => [['thing', slot]], ({ vm }) => vm.removeMemslot.bind(vm)),
   onVm('Vm.moveMemslot', ({ slot }) => [['thing', slot], ['integer', 100]], ({ vm }) => vm.moveMemslot.bind(vm)),
   onVm('Vm.setLogDirty', ({ slot }) => [['thing', slot], ['boolean', false]], ({ vm }) => vm.setLogDirty.bind(vm)),

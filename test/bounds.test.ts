@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GuestTable, Vm, type BackingOf, type FaultResult } from '../src/index'
+import { GuestTable, Vm, type BackingOf, type FaultResult, type VmEvent } from '../src/index'
 import { refuses } from './refuses'
 
 type PageShift = 16 | 12
@@ -188,8 +188,10 @@ test('a node that cannot be had is a retry, even where none would have been need
 })
 
 test('a nested guest whose root page cannot be had', () => {
-  const vm = new Vm({ maxTablePages: 1 })
+  const seen: VmEvent[] = []
+  const vm = new Vm({ maxTablePages: 1, observer: (event) => seen.push(event) })
   expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' })).toEqual({ outcome: 'no-memory' })
+  expect(seen).toEqual([{ event: 'fault', task: 'vcpu', lpid: 1, gpa: 0, result: { outcome: 'no-memory' } }])
   refuses(() => vm.enter(1), Error, 'enter: no table page for a new nested guest: give the Vm more maxTablePages')
   expect([vm.guests, vm.counters.tablePages, vm.check()]).toEqual([[], 1, []])
 })

@@ -201,6 +201,32 @@ function doFault(world: World, { lpid, place, access, to }: FaultChoice): void {
   }
 }
 
+function begin(world: World, { lpid, place, access }: FaultChoice): void {
+  const gpa = nestedAt(place)
+  if (wouldMix(world, lpid, gpa)) return
+  let plan
+  try {
+    plan = world.model.plan(world.model.enter(lpid), gpa, access)
+  } catch {
+    expect(() => world.vm.beginFault({ lpid, gpa, access })).toThrow(/reaches outside the memslot/)
+    return
+  }
+  const real = world.vm.beginFault({ lpid, gpa, access })
+  if (real instanceof PendingFault && 'leaf' in plan) world.faults.push({ real, plan })
+  else expect(real).toEqual(plan)
+}
+
+function commit(world: World, pending: World['faults'][number] | undefined): void {
+  if (pending === undefined) return
+  const same = Model.sameSize(pending.plan)
+  if (same !== undefined && same.frame !== pending.plan.leaf.frame) return pending.real.abandon()
+  const wanted = world.model.commit(pending.plan)
+  const result = pending.real.commit()
+  seen(result)
+  if (wanted === 'mapped') expect(result.outcome).toBe('mapped')
+  else expect(result).toEqual(wanted)
+}
+
 function doUnmap(world: World, gfn: number, npages: number): void {
   world.model.unmap(gfn, npages)
   world.model.seq++
@@ -211,21 +237,12 @@ const fault = command<FaultChoice>('fault', faultChoice, doFault)
 
 const commands: fc.Arbitrary<Command>[] = [
   ...Array.from({ length: 24 }, () => fault),
-  command<{ lpid: number; place: Place; access: Access }>('beginFault', { lpid: lpids, place: places, access: accesses },
-    (world, { lpid, place, access }) => {
-      const gpa = nestedAt(place)
-      if (wouldMix(world, lpid, gpa)) return
-      let plan
-      try {
-        plan = world.model.plan(world.model.enter(lpid), gpa, access)
-      } catch {
-        expect(() => world.vm.beginFault({ lpid, gpa, access })).toThrow(/reaches outside the memslot/)
-        return
-      }
-      const real = world.vm.beginFault({ lpid, gpa, access })
-      if (real instanceof PendingFault && 'leaf' in plan) world.faults.push({ real, plan })
-      else expect(real).toEqual(plan)
-    }),
+  command<FaultChoice>('beginFault', faultChoice, begin),
+  command<FaultChoice>('overtaken', faultChoice, (world, choice) => { // another vCPU reads the page meanwhile
+    begin(world, { ...choice, access: 'write' })
+    doFault(world, { ...choice, access: 'read' })
+    commit(world, world.faults.pop())
+  }),
   ...[0, 1].map(() => command<FaultChoice>('remap', faultChoice, (world, choice) => {
     const gpa = nestedAt(choice.place)
     const guest = world.model.guests.get(choice.lpid)
@@ -248,15 +265,7 @@ const commands: fc.Arbitrary<Command>[] = [
     world.vm.setGuestTable(lpid, world.tables[lpid % 3])
   }),
   command<{ which: number }>('commit', { which: nat(3) }, (world, { which }) => {
-    const pending = world.faults.splice(which % Math.max(1, world.faults.length), 1)[0]
-    if (pending === undefined) return
-    const same = Model.sameSize(pending.plan)
-    if (same !== undefined && same.frame !== pending.plan.leaf.frame) return pending.real.abandon()
-    const wanted = world.model.commit(pending.plan)
-    const result = pending.real.commit()
-    seen(result)
-    if (wanted === 'mapped') expect(result.outcome).toBe('mapped')
-    else expect(result).toEqual(wanted)
+    commit(world, world.faults.splice(which % Math.max(1, world.faults.length), 1)[0])
   }),
   ...[true, true, true, false].map((tlbie) => command<Mapping>(tlbie ? 'map' : 'mapQuietly', {
     table: nat(2), place: places, size: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2), to: tos, flags: flagsOf,
@@ -360,6 +369,11 @@ const commands: fc.Arbitrary<Command>[] = [
     if (!model.invalid) world.model.flush(model)
     model.invalid = true
     world.vm.invalidateMemslot(real)
+  })),
+  command('flushMemslot', slotChoice, slotRun((world, { real, model }, { rarely }) => {
+    if (rarely > 0) return
+    world.model.flush(model)
+    world.vm.flushMemslot(real)
   })),
   command('moveMemslot', slotChoice, slotRun((world, { real, model }, { a, rarely }) => {
     if (rarely > 0) return

@@ -2,7 +2,7 @@
  * The simplest model of an L1 that one can write: lists of leaves, found by searching everything. There is no rmap at
  * all: when a page goes, every nested guest's every leaf is looked at for its frame.
  */
-import type { Access, FaultResult, LeafShift, PageShift, Placement, SetRcResult } from '../src/index'
+import type { Access, FaultResult, ForwardToL1, LeafShift, PageShift, Placement, SetRcResult } from '../src/index'
 
 const [R, C, READ, WRITE, EXECUTE] = [0x100, 0x080, 0x004, 0x002, 0x001] as const
 const ALLOWING = { read: READ | WRITE, write: WRITE, execute: EXECUTE } as const
@@ -234,15 +234,19 @@ export class Model {
   // ---- faults ----
 
   /** The guest leaf, or how the fault comes out. */
-  #walk(guest: ModelGuest, gpa: number, access: Access): ModelLeaf | FaultResult {
+  #translate(guest: ModelGuest, gpa: number, access: Access): ModelLeaf | ForwardToL1['reason'] {
     guest.root ??= this.partition.get(guest.lpid)
-    if (guest.root === undefined) return { outcome: 'forward-to-l1', reason: 'no-root' }
+    if (guest.root === undefined) return 'no-root'
     const leaf = find(guest.root, gpa)
-    const reason = leaf === undefined ? 'no-translation'
-      : leaf.malformed === true ? 'malformed' : (leaf.flags & ALLOWING[access]) === 0 ? 'not-allowed' : undefined
-    if (reason === undefined) return leaf!
+    if (leaf === undefined) return 'no-translation'
+    return leaf.malformed === true ? 'malformed' : (leaf.flags & ALLOWING[access]) === 0 ? 'not-allowed' : leaf
+  }
+
+  #walk(guest: ModelGuest, gpa: number, access: Access): ModelLeaf | FaultResult {
+    const walked = this.#translate(guest, gpa, access)
+    if (typeof walked !== 'string') return walked
     const there = find(guest.leaves, gpa)
-    if (there === undefined) return { outcome: 'forward-to-l1', reason }
+    if (walked === 'no-root' || there === undefined) return { outcome: 'forward-to-l1', reason: walked }
     remove(guest.leaves, (one) => one === there)
     return { outcome: 'retry', reason: 'refused' }
   }
@@ -324,8 +328,8 @@ export class Model {
   }
 
   setRc(guest: ModelGuest, gpa: number, access: Access): SetRcResult | FaultResult {
-    const walked = this.#walk(guest, gpa, access)
-    if ('outcome' in walked) return walked
+    const walked = this.#translate(guest, gpa, access)
+    if (typeof walked === 'string') return { outcome: 'forward-to-l1', reason: walked }
     const write = access === 'write'
     const bits = write ? R | C : R
     if ((walked.flags & bits) !== bits) return { outcome: 'forward-to-l1', reason: 'no-rc' }

@@ -74,6 +74,33 @@ test('a page that L1 moves without a tlbie, refaulted, mixes two frames in one l
   expect(vm.unmap(1).staleOtherFrame).toBe(1) // the host takes the old page, and the walk misses the leaf
 })
 
+test('a warning is told even where the mixing adds no bit (spec 5 step 6)', () => {
+  const vm = new Vm({ backing: (gfn) => ({ frame: gfn * 16, writable: false }) })
+  vm.addMemslot({ baseGfn: 0, npages: 32 })
+  const table = guestOf(vm, 1)
+  table.map({ gpa: 0, to: 0x30000 })
+  vm.fault({ lpid: 1, gpa: 0, access: 'read' })
+  table.map({ gpa: 0, to: 0x10000 })
+  const result = vm.fault({ lpid: 1, gpa: 0, access: 'write' })
+  expect(result).toEqual({ outcome: 'present', warning: expect.stringContaining('OR-ed into it') })
+  expect(frameOf(vm.guest(1)!.shadow.lookup(0))).toBe(0x30)
+  expect(vm.counters.warnings).toBe(1)
+})
+
+test('set-rc is no refusal: where the guest table does not allow it, L1 gets it and the shadow leaf stays (spec 6)', () => {
+  const seen: VmEvent[] = []
+  const vm = l1(16)
+  const table = guestOf(vm, 1)
+  table.map({ gpa: 0, to: 0x10000 })
+  vm.fault({ lpid: 1, gpa: 0, access: 'read' })
+  table.unmap(0)
+  vm.observe((event) => seen.push(event))
+  const result = { outcome: 'forward-to-l1', reason: 'no-translation' }
+  expect(vm.setRc({ lpid: 1, gpa: 0x123, access: 'read' })).toEqual(result)
+  expect(seen).toEqual([{ event: 'set_rc', task: 'vcpu', lpid: 1, gpa: 0x123, result }])
+  expect(vm.guest(1)!.shadow.leafCount).toBe(1)
+})
+
 test('ageing that starts in the middle of a large page misses the list at its head (spec 6)', () => {
   const vm = l1(21)
   guestOf(vm, 1).map({ gpa: 0, to: M2, shift: 21 })
@@ -312,5 +339,6 @@ test('an LPID beyond the partition table does not exist, whoever had it before',
   vm.setPartitionTable(0)
   expect(() => vm.fault({ lpid: 1000, gpa: 0, access: 'read' })).toThrow(new RangeError('lpid: expected an integer in 1..255, got 1000'))
   vm.tlbie({ kind: 'lpid', lpid: 1000, ric: 0 })
+  expect(vm.tlbInvalidate({ instr: 0x10000, rs: 1000, rb: 0 })).toBe('H_SUCCESS') // 4 KiB: unknown LPIDs first
   expect(vm.guest(1000)!.shadow.leafCount).toBe(1)
 })

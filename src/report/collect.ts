@@ -144,13 +144,13 @@ export class ReportCollector implements ReplayObserver {
 
   #stepOf(event: TraceEvent): Step | undefined {
     const { line } = event
-    const field = (name: FieldName): number => event.number(name)
+    const field = (name: FieldName): number => event.numberAt(FIELD[name])
     switch (event.name) {
       case 'rmap_insert': {
         const { slot, outcome } = this.#inserted!
-        this.#lastSlot.set(event.pid, event.word('rmapp'))
+        this.#lastSlot.set(event.pid, event.wordAt(FIELD.rmapp))
         const linked = outcome === 'second' || outcome === 'list'
-        const held = { ...unpackEntry(event.word('new')), node: linked ? event.word('node') : 0n }
+        const held = { ...unpackEntry(event.wordAt(FIELD.new)), node: linked ? event.wordAt(FIELD.node) : 0n }
         if (outcome !== 'duplicate') this.#grow(slot, line)
         return { kind: 'insert', line, slot, outcome, held }
       }
@@ -163,7 +163,7 @@ export class ReportCollector implements ReplayObserver {
         return { kind: 'remove', line, gpa: field('gpa'), hpa: field('hpa'), shift, taken }
       }
       case 'rmap_update_rc':
-        return { kind: 'rc', line, slot: this.#number(event.word('rmapp')), clear: field('clr') }
+        return { kind: 'rc', line, slot: this.#number(event.wordAt(FIELD.rmapp)), clear: field('clr') }
       case 'nested_update':
       case 'nested_release': {
         const kind = event.name === 'nested_update' ? 'guest' : 'release'
@@ -176,8 +176,8 @@ export class ReportCollector implements ReplayObserver {
         return { kind: 'tlbie', line, lpid: field('lpid'), what }
       }
       case 'memslot_free': {
-        const first = event.word('rmap')
-        const end = first + 8n * event.word('npages')
+        const first = event.wordAt(FIELD.rmap)
+        const end = first + 8n * event.wordAt(FIELD.npages)
         const slots = [...this.#slots.keys()].filter((slot) => {
           const { address, entries } = this.#slots[slot]!
           return entries > 0 && address >= first && address < end
@@ -215,7 +215,7 @@ export class ReportCollector implements ReplayObserver {
 
   /** Marks differences at the last step; the slot that the model has taken over from the kernel becomes a step. */
   #mark(event: TraceEvent, differences: number): void {
-    const adopts = event.name === 'rmap_insert' || event.name === 'rmap_update_rc' ? event.word('rmapp')
+    const adopts = event.name === 'rmap_insert' || event.name === 'rmap_update_rc' ? event.wordAt(FIELD.rmapp)
       : event.name.startsWith('rmap_insert_') ? this.#lastSlot.get(event.pid) : undefined
     if (adopts !== undefined) {
       const state = this.#state(event.line, adopts)
@@ -269,5 +269,5 @@ export class ReportCollector implements ReplayObserver {
 }
 
 function hex(event: TraceEvent, field: FieldName): string {
-  return `0x${event.word(field).toString(16)}`
+  return `0x${event.wordAt(FIELD[field]).toString(16)}`
 }

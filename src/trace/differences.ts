@@ -35,7 +35,7 @@ export class Differences {
   /** Whether a field of the event is the model's word, given as halves; a difference if not. */
   same(event: TraceEvent, field: FieldName, hi: number, lo: number): boolean {
     if (event.hi[FIELD[field]] === hi && event.lo[FIELD[field]] === lo) return true
-    this.at(event, `${field} ${hex(wordOf(hi, lo))}`, hex(event.word(field)))
+    this.at(event, `${field} ${hex(wordOf(hi, lo))}`, hex(event.wordAt(FIELD[field])))
     return false
   }
 }

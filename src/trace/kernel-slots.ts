@@ -140,7 +140,7 @@ export class KernelSlots {
       if (own !== 0 && (own & TAG) === 0) this.#nameHead(chunk, index, hi, lo)
       return
     }
-    chunk.memslot.takeEntries(index, () => {})
+    chunk.memslot.take(index).end()
     chunk.memslot.writeAt(index, hi, lo)
   }
 
@@ -168,7 +168,7 @@ export class KernelSlots {
   /** Empties the slots of an array that the kernel has freed, whatever lists are left in it. */
   free(hi: number, lo: number, npages: number): void {
     for (const { chunk, index, npages: slots } of this.parts(hi, lo, Math.min(npages, MAX_NPAGES))) {
-      for (let i = index; i < index + slots; i++) chunk.memslot.takeEntries(i, () => {})
+      for (let i = index; i < index + slots; i++) chunk.memslot.take(i).end()
     }
   }
 

@@ -86,12 +86,12 @@ export class KernelTables {
 
   /** Whether the event is about L1's own table. */
   isL1(event: TraceEvent): boolean {
-    return event.number('lpid') === this.#l1Lpid
+    return event.numberAt(FIELD.lpid) === this.#l1Lpid
   }
 
   /** The nested guest whose shadow table the event is about. */
   guestOf(event: TraceEvent): TraceGuest | undefined {
-    return this.#byShadowLpid.get(event.number('lpid'))
+    return this.#byShadowLpid.get(event.numberAt(FIELD.lpid))
   }
 
   /** The leaf word that the event shows in `field`, its bytes put in plain order: [hi, lo]. */
@@ -101,25 +101,25 @@ export class KernelTables {
 
   /** The leaf size that `pte_unmap` shows: 0 is a base page too. */
   shiftOf(event: TraceEvent): LeafShift | undefined {
-    const shift = event.number('shift')
+    const shift = event.numberAt(FIELD.shift)
     return shift === 0 || shift === this.pageShift ? this.pageShift : shift === 21 || shift === 30 ? shift : undefined
   }
 
   /** `pte_create` */
   begin(event: TraceEvent): Creation | undefined {
     const differ = (model: string, kernel: string): undefined => this.#differences.at(event, model, kernel) as undefined
-    const lpid = event.number('lpid')
-    const forL1 = event.isZero('rmapp')
+    const lpid = event.numberAt(FIELD.lpid)
+    const forL1 = event.isZeroAt(FIELD.rmapp)
     if (forL1) this.#l1Lpid ??= lpid
     const guest = forL1 ? null : this.guestOf(event)
     if (guest === undefined) return differ(`no nested guest has shadow LPID ${lpid}`, 'creates a leaf for it')
     if (forL1 !== this.isL1(event)) {
-      return differ(`L1's table is that of lpid ${this.#l1Lpid}, and has no rmap`, `lpid ${lpid}, rmapp ${hex(event.word('rmapp'))}`)
+      return differ(`L1's table is that of lpid ${this.#l1Lpid}, and has no rmap`, `lpid ${lpid}, rmapp ${hex(event.wordAt(FIELD.rmapp))}`)
     }
-    const level = event.number('level')
+    const level = event.numberAt(FIELD.level)
     if (level > 2) return differ('level 0..2', String(level))
     const gpaHi = event.hi[FIELD.gpa]!
-    if (gpaHi >>> 20 !== 0) return differ('an address below 2^52', hex(event.word('gpa')))
+    if (gpaHi >>> 20 !== 0) return differ('an address below 2^52', hex(event.wordAt(FIELD.gpa)))
     const shift: LeafShift = level === 0 ? this.pageShift : level === 1 ? 21 : 30
     const [wordHi, wordLo] = this.leafWord(event, 'pte')
     const creation: Creation = {
@@ -149,7 +149,7 @@ export class KernelTables {
   /** `pte_create_ret` */
   finish(event: TraceEvent, creation: Creation): void {
     this.#creations.delete(creation)
-    const failed = !event.isZero('ret')
+    const failed = !event.isZeroAt(FIELD.ret)
     if (creation.inserted) {
       if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(event.lo[FIELD.ret]))
       return
@@ -179,20 +179,20 @@ export class KernelTables {
 
   /** `pte_unmap`, outside a range removal. @returns what of L1's own was unmapped */
   unmap(event: TraceEvent, own: Creation | undefined): Unmapped | undefined {
-    const inMemslot = !event.isZero('memslot')
-    if (inMemslot) this.#l1Lpid ??= event.number('lpid')
+    const inMemslot = !event.isZeroAt(FIELD.memslot)
+    if (inMemslot) this.#l1Lpid ??= event.numberAt(FIELD.lpid)
     const guest = this.isL1(event) ? null : this.guestOf(event)
     if (guest === undefined || (guest !== null && inMemslot)) {
-      const model = guest === undefined ? `no table has lpid ${event.number('lpid')}` : `a leaf of LPID ${guest.lpid} has no memslot`
-      this.#differences.at(event, model, `unmaps ${hex(event.word('gpa'))}`)
+      const model = guest === undefined ? `no table has lpid ${event.numberAt(FIELD.lpid)}` : `a leaf of LPID ${guest.lpid} has no memslot`
+      this.#differences.at(event, model, `unmaps ${hex(event.wordAt(FIELD.gpa))}`)
       return undefined
     }
     this.#clear(event, guest, own)
     const shift = this.shiftOf(event)
     if (guest !== null || shift === undefined) return undefined
-    const gpa = event.number('gpa')
+    const gpa = event.numberAt(FIELD.gpa)
     const [hi, lo] = this.leafWord(event, 'pteval')
-    return { line: event.line, gpa: gpa - (gpa % 2 ** shift), hpa: leafHpa(hi, lo, shift), shift, inMemslot }
+    return { line: event.line, gpa: gpa - (gpa % (1 << shift)), hpa: leafHpa(hi, lo, shift), shift, inMemslot }
   }
 
   /** `table_free` */
@@ -201,15 +201,15 @@ export class KernelTables {
     if (table !== undefined) {
       for (const creation of this.#creations) if (creation.table === table) creation.overtaken = true
       table.clearAll()
-    } else if (!this.#released.has(event.number('lpid'))) {
-      this.#differences.at(event, `no table ever had lpid ${event.number('lpid')}`, 'it is freed')
+    } else if (!this.#released.has(event.numberAt(FIELD.lpid))) {
+      this.#differences.at(event, `no table ever had lpid ${event.numberAt(FIELD.lpid)}`, 'it is freed')
     }
   }
 
   /** `nested_update` */
   update(event: TraceEvent): void {
-    const lpid = event.number('l1_lpid')
-    const shadowLpid = event.number('shadow_lpid')
+    const lpid = event.numberAt(FIELD.l1_lpid)
+    const shadowLpid = event.numberAt(FIELD.shadow_lpid)
     if (lpid > MAX_LPID || shadowLpid > MAX_LPID || shadowLpid === this.#l1Lpid) {
       return this.#differences.at(event, `numbers of 12 bits, and not L1's own`, `l1_lpid ${lpid}, shadow_lpid ${shadowLpid}`)
     }
@@ -234,8 +234,8 @@ export class KernelTables {
 
   /** `nested_release` */
   release(event: TraceEvent): void {
-    const lpid = event.number('l1_lpid')
-    const shadowLpid = event.number('shadow_lpid')
+    const lpid = event.numberAt(FIELD.l1_lpid)
+    const shadowLpid = event.numberAt(FIELD.shadow_lpid)
     const guest = this.#byShadowLpid.get(shadowLpid)
     if (guest?.lpid !== lpid) {
       const whose = guest === undefined ? 'no guest' : `LPID ${guest.lpid}`
@@ -314,8 +314,8 @@ export class KernelTables {
     if (!matches() || (lo & ((1 << this.pageShift) - 1)) !== 0 || hi >>> 20 !== 0) {
       const whose = guest === null ? 'L1' : `LPID ${guest.lpid}`
       const leaf = ref === NONE ? undefined : { word: table.wordAt(ref), shift: table.shiftOf(ref) }
-      this.#differences.at(event, `${leafText(leaf)} at ${hex(event.word('gpa'))} of ${whose}`,
-        `${hex(wordOf(wordHi, wordLo))}, shift ${event.number('shift')}`)
+      this.#differences.at(event, `${leafText(leaf)} at ${hex(event.wordAt(FIELD.gpa))} of ${whose}`,
+        `${hex(wordOf(wordHi, wordLo))}, shift ${event.numberAt(FIELD.shift)}`)
     }
     if (ref !== NONE) table.clearAt(ref)
   }

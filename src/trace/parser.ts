@@ -6,9 +6,13 @@
  *
  * A task's name may hold spaces and brackets, so a line is found its way into at ` [cpu] `.
  */
+import { checkOneOf } from '../args'
+import { BRACKET, BRACKET_END, CLOSE, COLON, EQUALS, HASH, MINUS, OPEN, SPACE, TAB, X, ZERO } from './ascii'
 import { LineError } from '../lines'
 import { wordOf } from '../word'
 import { EVENT_FIELDS, FIELD, type EventName, type FieldName } from './events'
+
+const FIELD_NAMES = Object.keys(FIELD) as FieldName[]
 
 /** One event of a recording. The parser has one and fills it anew for each line: copy what is to be kept. */
 export class TraceEvent {
@@ -19,23 +23,41 @@ export class TraceEvent {
   /** The task it happened in. */
   pid = 0
   /** @internal The fields' halves, by {@link FIELD}. */
-  readonly hi = new Int32Array(Object.keys(FIELD).length)
+  readonly hi = new Int32Array(FIELD_NAMES.length)
   /** @internal */
-  readonly lo = new Int32Array(Object.keys(FIELD).length)
+  readonly lo = new Int32Array(FIELD_NAMES.length)
 
-  /** A field as a word; a negative number as its two's complement. */
+  /**
+   * A field as a word; a negative number as its two's complement. One that the event does not have says nothing.
+   *
+   * @throws TypeError, RangeError where there is no such field
+   */
   word(field: FieldName): bigint {
-    return wordOf(this.hi[FIELD[field]]!, this.lo[FIELD[field]]!)
+    return this.wordAt(FIELD[checkOneOf('field', field, FIELD_NAMES)])
   }
 
-  /** A field as a number: exact below 2^53. */
+  /**
+   * A field as a number: exact below 2^53. One that the event does not have says nothing.
+   *
+   * @throws TypeError, RangeError where there is no such field
+   */
   number(field: FieldName): number {
-    return (this.hi[FIELD[field]]! >>> 0) * 2 ** 32 + (this.lo[FIELD[field]]! >>> 0)
+    return this.numberAt(FIELD[checkOneOf('field', field, FIELD_NAMES)])
   }
 
-  /** @internal Whether a field is 0. */
-  isZero(field: FieldName): boolean {
-    return (this.hi[FIELD[field]]! | this.lo[FIELD[field]]!) === 0
+  /** @internal {@link word} by {@link FIELD}. */
+  wordAt(field: number): bigint {
+    return wordOf(this.hi[field]!, this.lo[field]!)
+  }
+
+  /** @internal {@link number} by {@link FIELD}. */
+  numberAt(field: number): number {
+    return (this.hi[field]! >>> 0) * 2 ** 32 + (this.lo[field]! >>> 0)
+  }
+
+  /** @internal Whether a field is 0, by {@link FIELD}. */
+  isZeroAt(field: number): boolean {
+    return (this.hi[field]! | this.lo[field]!) === 0
   }
 }
 
@@ -52,10 +74,6 @@ interface EventForm {
   /** The bits of the fields that must be there. */
   readonly required: number
 }
-
-const SPACE = 0x20
-const [TAB, HASH, OPEN, CLOSE, MINUS, ZERO, COLON, EQUALS, X, BRACKET, BRACKET_END] =
-  [0x09, 0x23, 0x28, 0x29, 0x2d, 0x30, 0x3a, 0x3d, 0x78, 0x5b, 0x5d] as const
 
 /** The value of a hexadecimal digit, -1 for any other byte. */
 const DIGIT = new Int8Array(256).fill(-1)
@@ -97,15 +115,14 @@ export class TraceParser {
    * @throws LineError for a known event with a field that is missing or malformed, or of another `kvm` than before
    */
   parseLine(bytes: Uint8Array, start: number, end: number, line: number): TraceEvent | undefined {
-    let cpu = start
+    let at = start | 0
+    end |= 0
     let pid = -1
-    while (cpu < end && (!isCpu(bytes, cpu, end) || (pid = pidBefore(bytes, start, cpu)) < 0)) cpu++
-    if (bytes[start] === HASH || cpu >= end) {
+    while (at < end && (bytes[at] !== BRACKET || !isCpu(bytes, at, end) || (pid = pidBefore(bytes, start, at)) < 0)) at++
+    if (bytes[start] === HASH || at >= end) {
       this.#plainLine(bytes, start, end)
       return undefined
     }
-    let at = cpu
-    while (bytes[at] !== BRACKET_END) at++
     // What stands between: flags (may be missing), the seconds with a colon, then the event with a colon.
     let wordEnd = skipWord(bytes, at, end)
     do {
@@ -132,7 +149,8 @@ export class TraceParser {
 
   #fields(bytes: Uint8Array, start: number, end: number, form: EventForm, line: number): void {
     const { fields } = form
-    let at = skipSpaces(bytes, start, end)
+    end |= 0
+    let at = skipSpaces(bytes, start, end) | 0
     if (bytes[at] === OPEN) {
       while (at < end && bytes[at] !== CLOSE) at++
       at = skipSpaces(bytes, at + 1, end)
@@ -140,29 +158,26 @@ export class TraceParser {
     let seen = 0
     let expected = 0
     while (at < end) {
-      let equals = at
-      while (equals < end && bytes[equals] !== EQUALS && bytes[equals] !== SPACE) equals++
-      const length = equals - at
       // The fields of a line nearly always stand in the order of the form.
       let field: FieldForm | undefined = fields[expected]
-      if (field === undefined || field.bytes.length !== length || !startsWith(bytes, at, end, field.bytes)) {
+      if (field === undefined || !isNamed(bytes, at, end, field.bytes)) {
         field = undefined
         for (let place = 0; place < fields.length; place++) {
-          if (fields[place]!.bytes.length === length && startsWith(bytes, at, end, fields[place]!.bytes)) {
-            field = fields[place]
-            expected = place
-          }
+          if (!isNamed(bytes, at, end, fields[place]!.bytes)) continue
+          field = fields[place]
+          expected = place
         }
       }
       if (field === undefined) {
-        at = skipSpaces(bytes, skipWord(bytes, equals, end), end)
+        at = skipSpaces(bytes, skipWord(bytes, at, end), end)
         continue
       }
       expected++
+      const equals = at + field.bytes.length
       const valueEnd = bytes[equals] === EQUALS ? this.#value(bytes, equals + 1, end, field.index) : -1
       if (valueEnd < 0 || (valueEnd < end && bytes[valueEnd] !== SPACE) || (seen & field.bit) !== 0) {
         const what = (seen & field.bit) !== 0 ? 'given twice' : 'malformed'
-        throw new LineError(line, `${form.name}: field ${ascii(field.bytes, 0, length)} is ${what}: ` +
+        throw new LineError(line, `${form.name}: field ${ascii(field.bytes, 0, field.bytes.length)} is ${what}: ` +
           ascii(bytes, at, Math.min(skipWord(bytes, at, end), at + 60)))
       }
       seen |= field.bit
@@ -177,19 +192,26 @@ export class TraceParser {
 
   /** Reads a value into the event; returns where it ends, -1 where it is none. */
   #value(bytes: Uint8Array, start: number, end: number, index: number): number {
-    let at = start
+    let at = start | 0
+    end |= 0
     let hi = 0
     let lo = 0
     let digit = 0
     if (bytes[at] === ZERO && at + 1 < end && bytes[at + 1] === X) {
       at += 2
       const first = at
+      const half = Math.min(first + 8, end)
+      while (at < half && (digit = DIGIT[bytes[at]!]!) >= 0) {
+        lo = (lo << 4) | digit
+        at++
+      }
+      if (at === first) return -1
       while (at < end && (digit = DIGIT[bytes[at]!]!) >= 0) {
         hi = (hi << 4) | (lo >>> 28)
         lo = (lo << 4) | digit
         at++
       }
-      if (at === first || at - first > 16) return -1
+      if (at - first > 16) return -1
     } else {
       const negative = bytes[at] === MINUS
       if (negative) at++
@@ -264,12 +286,19 @@ function startsWith(bytes: Uint8Array, at: number, end: number, prefix: Uint8Arr
   return true
 }
 
-/** Whether ` [digits] ` stands at `at`. */
+/** Whether `name` stands at `at`, as a field's: with its value, or, malformed, without. */
+function isNamed(bytes: Uint8Array, at: number, end: number, name: Uint8Array): boolean {
+  if (!startsWith(bytes, at, end, name)) return false
+  const after = at + name.length
+  return after === end || bytes[after] === EQUALS || bytes[after] === SPACE
+}
+
+/** Whether the bracket at `at` opens ` [digits] `. */
 function isCpu(bytes: Uint8Array, at: number, end: number): boolean {
-  if (bytes[at] !== SPACE || bytes[at + 1] !== BRACKET) return false
-  let next = at + 2
+  if (bytes[at - 1] !== SPACE) return false
+  let next = at + 1
   while (next < end && isDigit(bytes[next]!)) next++
-  return next > at + 2 && next + 1 < end && bytes[next] === BRACKET_END && bytes[next + 1] === SPACE
+  return next > at + 1 && next + 1 < end && bytes[next] === BRACKET_END && bytes[next + 1] === SPACE
 }
 
 function isDigit(byte: number): boolean {
@@ -277,13 +306,13 @@ function isDigit(byte: number): boolean {
 }
 
 function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
-  let at = start
+  let at = start | 0
   while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++
   return at
 }
 
 function skipWord(bytes: Uint8Array, start: number, end: number): number {
-  let at = start
+  let at = start | 0
   while (at < end && bytes[at] !== SPACE && bytes[at] !== TAB) at++
   return at
 }

@@ -168,7 +168,7 @@ export class RangeRemovals {
 
   /** `gp` is 0 exactly where no guest has the LPID. One that may have been dropped has been, if it is 0. */
   #fitsGuest(event: TraceEvent, guest: TraceGuest | undefined): boolean {
-    if (event.isZero('gp') === (guest === undefined)) return true
+    if (event.isZeroAt(FIELD.gp) === (guest === undefined)) return true
     if (guest?.maybeDropped !== true) return false
     this.#tables.unregister(guest)
     this.counters.staleNoLeaf-- // its leaves went before it did
@@ -180,13 +180,13 @@ export class RangeRemovals {
     if (event.name !== want.name) return false
     switch (want.name) {
       case 'rmap_take':
-        return event.word('slotp') === want.slotp && event.word('old') === want.old && event.word('idx') === want.idx
+        return event.wordAt(FIELD.slotp) === want.slotp && event.wordAt(FIELD.old) === want.old && event.wordAt(FIELD.idx) === want.idx
       case 'rmap_take_node':
-        return event.word('node') === want.node && event.word('next') === want.next &&
-          (want.rmap === undefined || event.word('rmap') === want.rmap) && this.#fitsGuest(event, want.guest)
+        return event.wordAt(FIELD.node) === want.node && event.wordAt(FIELD.next) === want.next &&
+          (want.rmap === undefined || event.wordAt(FIELD.rmap) === want.rmap) && this.#fitsGuest(event, want.guest)
       case 'pte_unmap': {
-        if (!event.isZero('memslot') || event.number('lpid') !== want.guest.shadowLpid) return false
-        if (event.word('gpa') !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift) return false
+        if (!event.isZeroAt(FIELD.memslot) || event.numberAt(FIELD.lpid) !== want.guest.shadowLpid) return false
+        if (event.wordAt(FIELD.gpa) !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift) return false
         const word = withoutRc(wordOf(...this.#tables.leafWord(event, 'pteval')))
         return word === withoutRc(want.leaf.word) || word === withoutRc(want.grown)
       }
@@ -209,5 +209,5 @@ function expectedText(want: Expected): string {
 function eventText(event: TraceEvent): string {
   const fields: readonly FieldName[] = event.name === 'rmap_take' ? ['slotp', 'old', 'idx']
     : event.name === 'rmap_take_node' ? ['node', 'next', 'gp', 'rmap'] : ['gpa', 'pteval', 'shift', 'lpid']
-  return fields.map((field) => `${field} ${hex(event.word(field))}`).join(', ')
+  return fields.map((field) => `${field} ${hex(event.wordAt(FIELD[field]))}`).join(', ')
 }

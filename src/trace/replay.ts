@@ -9,7 +9,7 @@
  */
 import { AllocationGate, MAX_READER_PAGES } from '../allocation-gate'
 import { checkInteger, checkObject, checkOneOf } from '../args'
-import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG, type Lpid } from '../entry'
+import { entryGpa, entryHi, entryLo, entryLpid, MAX_GPA, MAX_LPID, TAG, type Lpid } from '../entry'
 import { leafHpa, type Hpa, type LeafShift, type PageShift } from '../leaf'
 import type { EntryFate } from '../invalidate'
 import { LineError, LineSplitter } from '../lines'
@@ -185,7 +185,7 @@ export class Replay {
     for (const { memslot } of this.slots.chunks()) {
       for (let index = 0; index < memslot.npages; index++) {
         let entries = 0
-        memslot.walkEntries(index, () => entries++)
+        for (const list = memslot.walk(index); list.next(); ) entries++
         if (entries > 0) lengths.set(entries, (lengths.get(entries) ?? 0) + 1)
       }
     }
@@ -286,11 +286,11 @@ export class Replay {
       case 'nested_update': return this.#tables.update(event)
       case 'nested_release': return this.#tables.release(event)
       case 'memslot_free':
-        this.arrays.forget(event.word('rmap'))
-        return this.slots.free(event.hi[FIELD.rmap]!, event.lo[FIELD.rmap]!, event.number('npages'))
+        this.arrays.forget(event.wordAt(FIELD.rmap))
+        return this.slots.free(event.hi[FIELD.rmap]!, event.lo[FIELD.rmap]!, event.numberAt(FIELD.npages))
       case 'memslot_commit':
         // A memslot that goes (new 0) has no fields to read.
-        if (!event.isZero('new')) this.#learnArray(event)
+        if (!event.isZeroAt(FIELD.new)) this.#learnArray(event)
         return
       case 'tlb_invalidate':
       case 'rpt_invalidate': // what L1 asked for; what came of it are the pte_unmap
@@ -351,7 +351,7 @@ export class Replay {
     const outcome = this.slots.insert(chunk, index, newHi, newLo, nodeHi, nodeLo)
     if (outcome === 'no-memory') throw new LineError(event.line, 'no memory for the list nodes')
     this.#inserts[outcome]++
-    this.#observer?.insert(event.word('rmapp'), outcome)
+    this.#observer?.insert(event.wordAt(FIELD.rmapp), outcome)
     this.#lpids[entryLpid(newHi)] = 1
     chunk.touched[index] = 1
     if (this.#hasOutcomes === false) return
@@ -370,10 +370,10 @@ export class Replay {
     const hi = entryHi(creation.guest.lpid, gpa)
     const lo = entryLo(gpa)
     if (event.hi[FIELD.new] !== hi || event.lo[FIELD.new] !== lo) {
-      this.found.at(event, `new ${entryText(wordOf(hi, lo))}`, entryText(event.word('new')))
+      this.found.at(event, `new ${entryText(wordOf(hi, lo))}`, entryText(event.wordAt(FIELD.new)))
     }
     if (event.hi[FIELD.rmapp] !== creation.slotHi || event.lo[FIELD.rmapp] !== creation.slotLo) {
-      this.found.at(event, `rmapp ${this.#slotText(wordOf(creation.slotHi, creation.slotLo))}`, this.#slotText(event.word('rmapp')))
+      this.found.at(event, `rmapp ${this.#slotText(wordOf(creation.slotHi, creation.slotLo))}`, this.#slotText(event.wordAt(FIELD.rmapp)))
     }
     this.#tables.insert(event, creation)
     this.#checkFrame(event, creation.slotHi, creation.slotLo, leafHpa(creation.wordHi, creation.wordLo, this.pageShift))
@@ -383,14 +383,14 @@ export class Replay {
   #checkFrame(event: TraceEvent, slotHi: number, slotLo: number, hpa: Hpa): void {
     const gfn = this.arrays.gfnAt(slotHi, slotLo)
     if (gfn === undefined) return this.arrays.infer(slotHi, slotLo, hpa, this.host)
-    if (gfn >= 2 ** (52 - this.pageShift)) return
-    const gpa = gfn * 2 ** this.pageShift
+    const gpa = gfn * (1 << this.pageShift)
+    if (gpa > MAX_GPA) return
     const ref = this.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
     if (ref === NONE) return
     const at = (ref >>> 2) * 2
     const shift = this.host.shiftOf(ref)
     const start = leafHpa(this.host.halves[at + 1]!, this.host.halves[at]!, shift)
-    if (hpa < start || hpa >= start + 2 ** shift) {
+    if (hpa < start || hpa >= start + (1 << shift)) {
       this.found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `at ${hex(hpa)}`)
     }
   }
@@ -440,9 +440,9 @@ export class Replay {
     this.#ranges++
     const { unmapped } = task
     task.unmapped = undefined
-    let gpa = event.number('gpa')
-    let hpa = event.number('hpa')
-    let shift = ([this.pageShift, 21, 30] as LeafShift[]).find((s) => event.word('nbytes') === 1n << BigInt(s))
+    let gpa = event.numberAt(FIELD.gpa)
+    let hpa = event.numberAt(FIELD.hpa)
+    let shift = ([this.pageShift, 21, 30] as LeafShift[]).find((s) => event.wordAt(FIELD.nbytes) === 1n << BigInt(s))
     if (unmapped === undefined) {
       this.found.at(event, 'no leaf of L1 was unmapped', 'its range is removed')
     } else {
@@ -452,13 +452,13 @@ export class Replay {
       this.found.same(event, 'nbytes', 0, 1 << shift)
     }
     this.#learnArray(event)
-    const npages = event.number('npages')
-    const first = gpa / 2 ** this.pageShift - event.number('base_gfn')
+    const npages = event.numberAt(FIELD.npages)
+    const first = gpa / 2 ** this.pageShift - event.numberAt(FIELD.base_gfn)
     if (shift === undefined || hpa >= 2 ** 53 || !Number.isInteger(first) || first < 0 || first >= npages) {
-      return this.found.at(event, 'a leaf inside its memslot', `gpa ${hex(event.word('gpa'))}, ${npages} pages from gfn ${hex(event.word('base_gfn'))}`)
+      return this.found.at(event, 'a leaf inside its memslot', `gpa ${hex(event.wordAt(FIELD.gpa))}, ${npages} pages from gfn ${hex(event.wordAt(FIELD.base_gfn))}`)
     }
     task.removal = this.#removals.run({
-      address: event.word('rmap') + 8n * BigInt(first), first, npages: Math.min(2 ** (shift - this.pageShift), npages - first), hpa, shift,
+      address: event.wordAt(FIELD.rmap) + 8n * BigInt(first), first, npages: Math.min(2 ** (shift - this.pageShift), npages - first), hpa, shift,
     })
   }
 
@@ -467,21 +467,21 @@ export class Replay {
     const hi = event.hi[FIELD.rmapp]!
     const lo = event.lo[FIELD.rmapp]!
     this.#checkOld(event, this.slots.chunkAt(hi, lo), this.slots.indexAt(lo))
-    this.#checkFrame(event, hi, lo, event.number('hpa'))
+    this.#checkFrame(event, hi, lo, event.numberAt(FIELD.hpa))
   }
 
   #learnArray(event: TraceEvent): void {
-    this.arrays.learn(event.word('rmap'), event.number('base_gfn'), event.number('npages'))
+    this.arrays.learn(event.wordAt(FIELD.rmap), event.numberAt(FIELD.base_gfn), event.numberAt(FIELD.npages))
   }
 
   /** A slot's word before an event must be the model's. */
   #checkOld(event: TraceEvent, chunk: Chunk, index: number): void {
-    if ((event.lo[FIELD.rmapp]! & 7) !== 0) this.found.at(event, 'rmapp a multiple of 8', hex(event.word('rmapp')))
+    if ((event.lo[FIELD.rmapp]! & 7) !== 0) this.found.at(event, 'rmapp a multiple of 8', hex(event.wordAt(FIELD.rmapp)))
     const hi = event.hi[FIELD.old]!
     const lo = event.lo[FIELD.old]!
     if (this.slots.holds(chunk, index, hi, lo)) return
-    const model = `${hex(this.slots.word(chunk, index))} in slot ${this.#slotText(event.word('rmapp'))}`
-    this.found.at(event, model, hex(event.word('old')))
+    const model = `${hex(this.slots.word(chunk, index))} in slot ${this.#slotText(event.wordAt(FIELD.rmapp))}`
+    this.found.at(event, model, hex(event.wordAt(FIELD.old)))
     this.slots.adoptWord(chunk, index, hi, lo)
   }
 

@@ -1,13 +1,13 @@
 /**
- * What an observer of an L1 is shown: the events of the recordings of a real kernel, in their vocabulary, and three
- * of the model's own that no probe shows (`tlb_flush`, `warning`, `fault`).
+ * What an observer of an L1 is shown: the events of the recordings of a real kernel, in their vocabulary, and four
+ * of the model's own that no probe shows (`tlb_flush`, `warning`, `fault`, `set_rc`).
  *
  * All words and addresses are BigInts in plain order; a recorder turns table words into the big-endian bytes that a
  * probe sees. Addresses are the model's: unique and stable, with no meaning beyond that; those of list nodes are the
  * ones in its heap.
  */
 import type { Gpa, Lpid } from '../entry'
-import type { FaultResult } from './fault-result'
+import type { FaultResult, SetRcResult } from './fault-result'
 import type { LeafShift } from '../leaf'
 import type { Gfn } from '../memslot'
 
@@ -92,6 +92,8 @@ export type HappeningEvent =
   | { readonly event: 'warning'; readonly message: string }
   /** The model's own: how a fault of a nested guest came out. */
   | { readonly event: 'fault'; readonly lpid: Lpid; readonly gpa: Gpa; readonly result: FaultResult }
+  /** The model's own: how set-rc came out. */
+  | { readonly event: 'set_rc'; readonly lpid: Lpid; readonly gpa: Gpa; readonly result: SetRcResult }
 
 /** Gets the events of an operation, in order, when it is done: it may call the L1 itself. */
 export type VmObserver = (event: VmEvent) => void

@@ -23,8 +23,13 @@ export interface Mapped {
   readonly warning: string | undefined
 }
 
-/** The access needs no fault: the shadow leaf allows it, or is word for word what the fault would have made. */
-export interface Present {
+/** What Linux would warn of, or ought to, in a fault that made no shadow leaf. */
+interface Warned {
+  readonly warning?: string
+}
+
+/** The access needs no fault: the shadow leaf allows it, or has all the bits of what the fault would have made. */
+export interface Present extends Warned {
   readonly outcome: 'present'
 }
 
@@ -41,7 +46,7 @@ export interface Present {
  *   that the tlbie comes before or after; here it has come before, and the fault starts anew
  * - `host-leaf`, `shadow-leaf`: set-rc could not set the bits there; the shadow leaf is cleared (section 6)
  */
-export interface Retry {
+export interface Retry extends Warned {
   readonly outcome: 'retry'
   readonly reason:
     | 'refused' | 'mmu-seq' | 'no-node' | 'no-table-page' | 'no-backing' | 'dropped' | 'tlbie' | 'host-leaf'
@@ -79,7 +84,7 @@ export interface Invalid {
 }
 
 /** A table page could not be had; the leaf and the rmap are unchanged. */
-export interface NoMemory {
+export interface NoMemory extends Warned {
   readonly outcome: 'no-memory'
 }
 

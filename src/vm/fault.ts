@@ -6,9 +6,10 @@
  */
 import { createLeaf, NewLeaf, type Created } from './create-leaf'
 import { clearShadowLeaf } from './clear-leaf'
-import type { Access, FaultResult, ForwardToL1, Retry } from './fault-result'
+import type { Access, FaultResult, ForwardToL1, NoMemory, Present, Retry } from './fault-result'
 import { MALFORMED, type GuestTable } from './guest-table'
 import { instantiateHostLeaf } from './host-page'
+import type { Lpid } from '../entry'
 import { LeafFlag } from '../leaf'
 import { readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
@@ -23,8 +24,8 @@ const FROM_BOTH = READ | WRITE | EXECUTE | REFERENCED | CHANGED
 /** The permission bits of which a leaf must have one. */
 const ALLOWING: Record<Access, number> = { read: READ | WRITE, write: WRITE, execute: EXECUTE }
 
-const PRESENT: FaultResult = Object.freeze({ outcome: 'present' })
-const NO_MEMORY: FaultResult = Object.freeze({ outcome: 'no-memory' })
+const PRESENT: Present = Object.freeze({ outcome: 'present' })
+const NO_MEMORY: NoMemory = Object.freeze({ outcome: 'no-memory' })
 const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
 
@@ -106,18 +107,20 @@ export function commitLeaf(vm: VmState, leaf: NewLeaf): FaultResult {
       outcome: 'mapped', change: created, gpa: addressOf(leaf.hi, leaf.lo & (-1 << leaf.shift)), shift: leaf.shift,
       gfn: leaf.slot!.baseGfn + leaf.index, insert: leaf.insert, warning: leaf.warning,
     }
-    : withoutLeaf(created)
+    : withoutLeaf(created, leaf.warning)
 }
 
-/** @internal How a fault comes out whose leaf was not made. */
-export function withoutLeaf(created: Exclude<Created, 'made' | 'grown'>): FaultResult {
-  return created === 'same' ? PRESENT : created === 'no-memory' ? NO_MEMORY : retry(created)
+
+/** How a fault comes out whose leaf was not made. */
+function withoutLeaf(created: Exclude<Created, 'made' | 'grown'>, warning: string | undefined): FaultResult {
+  const result = created === 'same' ? PRESENT : created === 'no-memory' ? NO_MEMORY : retry(created)
+  return warning === undefined ? result : { ...result, warning }
 }
 
 /** @internal Counts a fault that is over, and shows it. */
-export function finishFault(vm: VmState, guest: NestedGuest, hi: number, lo: number, result: FaultResult): FaultResult {
+export function finishFault(vm: VmState, lpid: Lpid, hi: number, lo: number, result: FaultResult): FaultResult {
   vm.faults[result.outcome]++
-  if (vm.observer !== undefined) vm.emit({ event: 'fault', lpid: guest.lpid, gpa: addressOf(hi, lo), result })
+  if (vm.observer !== undefined) vm.emit({ event: 'fault', lpid, gpa: addressOf(hi, lo), result })
   return result
 }
 
@@ -140,8 +143,8 @@ export function walkGuestTable(
   return (flagsAt(root.tree.halves, ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
 }
 
-/** @internal After a miss L1 gets the fault; after a refusal the leaf goes, and the retried access misses. */
-export function refuse(
+/** After a miss L1 gets the fault; after a refusal the leaf goes, and the retried access misses. */
+function refuse(
   vm: VmState, guest: NestedGuest, there: LeafRef, hi: number, lo: number, reason: ForwardToL1['reason'],
 ): ForwardToL1 | Retry {
   if (there === NONE) return forward(reason)
@@ -153,6 +156,7 @@ function flagsAt(halves: Int32Array, ref: LeafRef): number {
   return halves[(ref >>> 2) * 2]!
 }
 
-function addressOf(hi: number, lo: number): number {
+/** @internal An address from its halves. */
+export function addressOf(hi: number, lo: number): number {
   return hi * 2 ** 32 + (lo >>> 0)
 }

@@ -69,7 +69,7 @@ export function releaseAll(vm: VmState): void {
       if (slot.rmap.isEmptyAt(index)) continue
       if (slot.rmap.isListAt(index)) slot.lists--
       else slot.singles--
-      vm.released += slot.rmap.takeEntries(index, ignore)
+      for (const list = slot.rmap.take(index); list.next(); ) vm.released++
     }
     slot.nodes -= before - vm.nodes.inUse
   }
@@ -89,5 +89,3 @@ function emitGuest(vm: VmState, guest: NestedGuest, event: 'nested_update' | 'ne
     shadow_pgtable: vm.tableAddress(guest),
   })
 }
-
-function ignore(): void {}

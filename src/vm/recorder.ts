@@ -12,7 +12,7 @@ const DECIMAL: ReadonlySet<string> = new Set(['level', 'lpid', 'ret', 'shift', '
 /** Words of tables, which are big-endian in memory. */
 const SWAPPED: ReadonlySet<string> = new Set(['pte', 'pteval'])
 /** What no probe shows. */
-const OWN: ReadonlySet<VmEvent['event']> = new Set(['tlb_flush', 'warning', 'fault'])
+const OWN: ReadonlySet<VmEvent['event']> = new Set(['tlb_flush', 'warning', 'fault', 'set_rc'])
 
 /** Who writes, with a process number. */
 const TASK: Record<VmEvent['task'], string> = { vcpu: 'vcpu-1', host: 'host-2' }

@@ -2,7 +2,7 @@
  * Set rc: the hardware found the shadow leaf, but could not set its referenced or changed bit (spec 6).
  */
 import { clearShadowLeaf } from './clear-leaf'
-import { ISA_FRAME_HI, refuse, walkGuestTable } from './fault'
+import { addressOf, ISA_FRAME_HI, walkGuestTable } from './fault'
 import type { Access, Retry, SetRcResult } from './fault-result'
 import { LeafFlag } from '../leaf'
 import type { NestedGuest } from './nested-guest'
@@ -14,13 +14,19 @@ const MAX_GPA_HI = 0xfffff
 
 const SET: SetRcResult = Object.freeze({ outcome: 'set' })
 
-/** @internal After the permission check, the guest leaf must have the bits; then host leaf and shadow leaf get them. */
+/** @internal Does it, and shows how it came out. */
 export function setRc(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): SetRcResult {
+  const result = trySet(vm, guest, hi, lo, access)
+  if (vm.observer !== undefined) vm.emit({ event: 'set_rc', lpid: guest.lpid, gpa: addressOf(hi, lo), result })
+  return result
+}
+
+/** After the permission check, the guest leaf must have the bits; then host leaf and shadow leaf get them. */
+function trySet(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): SetRcResult {
   const write = access === 'write'
   const bits = LeafFlag.REFERENCED | (write ? LeafFlag.CHANGED : 0)
   const walked = walkGuestTable(vm, guest, hi, lo, access)
-  if (walked === 'no-root') return { outcome: 'forward-to-l1', reason: walked }
-  if (typeof walked === 'string') return refuse(vm, guest, guest.shadow.find(hi, lo), hi, lo, walked)
+  if (typeof walked === 'string') return { outcome: 'forward-to-l1', reason: walked } // no refusal: the leaf stays
 
   const { tree } = guest.root!
   const guestHi = tree.halves[(walked >>> 2) * 2 + 1]!

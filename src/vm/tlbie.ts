@@ -92,7 +92,7 @@ export function tlbInvalidate(vm: VmState, instr: bigint, rs: bigint, rb: bigint
   } else {
     const shift = AP_SHIFT.get(Number((rb >> 5n) & 7n))
     if (shift === undefined) return 'H_PARAMETER'
-    if (vm.guests.has(lpid) && shift < vm.pageShift) return 'H_PARAMETER' // Linux: a negative shift, undefined
+    if (shift < vm.pageShift && guestOf(vm, lpid) !== undefined) return 'H_PARAMETER' // Linux: a negative shift, undefined
     tlbie(vm, { kind: 'page', lpid, gpa: Number((rb & ~0xfffn) % TWO_52), shift })
   }
   return 'H_SUCCESS'

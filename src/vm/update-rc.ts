@@ -6,7 +6,8 @@
  * that the hardware knows it by: in the wrong partition.
  */
 import { entryLpid } from '../entry'
-import { FRAME_HI, leafHpa } from '../leaf'
+import { HostPage } from '../invalidate'
+import { leafHpa } from '../leaf'
 import type { Gfn } from '../memslot'
 import { NONE } from '../radix-table'
 import type { VmState } from './state'
@@ -27,37 +28,26 @@ export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
   host.writeAt(ref, hostHi, hostLo & ~bits)
 
   const shift = host.shiftOf(ref)
+  const hpa = leafHpa(hostHi, hostLo, shift)
   const slot = vm.memslotOf(gfn)!
   const index = gfn - slot.baseGfn
   if (vm.observer !== undefined) {
     vm.emit({
       event: 'rmap_update_rc', kvm: vm.kvmAddress, rmapp: slot.slotAddress(index), old: slot.rmap.words[index]!, clr: bits,
-      set: 0, hpa: BigInt(leafHpa(hostHi, hostLo, shift)), nbytes: shift === pageShift ? 1 : 2 ** shift,
+      set: 0, hpa: BigInt(hpa), nbytes: shift === pageShift ? 1 : 2 ** shift,
     })
   }
   const { rcWalks } = vm
+  const page = new HostPage(hpa, shift)
   if (!slot.rmap.isEmptyAt(index)) rcWalks.slots++
-  slot.rmap.walkEntries(index, (hi, lo) => {
-    rcWalks.entries++
-    const shadow = vm.guests.get(entryLpid(hi))?.shadow
-    if (shadow === undefined) {
-      rcWalks.staleNoGuest++
-      return
-    }
-    const leaf = shadow.find(hi, lo)
-    if (leaf === NONE) {
-      rcWalks.staleNoLeaf++
-      return
-    }
-    const wordHi = shadow.halves[(leaf >>> 2) * 2 + 1]!
-    const wordLo = shadow.halves[(leaf >>> 2) * 2]!
-    if (((wordHi ^ hostHi) & FRAME_HI) !== 0 || ((wordLo ^ hostLo) & (-1 << shift)) !== 0) {
-      rcWalks.staleOtherFrame++
-      return
-    }
-    shadow.writeAt(leaf, wordHi, wordLo & ~bits)
+  for (const list = slot.rmap.walk(index); list.next(); ) {
+    const shadow = vm.guests.get(entryLpid(list.hi))?.shadow
+    const leaf = page.follow(shadow, list.hi, list.lo, rcWalks)
+    if (leaf === NONE) continue
+    const at = (leaf >>> 2) * 2
+    shadow!.writeAt(leaf, shadow!.halves[at + 1]!, shadow!.halves[at]! & ~bits)
     vm.flushes.wrongPartition++
-    if (vm.observer !== undefined) vm.emit({ event: 'tlb_flush', lpid: entryLpid(hi) })
-  })
+    if (vm.observer !== undefined) vm.emit({ event: 'tlb_flush', lpid: entryLpid(list.hi) })
+  }
   return true
 }

@@ -20,7 +20,7 @@ import { INSPECT } from '../inspect'
 import type { LeafShift, PageShift } from '../leaf'
 import { findOrMakeGuest, putGuest, releaseAll } from './lifetimes'
 import type { Gfn } from '../memslot'
-import { addMemslot, invalidateMemslot, moveMemslot, overlapped, removeMemslot, setLogDirty } from './memslot-life'
+import { addMemslot, flushMemslot, invalidateMemslot, moveMemslot, overlapped, removeMemslot, setLogDirty } from './memslot-life'
 import { NestedGuest } from './nested-guest'
 import { age, beginUnmap, endUnmap, testAge } from './notifier'
 import { PendingFault, PendingUnmap } from './pending'
@@ -91,7 +91,18 @@ export class Vm {
   }
 
   /**
-   * Deletes a memslot; it is flushed first. A list node that is still in use then is a leak, and gives a warning.
+   * Flushes a memslot: the host takes all its pages away, and mmuSeq moves once. A list node that is still in use then
+   * is a leak, and gives a warning.
+   *
+   * @throws TypeError; Error when the memslot is gone
+   */
+  flushMemslot(memslot: VmMemslot): void {
+    this.#checkMemslot(memslot)
+    this.#run(() => flushMemslot(this.state, memslot), 'host')
+  }
+
+  /**
+   * Deletes a memslot; it is flushed first.
    *
    * @throws TypeError; Error when the memslot is gone
    */
@@ -248,13 +259,13 @@ export class Vm {
     state.task = 'vcpu'
     try {
       const guest = held ?? findOrMakeGuest(state, lpid! + 0)
-      if (guest === undefined) return this.#noGuest()
+      if (guest === undefined) return this.#noGuest(lpid!, gpa)
       const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
       const lo = gpa | 0
       guest.refCount++
       try {
         const leaf = planLeaf(state, guest, hi, lo, access)
-        return finishFault(state, guest, hi, lo, 'outcome' in leaf ? leaf : commitLeaf(state, leaf))
+        return finishFault(state, guest.lpid, hi, lo, 'outcome' in leaf ? leaf : commitLeaf(state, leaf))
       } finally {
         putGuest(state, guest)
       }
@@ -278,13 +289,13 @@ export class Vm {
     try {
       return this.#run(() => {
         const guest = held ?? findOrMakeGuest(state, lpid! + 0)
-        if (guest === undefined) return this.#noGuest()
+        if (guest === undefined) return this.#noGuest(lpid!, gpa)
         const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
         const lo = gpa | 0
         guest.refCount++
         try {
           const leaf = planLeaf(state, guest, hi, lo, access)
-          if ('outcome' in leaf) return finishFault(state, guest, hi, lo, leaf)
+          if ('outcome' in leaf) return finishFault(state, guest.lpid, hi, lo, leaf)
           return pending = this.#pendingFault(guest, hi, lo, leaf)
         } finally {
           if (pending === undefined) putGuest(state, guest)
@@ -515,16 +526,16 @@ export class Vm {
   #pendingFault(guest: NestedGuest, hi: number, lo: number, leaf: NewLeaf): PendingFault {
     const { state } = this
     const commit = (): FaultResult => this.#run(() => {
-      const result = finishFault(state, guest, hi, lo, commitLeaf(state, leaf))
+      const result = finishFault(state, guest.lpid, hi, lo, commitLeaf(state, leaf))
       putGuest(state, guest)
       return result
     })
     return new PendingFault(commit, () => this.#run(() => putGuest(state, guest)))
   }
 
-  #noGuest(): FaultResult {
-    this.state.faults['no-memory']++
-    return { outcome: 'no-memory' }
+  /** A fault whose nested guest cannot be made: its table would pass the limit. */
+  #noGuest(lpid: Lpid, gpa: Gpa): FaultResult {
+    return finishFault(this.state, lpid, Math.floor(gpa / 2 ** 32) & MAX_HI, gpa | 0, { outcome: 'no-memory' })
   }
 
   #checkRequest(gpa: Gpa, access: Access, lpid: Lpid | undefined, guest: NestedGuest | undefined): void {
