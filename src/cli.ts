@@ -23,6 +23,7 @@ Exit code: 0 all is well, 1 something differs or is wrong, 2 wrong usage or unre
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === '--version' || name === '-v') return print(`${version}\n`)
+  if (name === 'help' && args[0] !== undefined) return main([args[0], '--help'])
   if (name === '--help' || name === '-h' || name === 'help') return print(HELP)
   const command = COMMANDS.find((known) => known.name === name)
   if (command === undefined) {

@@ -32,3 +32,8 @@ export function loOf(word: bigint): number {
 export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`
 }
+
+/** @internal A raw word with all its digits, so that its fields stand in place: `0x0030000030261001`. */
+export function hexWord(word: bigint): string {
+  return `0x${word.toString(16).padStart(16, '0')}`
+}

@@ -64,6 +64,7 @@ test('dump: a list of a recording', () => {
     expect.stringMatching(/^      \^ that next, its tag off +LPID \d  gpa 0x\w+0000  oldest$/),
     'gfn 0x1  [ 0                  ]  no entry',
     '59 slots not empty (3 single, 56 lists), 380 entries, 321 nodes, longest 11',
+    'Nothing is wrong.',
     '',
   ])
 })
@@ -79,7 +80,7 @@ test('dump: recording, memory and tables of one kernel agree', () => {
   expect(out).toContain('recording and memory hold the same 54 slots, node for node\n')
   expect(out).toContain('54 slots not empty (6 single, 48 lists), 400 entries, 346 nodes, longest 12\n')
   expect(out).toContain('table of LPID 6     47 of 64 KiB\n')
-  expect(out).toContain('216 shadow leaves, 0 without their entry; 400 entries, 184 stale\n')
+  expect(out).toMatch(/\n216 shadow leaves, 0 without their entry\nNothing is wrong\.\n$/)
 })
 
 test('dump: a damaged memory is seen, alone and against the recording', () => {
@@ -103,17 +104,28 @@ test('dump: a leaf whose entry is missing gives exit code 1', () => {
   const radix = file('radix.txt', text.replace(/(Nested LPID 1: .*\n)/, '$1 7ff0000: c000000000010387 16\n'))
   const { code, out } = run(['dump', '--memory', data('D-memory.json'), '--radix', radix, '--gfn', '0'])
   expect(code).toBe(1)
-  expect(out).toMatch(/^217 shadow leaves, 1 without their entry; 400 entries, 184 stale$/m)
+  expect(out).toMatch(/^400 entries, 184 stale, which is legal \(no leaf there: \d+; .*\)\n217 shadow leaves, 1 without their entry\n!! Something is wrong: .*\n$/m)
   expect(out).toMatch(/^  !! leaf without entry: LPID 1  gpa 0x7ff0000 -> 0x10000: /m)
 })
 
 const unreadable: [name: string, args: () => string[], err: string | RegExp][] = [
   ['nothing to read', () => ['dump'], 'nested-rmap dump: expected a RECORDING, --memory or --radix: see nested-rmap dump --help\n'],
+  ['a gfn that has no slot', () => ['dump', data('A.txt.gz'), '--gfn', '0x4000'],
+    'nested-rmap dump: --gfn: 0x4000 has no slot: there are 0x0..0x3fff: see nested-rmap dump --help\n'],
+  ['an option\'s value that looks like an option', () => ['dump', '--gfn', '-1'],
+    'nested-rmap dump: Option \'--gfn\' argument is ambiguous: see nested-rmap dump --help\n'],
+  ['standard input twice', () => ['dump', '-', '--radix', '-'],
+    'nested-rmap dump: standard input (-) can be read once: see nested-rmap dump --help\n'],
   ['an unknown option', () => ['dump', '--deep'], 'nested-rmap dump: Unknown option \'--deep\': see nested-rmap dump --help\n'],
   ['no file', () => ['dump', '--radix', join(scratch, 'none')], /^nested-rmap: \S+none: no such file or directory\n$/],
   ['a malformed radix file', () => ['dump', '--radix', file('bad.txt', 'pgdir: 0\nx')], /bad\.txt: line 2: expected "pgdir: ADDRESS", /],
   ['no JSON', () => ['dump', '--memory', file('bad.json', '{')], /^nested-rmap: \S+bad\.json: .*JSON.*\n$/],
   ['JSON of another form', () => ['dump', '--memory', file('other.json', '{"slots":{}}')], /^nested-rmap: \S+other\.json: memory: expected an array\n$/],
+  ['an address that is no text', () => {
+    const json = JSON.parse(readFileSync(data('D-memory.json'), 'utf8'))
+    json.memory[0].address = 123
+    return ['dump', '--memory', file('number.json', JSON.stringify(json))]
+  }, /^nested-rmap: \S+number\.json: memory\[0\]\.address: expected a string, got number\n$/],
   ['a slot array that is too short', () => {
     const json = JSON.parse(readFileSync(data('D-memory.json'), 'utf8'))
     json.slots.file = 'short.bin'

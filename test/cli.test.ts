@@ -71,6 +71,20 @@ describe('what is refused: exit code 2, a line on standard error, nothing on sta
   })
 })
 
+describe('what may lie behind many differences is said', () => {
+  const late = TEXT.toString('latin1').split('\n').slice(7000).join('\n')
+  test.each([
+    ['the wrong page shift', ['replay', A, '--page-shift', '12'], '', 'the kernel\'s base pages have 2^16 bytes: give it --page-shift 16'],
+    ['a recording that begins late', ['replay', '-'], late, 'nested guests were there before the recording began: it must begin before the first'],
+    ['the dump of another VM', ['replay', A, '--radix', A.replace('A.txt.gz', 'D-radix.txt')], '',
+      'no leaf of the dump agrees: it may be of another VM, or of another time'],
+  ])('%s', (_name, args, input, hint) => {
+    const { status, stdout } = cli(args, input)
+    expect(status).toBe(1)
+    expect(stdout.split('\n').filter((line) => line.startsWith('hint: '))).toEqual([`hint: ${hint}`])
+  })
+})
+
 test('help and version', () => {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   expect(cli(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
@@ -81,6 +95,7 @@ test('help and version', () => {
   for (const name of commands) {
     const { status, stdout } = cli([name, '--help'])
     expect(status).toBe(0)
+    expect(cli(['help', name]).stdout).toBe(stdout)
     expect(stdout).toMatch(new RegExp(`^Usage: nested-rmap ${name} `))
     expect(stdout).toMatch(/\nExit code: /)
     expect(stdout).toMatch(new RegExp(`\nExample: .*nested-rmap ${name} `))

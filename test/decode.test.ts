@@ -32,7 +32,7 @@ test('a kernel pointer could be a leaf', () => {
 test('an entry with tag 0 could be a pointer', () => {
   expect(text(0x0030000030261000n)).toEqual([
     '0x0030000030261000',
-    '  slot word     pointer to the list node at 0x30000030261000',
+    '  slot word     pointer to the list node at 0x30000030261000  (but the kernel\'s addresses begin with 0xc, a NodeHeap\'s are below 2^31)',
     '  node\'s entry  LPID 3  gpa 0x30261000',
   ])
 })

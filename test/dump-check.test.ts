@@ -62,9 +62,11 @@ test('each reason to be stale', () => {
   ])
   expect(found.lacking).toEqual([])
   expect(formatDumpCheck(found, 1).split('\n')).toEqual([
-    '1 shadow leaf, 0 without their entry; 5 entries, 4 stale',
     '  stale entry: gfn 0x5  LPID 3  gpa 0x20000: no guest has that LPID',
     '  ... 3 more stale entries ...',
+    '5 entries, 4 stale, which is legal (no guest has that LPID: 1; no leaf there: 1; the leaf there maps another page: 1; ' +
+      'L1\'s own table has no leaf at that gfn: 1)',
+    '1 shadow leaf, 0 without their entry',
   ])
 })
 
@@ -75,9 +77,10 @@ test('leaves of other memslots are not judged; leaves of no page are', () => {
   const found = check()
   expect(found).toMatchObject({ leaves: 1, elsewhere: 1, lacking: [{ lpid: 2, gfns: [] }] })
   expect(formatDumpCheck(found).split('\n')).toEqual([
-    '1 shadow leaf, 1 without their entry; 0 entries, 0 stale',
-    '1 shadow leaf outside the slot array: not judged',
     '  !! leaf without entry: LPID 2  gpa 0x20000 -> 0x6660000: L1\'s table has that frame nowhere',
+    '0 entries, 0 stale, which is legal',
+    '1 shadow leaf outside the slot array: not judged',
+    '1 shadow leaf, 1 without their entry',
   ])
 })
 

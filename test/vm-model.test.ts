@@ -2,8 +2,8 @@ import * as fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
 import {
-  GuestTable, LEAF, PendingFault, PendingUnmap, PRESENT, recorder, unpackLeaf, Vm,
-  type Access, type FaultResult, type Leaf, type LeafShift, type NestedGuest, type PageShift, type Placement, type VmMemslot,
+  GuestTable, LEAF, PRESENT, recorder, unpackLeaf, Vm,
+  type Access, type FaultResult, type Leaf, type LeafShift, type NestedGuest, type PageShift, type PendingFault, type PendingUnmap, type Placement, type VmMemslot,
 } from '../src/index'
 import { Replay } from '../src/trace/index'
 import { find, HostMemory, Model, OutsideMemslot, type ModelGuest, type ModelLeaf, type ModelSlot, type Plan } from './vm-model'
@@ -212,7 +212,7 @@ function begin(world: World, { lpid, place, access }: FaultChoice): void {
     return
   }
   const real = world.vm.beginFault({ lpid, gpa, access })
-  if (real instanceof PendingFault && 'leaf' in plan) world.faults.push({ real, plan })
+  if (real.outcome === 'pending' && 'leaf' in plan) world.faults.push({ real, plan })
   else expect(real).toEqual(plan)
 }
 

@@ -28,7 +28,7 @@ export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options'
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    throw new UsageError((error as Error).message.split('. ')[0]!)
+    throw new UsageError((error as Error).message.split(/\.? ?\n|\. /)[0]!)
   }
 }
 
@@ -39,6 +39,11 @@ export function numberOption(name: string, text: string): number {
     if (Number.isSafeInteger(value)) return value
   } catch { /* said below */ }
   throw new UsageError(`${name}: expected a number, in hex (0x...) or decimal, got ${JSON.stringify(text)}`)
+}
+
+/** Standard input can be read once. @throws UsageError */
+export function checkOneStandardInput(...files: readonly (string | undefined)[]): void {
+  if (files.filter((file) => file === '-').length > 1) throw new UsageError('standard input (-) can be read once')
 }
 
 /** What takes the bytes of an input, in chunks: the readers of the library. */

@@ -1,8 +1,8 @@
 /** `nested-rmap decode`: what 64-bit words say, as slot words, entries and leaves. */
 import { LineError, LineSplitter } from '../lines'
-import { decodeWord, parseWord, swapWord } from '../view/decode'
-import { hexWord } from '../view/format'
+import { decodeWord, parseWord, readWord, swapWord } from '../view/decode'
 import { parseCommandArgs, readInput, UsageError, type Command } from './command'
+import { hexWord } from '../word'
 
 const HELP = `Usage: nested-rmap decode [--swap] [WORD...]
 
@@ -26,9 +26,10 @@ export const decode: Command = {
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, { swap: { type: 'boolean' } })
     const show = (word: bigint): string => {
-      if (values.swap !== true) return `${decodeWord(word)}\n`
-      const swapped = decodeWord(swapWord(word))
-      return `${hexWord(word)}, its bytes reversed:\n${swapped}\n`
+      const reversed = swapWord(word)
+      if (values.swap === true) return `${hexWord(word)}, its bytes reversed:\n${decodeWord(reversed)}\n`
+      const isLeaf = readWord(reversed).some(({ as, doubt }) => as === 'leaf' && doubt === undefined)
+      return `${decodeWord(word)}\n${isLeaf ? '  with its bytes reversed it is a table leaf: see --swap\n' : ''}`
     }
     if (positionals.length > 0 && positionals[0] !== '-') {
       process.stdout.write(positionals.map(wordArgument).map(show).join(''))

@@ -8,7 +8,7 @@ import { drawSlot } from '../view/picture'
 import { RadixDumpTables } from '../view/radix-dump'
 import { slotsOfReplay } from '../view/replay-slots'
 import { formatSummary, summarize, type Slot } from '../view/slot'
-import { numberOption, parseCommandArgs, readInput, UsageError, type Command } from './command'
+import { checkOneStandardInput, numberOption, parseCommandArgs, readInput, UsageError, type Command } from './command'
 import { openMemoryFile } from './memory-file'
 import { pageShiftOption, readRecording } from './replay'
 import { hex } from '../word'
@@ -47,6 +47,7 @@ export const dump: Command = {
     if (recording === undefined && values.memory === undefined && values.radix === undefined) {
       throw new UsageError('expected a RECORDING, --memory or --radix')
     }
+    checkOneStandardInput(recording, values.memory, values.radix)
     const pageShift = pageShiftOption(values['page-shift'])
     const chosen = values.gfn && new Set(values.gfn.map((text) => gfnOption(text, pageShift)))
     const entries = numberOption('--entries', values.entries ?? '8')
@@ -54,11 +55,12 @@ export const dump: Command = {
 
     let wrong = false
     let slots: Slot[] | undefined
-    let range = { baseGfn: 0, npages: 2 ** 40 } // all that a recording may show
+    let arrays: readonly Gfns[] = [] // none: a recording has not told where its slots lie
     if (recording !== undefined) {
       const replay = new Replay({ pageShift })
       await readRecording(recording, replay)
       slots = [...slotsOfReplay(replay)]
+      arrays = replay.arrays.known
     }
     if (values.memory !== undefined) {
       const file = await openMemoryFile(values.memory)
@@ -66,9 +68,10 @@ export const dump: Command = {
       await file.readSlots((slot) => read.push(slot))
       if (slots !== undefined) wrong = !compare(slots, read)
       slots = read
-      range = file
+      arrays = [file]
     }
     if (slots !== undefined) {
+      for (const gfn of chosen ?? []) checkInside(gfn, arrays)
       draw(slots, chosen, entries)
       wrong ||= slots.some(({ flaws }) => flaws.length > 0)
     }
@@ -77,12 +80,13 @@ export const dump: Command = {
       const { host, shadows } = tables
       print(tablesText(tables))
       if (slots !== undefined && host !== undefined) {
-        const { baseGfn, npages } = range
+        const { baseGfn, npages } = values.memory === undefined ? ALL : arrays[0]!
         const check = checkDump({ slots, baseGfn, npages, host, shadows })
         print(formatDumpCheck(check))
         wrong ||= check.lacking.length > 0
       }
     }
+    if (slots !== undefined) print(wrong ? '!! Something is wrong: see the lines that begin with !!' : 'Nothing is wrong.')
     return wrong ? 1 : 0
   },
 }
@@ -91,6 +95,22 @@ function gfnOption(text: string, pageShift: PageShift): Gfn {
   const gfn = numberOption('--gfn', text)
   if (gfn < 2 ** (52 - pageShift)) return gfn
   throw new UsageError(`--gfn: expected a frame number below 2^${52 - pageShift}, got ${hex(gfn)} (an address?)`)
+}
+
+/** A range of gfns whose slots are there. */
+interface Gfns {
+  readonly baseGfn: Gfn
+  readonly npages: number
+}
+
+/** All that a recording may show. */
+const ALL: Gfns = { baseGfn: 0, npages: 2 ** 40 }
+
+/** @throws UsageError for a gfn that has no slot, where it is known which have */
+function checkInside(gfn: Gfn, arrays: readonly Gfns[]): void {
+  if (arrays.length === 0 || arrays.some(({ baseGfn, npages }) => gfn >= baseGfn && gfn < baseGfn + npages)) return
+  const ranges = arrays.map(({ baseGfn, npages }) => `${hex(baseGfn)}..${hex(baseGfn + npages - 1)}`)
+  throw new UsageError(`--gfn: ${hex(gfn)} has no slot: there are ${ranges.join(', ')}`)
 }
 
 function draw(slots: readonly Slot[], chosen: ReadonlySet<Gfn> | undefined, entries: number): void {

@@ -50,22 +50,30 @@ function describe(file: string, text: string): Description {
     const { byteOrder, slots, memory } = checkObject('file', JSON.parse(text))
     const { baseGfn, npages } = checkObject('slots', slots)
     if (!Array.isArray(memory)) throw new TypeError('memory: expected an array')
-    const name = (value: unknown): string => {
-      if (typeof value !== 'string' || value === '') throw new TypeError('file: expected the name of a file')
+    const name = (of: string, value: unknown): string => {
+      if (typeof value !== 'string' || value === '') throw new TypeError(`${of}.file: expected the name of a file`)
       return join(dirname(file), value)
     }
     let left = MOST_MEMORY
-    const ranges = memory.map((range) => {
-      const bytes = checkInteger('bytes', checkObject('memory', range).bytes, 0, left)
+    const ranges = memory.map((range, i) => {
+      const bytes = checkInteger(`memory[${i}].bytes`, checkObject(`memory[${i}]`, range).bytes, 0, left)
       left -= bytes
-      return { address: parseWord(range.address), bytes, name: name(range.file) }
+      return { address: addressAt(`memory[${i}]`, range.address), bytes, name: name(`memory[${i}]`, range.file) }
     })
     return {
       byteOrder: checkOneOf<ByteOrder>('byteOrder', byteOrder, ['little', 'big']),
-      slots: { address: parseWord(slots.address), baseGfn, npages, name: name(slots.file) },
+      slots: { address: addressAt('slots', slots.address), baseGfn, npages, name: name('slots', slots.file) },
       ranges,
     }
   })
+}
+
+function addressAt(of: string, value: string): bigint {
+  try {
+    return parseWord(value)
+  } catch (error) {
+    throw new TypeError(`${of}.address: ${(error as Error).message.replace(/^word: /, '')}`)
+  }
 }
 
 /** A whole file of at most `most` bytes (of exactly `exact`, where that is said). @throws Failure */

@@ -2,7 +2,7 @@
 import { checkOneOf } from '../args'
 import type { PageShift } from '../leaf'
 import { RadixComparison, Replay, type ReplayResult } from '../trace/index'
-import { Failure, inputName, parseCommandArgs, readInput, UsageError, type Command } from './command'
+import { checkOneStandardInput, Failure, inputName, parseCommandArgs, readInput, UsageError, type Command } from './command'
 
 const HELP = `Usage: nested-rmap replay FILE [--json] [--radix FILE] [--page-shift 16|12]
 
@@ -29,6 +29,7 @@ export const replay: Command = {
     })
     const [file, ...more] = positionals
     if (file === undefined || more.length > 0) throw new UsageError('expected one FILE')
+    checkOneStandardInput(file, values.radix)
     const run = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
     await readRecording(file, run)
     const comparison = values.radix === undefined ? undefined : new RadixComparison(run)
@@ -100,7 +101,7 @@ function report(file: string, run: Replay, result: ReplayResult, comparison: Rad
   const width = Math.max(...rows.map(([, number]) => count(number).length))
   return `${inputName(file)}, ${2 ** (run.pageShift - 10)} KiB pages\n\n` +
     rows.map(([name, number, text]) => `  ${name.padEnd(11)}${count(number).padStart(width)}  ${text}`.trimEnd()).join('\n') +
-    histogram(run) + verdict(result)
+    histogram(run) + verdict(result, run.found.hints)
 }
 
 /** The lists by length, in classes that double. */
@@ -119,9 +120,10 @@ function histogram(run: Replay): string {
   }).join('')
 }
 
-function verdict(result: ReplayResult): string {
+function verdict(result: ReplayResult, hints: Iterable<string>): string {
   if (result.differences === 0) return '\nNo difference: word for word, the model kept what the kernel kept.\n'
   const shown = result.first.map(({ line, event, message }) => `  line ${line}, ${event}\n    ${message}\n`).join('')
   const more = result.differences - result.first.length
-  return `\n${count(result.differences)} difference${result.differences === 1 ? '' : 's'}\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}`
+  return `\n${count(result.differences)} difference${result.differences === 1 ? '' : 's'}\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}` +
+    [...hints].map((hint) => `hint: ${hint}\n`).join('')
 }

@@ -41,7 +41,11 @@ export const report: Command = {
     const replay = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
     const collector = collectorOf(replay, numberOption('--from', values.from ?? '1'), numberOption('--steps', values.steps ?? '200000'))
     await readRecording(file, replay)
-    const html = reportHtml(collector.data(file === '-' ? 'standard input' : basename(file)), pageScript())
+    const data = collector.data(file === '-' ? 'standard input' : basename(file))
+    if (data.steps.length === 0 && values.from !== undefined) {
+      process.stderr.write(`warning: no step at or after line ${values.from}: the report has figures, and nothing to step through\n`)
+    }
+    const html = reportHtml(data, pageScript())
     if (output === '-') {
       process.stdout.write(html)
       return 0
@@ -51,7 +55,9 @@ export const report: Command = {
     } catch (error) {
       throw new Failure(`${output}: cannot be written: ${(error as Error).message}`)
     }
-    process.stdout.write(`${output}: ${(html.length / 1024 / 1024).toFixed(1)} MiB\n`)
+    const { differences } = data.result
+    process.stdout.write(`${output}: ${Math.ceil(html.length / 1024)} KiB` +
+      `${differences === 0 ? ', no difference' : `, ${differences} differences between model and kernel`}\n`)
     return 0
   },
 }

@@ -134,7 +134,10 @@ function axes(
     elements.push(svg('line', { class: 'axis', x1: LEFT, x2: width - 12, y1: y(value), y2: y(value) }))
     text(LEFT - 6, y(value) + 4, number(value), 'end')
   }
-  marks.forEach(([x, content], i) => text(x, height - BOTTOM + 16, content, marks.length === 2 ? (i === 0 ? 'start' : 'end') : 'middle'))
+  for (const [x, content] of marks) { // a text at an edge stays inside
+    const half = content.length * 3.5
+    text(x, height - BOTTOM + 16, content, x - half < LEFT ? 'start' : x + half > width ? 'end' : 'middle')
+  }
   text((LEFT + width) / 2, height - 3, along, 'middle')
   text(2, 12, up, 'start')
   return elements

@@ -3,7 +3,7 @@
  */
 import type { EntryFate } from '../invalidate'
 import { formatEntry, count } from '../view/format'
-import { drawSlot } from '../view/picture'
+import { drawAlike } from '../view/picture'
 import { listOf, slotOf, type Cell, type Effect, type History } from './history'
 import { hex } from '../word'
 
@@ -85,20 +85,21 @@ export function drawStep(
   const effects = history.effects[index]!
   const pictures = effects.slice(0, most).flatMap(({ slot, before, after }, i): Picture[] => {
     const place = places[slot]!
-    const draw = (head: Cell | undefined, remark?: (entry: number) => string): string => (
-      drawSlot(slotOf(place.gfn, place.address, head), remark === undefined ? options : { ...options, remark })
-    )
-    const title = placeText(place)
-    if (step.kind === 'insert' && before === after) {
-      const there = duplicatePlace(before, step.held)
-      return [{ title: `${title}, unchanged`, text: draw(before, (entry) => (entry === there ? 'found' : '')) }]
+    const draw = (...drawn: (readonly [when: string, head: Cell | undefined, remark: (entry: number) => string])[]): Picture[] => {
+      const texts = drawAlike(drawn.map(([, head, remark]) => (
+        { slot: slotOf(place.gfn, place.address, head), options: { ...options, remark } }
+      )))
+      return drawn.map(([when], picture) => ({ title: `${placeText(place)}${when}`, text: texts[picture]! }))
     }
-    if (before === after) return [{ title: `${title}, unchanged`, text: draw(before) }]
+    if (before === after) {
+      const there = step.kind === 'insert' ? duplicatePlace(before, step.held) : -1
+      return draw([', unchanged', before, (entry) => (entry === there ? 'found' : '')])
+    }
     const fates = step.kind === 'remove' ? step.taken[i]!.fates : []
-    return [
-      { title: `${title} before`, text: draw(before, (entry) => (fates[entry] === undefined ? '' : FATES[fates[entry]])) },
-      { title: `${title} after`, text: draw(after, (entry) => (step.kind === 'insert' && entry === 0 ? 'new' : '')) },
-    ]
+    return draw(
+      [' before', before, (entry) => (fates[entry] === undefined ? '' : FATES[fates[entry]])],
+      [' after', after, (entry) => (step.kind === 'insert' && entry === 0 ? 'new' : '')],
+    )
   })
   if (effects.length > most) pictures.push({ title: `... ${count(effects.length - most, 'slot')} more ...`, text: '' })
   return pictures

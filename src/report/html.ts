@@ -91,6 +91,7 @@ and previous match. On the map the arrows move a frame from slot to slot, <kbd>E
 <span id="legend"></span>
 </div>
 <div id="map-frame"><canvas id="map" tabindex="0" role="img" aria-describedby="map-text"></canvas></div>
+<p class="hint">Rows of 32 gfns. Blank: never used. Framed: what this step is about. A line: gfns between are left out.</p>
 <p id="map-text" aria-live="polite"></p>
 </section>
 <section id="lengths" aria-labelledby="lengths-title">
@@ -114,8 +115,8 @@ header p { margin: .25rem 0 1rem; font-weight: 600; }
 .good { color: var(--good); } .bad { color: var(--bad); } .hint { margin: 0 0 .5rem; color: var(--dim); font-size: .85rem; }
 main { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr); }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; min-width: 0; }
-@media (min-width: 70rem) {
-  main { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
+@media (min-width: 96rem) { /* below, a node's line needs all of the width */
+  main { grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); }
   #figures, #over-time { grid-column: 1 / -1; }
   #stepper { grid-row: span 2; }
 }

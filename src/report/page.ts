@@ -28,12 +28,22 @@ const timeline = new TimelineChart(element('timeline'), data.entries, data.lines
 writeTotals()
 drawHistogram(element('histogram'), data.lengths, data.peaks)
 wire()
-goTo(Number(/step=(\d+)/.exec(location.hash)?.[1] ?? 1) - 1)
+goTo(Number(/step=(\d+)/.exec(location.hash)?.[1] ?? Math.max(steps.steps.findIndex(({ kind }) => kind === 'insert'), 0) + 1) - 1)
+
+/** Shows a step, and brings it into view: for who has not asked for it by the controls above it. */
+function jumpTo(index: number): void {
+  goTo(index)
+  const { top } = element('what').getBoundingClientRect()
+  if (top < 0 || top > innerHeight / 2) element('what').scrollIntoView({ block: 'start' })
+}
 
 /** Shows a step. */
 function goTo(index: number): void {
   if (last < 0) {
-    element('what').textContent = 'The recording has no step to show.'
+    element('what').textContent = 'There is no step to show: only the figures, the curve and the lengths.'
+    element('stepper').querySelectorAll<HTMLButtonElement>('button, input, select').forEach((control) => {
+      control.disabled = true
+    })
     return
   }
   const to = Math.min(Math.max(index, 0), last)
@@ -105,13 +115,13 @@ function find(direction: 1 | -1): void {
         : steps.effects[index]!.some(({ slot }) => slots.has(slot))
   )
   if (kind === 'line') {
-    goTo(stepAtLine(wanted))
+    jumpTo(stepAtLine(wanted))
     found.textContent = ''
     return
   }
   for (let index = steps.position + direction; index >= 0 && index <= last; index += direction) {
     if (!matches(index)) continue
-    goTo(index)
+    jumpTo(index)
     found.textContent = ''
     return
   }
@@ -133,7 +143,7 @@ function stepAtLine(line: number): number {
 function nextDifference(): void {
   const after = [...marks.keys()].sort((a, b) => a - b)
   const next = after.find((step) => step > steps.position) ?? after[0]
-  if (next !== undefined) goTo(next)
+  if (next !== undefined) jumpTo(next)
 }
 
 function wire(): void {
@@ -147,7 +157,7 @@ function wire(): void {
   onClick('last', () => goTo(last))
   onClick('difference', nextDifference)
   onClick('previous', () => find(-1))
-  const longest = (): void => goTo(data.longest!.step)
+  const longest = (): void => jumpTo(data.longest!.step)
   onClick('longest', longest)
   if (data.longest !== null) element('longest').textContent = `Longest list (${number(data.longest.entries)})`
   element<HTMLButtonElement>('longest').disabled = (data.longest?.step ?? -1) < 0

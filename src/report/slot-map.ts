@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
  * The map of a report: a square for each slot, in rows of 32 gfns, coloured by what the slot holds at the step shown.
- * Rows without a slot of the recording are left out.
+ * Rows without a slot of the recording are left out: a line stands where some are.
  */
 import { count } from '../view/format'
 import { placeText, type Place } from './describe'
@@ -129,9 +129,14 @@ export class SlotMap {
     to.textBaseline = 'middle'
     const labelEach = Math.ceil(13 / size)
     const gap = size > 4 ? 1 : 0
+    const afterGap = this.#rows.map(({ first }, row) => row > 0 && first !== this.#rows[row - 1]!.first + COLUMNS)
+    let room = 0 // the first row that has room for a label
     this.#rows.forEach(({ first, slots }, row) => {
-      if (row % labelEach === 0) {
-        to.fillStyle = dim
+      to.fillStyle = dim
+      if (afterGap[row]) to.fillRect(0, row * size, width, 1)
+      // A row after a gap is to have its label: one just before it goes without.
+      if (row >= room && (afterGap[row] || !afterGap.slice(row + 1, row + labelEach).includes(true))) {
+        room = row + labelEach
         to.font = '11px ui-monospace, monospace'
         to.fillText(`${this.#label}${first.toString(16)}`.slice(0, 12), 2, Math.max(row * size + size / 2 + 1, 6))
       }

@@ -24,7 +24,8 @@ import {
  * An L1 from the bytes that {@link snapshot} gave. Memslots, tables and nested guests are new objects: look them up.
  * Memory goes with the bytes, but for the slot arrays: 8 bytes for each gfn that a memslot is said to have.
  *
- * @param options.backing, options.observer as the L1 had them: they are not in the bytes
+ * @param options.backing, options.observer as the L1 had them: they are not in the bytes. (A {@link recorder} would begin
+ *   too late here: what it writes does not replay.)
  * @throws SnapshotError, which says what is wrong; nothing is half restored. TypeError
  */
 export function restore(bytes: Uint8Array, options: { backing?: BackingOf; observer?: VmObserver } = {}): Vm {

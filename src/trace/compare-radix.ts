@@ -61,6 +61,10 @@ export class RadixComparison {
     for (const [lpid, shadow] of this.#shadows) {
       for (const leaf of this.#missing(lpid, shadow)) this.#differ(lpid, leaf.gpa, leaf, undefined)
     }
+    const { leaves, differences } = this.#radix
+    if (leaves > 0 && differences >= leaves && this.#replay.found.count === differences) {
+      this.#replay.found.hints.add('no leaf of the dump agrees: it may be of another VM, or of another time')
+    }
   }
 
   #compareHost(leaf: Leaf): void {

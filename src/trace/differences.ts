@@ -1,7 +1,7 @@
 /** What a replay found to differ, and the words for it: what the model had, what the kernel said. */
 import { unpackEntry } from '../entry'
 import type { Leaf } from '../radix-table'
-import { hex, wordOf } from '../word'
+import { hex, hexWord, wordOf } from '../word'
 import { FIELD, type FieldName } from './events'
 import type { TraceEvent } from './parser'
 
@@ -21,6 +21,8 @@ const MOST_KEPT = 10
 export class Differences {
   count = 0
   readonly first: Difference[] = []
+  /** What may lie behind them all, where something is known that would. */
+  readonly hints = new Set<string>()
 
   add(line: number, event: string, message: string): void {
     this.count++
@@ -35,16 +37,16 @@ export class Differences {
   /** Whether a field of the event is the model's word, given as halves; a difference if not. */
   same(event: TraceEvent, field: FieldName, hi: number, lo: number): boolean {
     if (event.hi[FIELD[field]] === hi && event.lo[FIELD[field]] === lo) return true
-    this.at(event, `${field} ${hex(wordOf(hi, lo))}`, hex(event.wordAt(FIELD[field])))
+    this.at(event, `${field} ${hexWord(wordOf(hi, lo))}`, hexWord(event.wordAt(FIELD[field])))
     return false
   }
 }
 
 export function leafText(leaf: Pick<Leaf, 'word' | 'shift'> | undefined): string {
-  return leaf === undefined ? 'no leaf' : `${hex(leaf.word)} of 2^${leaf.shift} bytes`
+  return leaf === undefined ? 'no leaf' : `${hexWord(leaf.word)} of 2^${leaf.shift} bytes`
 }
 
 export function entryText(word: bigint): string {
   const { lpid, gpa } = unpackEntry(word)
-  return `${hex(word)} (LPID ${lpid}, gpa ${hex(gpa)})`
+  return `${hexWord(word)} (LPID ${lpid}, gpa ${hex(gpa)})`
 }

@@ -102,6 +102,9 @@ export class KernelTables {
   /** The leaf size that `pte_unmap` shows: 0 is a base page too. */
   shiftOf(event: TraceEvent): LeafShift | undefined {
     const shift = event.numberAt(FIELD.shift)
+    if ((shift === 16 || shift === 12) && shift !== this.pageShift) {
+      this.#differences.hints.add(`the kernel's base pages have 2^${shift} bytes: give it --page-shift ${shift}`)
+    }
     return shift === 0 || shift === this.pageShift ? this.pageShift : shift === 21 || shift === 30 ? shift : undefined
   }
 
@@ -112,6 +115,9 @@ export class KernelTables {
     const forL1 = event.isZeroAt(FIELD.rmapp)
     if (forL1) this.#l1Lpid ??= lpid
     const guest = forL1 ? null : this.guestOf(event)
+    if (guest === undefined && !this.#released.has(lpid)) {
+      this.#differences.hints.add('nested guests were there before the recording began: it must begin before the first')
+    }
     if (guest === undefined) return differ(`no nested guest has shadow LPID ${lpid}`, 'creates a leaf for it')
     if (forL1 !== this.isL1(event)) {
       return differ(`L1's table is that of lpid ${this.#l1Lpid}, and has no rmap`, `lpid ${lpid}, rmapp ${hex(event.wordAt(FIELD.rmapp))}`)

@@ -4,9 +4,9 @@
  */
 import type { Gpa } from '../entry'
 import { RangeCounters, removeRmapRange, type EntryFate } from '../invalidate'
-import { withoutRc, type Hpa, type LeafShift } from '../leaf'
+import { swapBytes, withoutRc, type Hpa, type LeafShift } from '../leaf'
 import { NONE, type Leaf } from '../radix-table'
-import { hex, hiOf, loOf, wordOf } from '../word'
+import { hex, hexWord, hiOf, loOf, wordOf } from '../word'
 import { Differences, entryText, leafText } from './differences'
 import { FIELD, type FieldName } from './events'
 import type { KernelNode, KernelSlots } from './kernel-slots'
@@ -197,9 +197,9 @@ export class RangeRemovals {
 function expectedText(want: Expected): string {
   switch (want.name) {
     case 'rmap_take':
-      return `takes ${hex(want.old)} from slot ${hex(want.slotp)}, index ${hex(want.idx)}`
+      return `takes ${hexWord(want.old)} from slot ${hex(want.slotp)}, index ${hex(want.idx)}`
     case 'rmap_take_node':
-      return `node ${hex(want.node)}, next ${hex(want.next)}` +
+      return `node ${hex(want.node)}, next ${hexWord(want.next)}` +
         (want.rmap === undefined ? '' : `, entry ${entryText(want.rmap)}`) + (want.guest === undefined ? ', no such guest' : '')
     case 'pte_unmap':
       return `clears ${hex(want.gpa)} of LPID ${want.guest.lpid}: ${leafText(want.leaf)}`
@@ -209,5 +209,9 @@ function expectedText(want: Expected): string {
 function eventText(event: TraceEvent): string {
   const fields: readonly FieldName[] = event.name === 'rmap_take' ? ['slotp', 'old', 'idx']
     : event.name === 'rmap_take_node' ? ['node', 'next', 'gp', 'rmap'] : ['gpa', 'pteval', 'shift', 'lpid']
-  return fields.map((field) => `${field} ${hex(event.wordAt(FIELD[field]))}`).join(', ')
+  return fields.map((field) => {
+    if (field === 'pteval') return `leaf ${hexWord(swapBytes(event.hi[FIELD.pteval]!, event.lo[FIELD.pteval]!))}`
+    const word = event.wordAt(FIELD[field])
+    return `${field} ${field === 'old' || field === 'next' || field === 'rmap' ? hexWord(word) : hex(word)}`
+  }).join(', ')
 }

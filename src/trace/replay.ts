@@ -15,7 +15,7 @@ import type { EntryFate } from '../invalidate'
 import { LineError, LineSplitter } from '../lines'
 import type { InsertOutcome } from '../memslot'
 import { NONE, type RadixTable } from '../radix-table'
-import { hex, wordOf } from '../word'
+import { hex, hexWord, wordOf } from '../word'
 import { Differences, entryText, type Difference } from './differences'
 import { FIELD } from './events'
 import { KernelArrays } from './kernel-arrays'
@@ -480,8 +480,8 @@ export class Replay {
     const hi = event.hi[FIELD.old]!
     const lo = event.lo[FIELD.old]!
     if (this.slots.holds(chunk, index, hi, lo)) return
-    const model = `${hex(this.slots.word(chunk, index))} in slot ${this.#slotText(event.wordAt(FIELD.rmapp))}`
-    this.found.at(event, model, hex(event.wordAt(FIELD.old)))
+    const model = `${hexWord(this.slots.word(chunk, index))} in slot ${this.#slotText(event.wordAt(FIELD.rmapp))}`
+    this.found.at(event, model, hexWord(event.wordAt(FIELD.old)))
     this.slots.adoptWord(chunk, index, hi, lo)
   }
 

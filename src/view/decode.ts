@@ -7,8 +7,8 @@
 import { checkWord, wrongType } from '../args'
 import { unpackEntry } from '../entry'
 import { LEAF, LeafFlag, PRESENT, swapBytes, unpackLeaf } from '../leaf'
-import { hex, hiOf, loOf } from '../word'
-import { formatEntry, hexWord } from './format'
+import { hex, hexWord, hiOf, loOf } from '../word'
+import { formatEntry } from './format'
 
 /** One thing that a word may be. */
 export interface Reading {
@@ -74,7 +74,8 @@ export function swapWord(word: bigint): bigint {
 function readSlot(word: bigint): Reading {
   if (word === 0n) return { as: 'slot', text: 'empty: no entry', doubt: undefined }
   if ((word & 1n) === 0n) {
-    const doubt = (word & 7n) === 0n ? undefined : 'a node\'s address is a multiple of 8'
+    const doubt = (word & 7n) !== 0n ? 'a node\'s address is a multiple of 8'
+      : word >> 60n === 0xcn || word < 2n ** 31n ? undefined : 'the kernel\'s addresses begin with 0xc, a NodeHeap\'s are below 2^31'
     return { as: 'slot', text: `pointer to the list node at ${hex(word)}`, doubt }
   }
   const doubt = (word & LOW_BITS) === 0n ? doubtLpid(word) : `an entry has no bits 1..11, here ${hex(word & LOW_BITS)}`

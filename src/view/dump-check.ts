@@ -107,13 +107,11 @@ export function checkDump(dump: {
   return { leaves, elsewhere, lacking, entries, stale }
 }
 
-/** What a check found as text: the totals, then at most `most` of each kind by name. */
+/** What a check found as text: at most `most` of each kind by name, then the totals. */
 export function formatDumpCheck(check: DumpCheck, most = 20): string {
   const { leaves, elsewhere, lacking, entries, stale } = checkObject('check', check)
   checkInteger('most', most, 0, 2 ** 30)
-  const lines = [`${count(leaves, 'shadow leaf', 'shadow leaves')}, ${lacking.length} without their entry; ` +
-    `${count(entries, 'entry', 'entries')}, ${stale.length} stale`]
-  if (elsewhere > 0) lines.push(`${count(elsewhere, 'shadow leaf', 'shadow leaves')} outside the slot array: not judged`)
+  const lines: string[] = []
   for (const { lpid, leaf, gfns } of lacking.slice(0, most)) {
     const where = gfns.length === 0 ? 'L1\'s table has that frame nowhere' : `not in gfn ${gfns.map(hex).join(', ')}`
     lines.push(`  !! leaf without entry: ${formatEntry({ lpid, gpa: leaf.gpa })} -> ${hex(hpaOf(leaf))}: ${where}`)
@@ -123,6 +121,11 @@ export function formatDumpCheck(check: DumpCheck, most = 20): string {
     lines.push(`  stale entry: gfn ${hex(gfn)}  ${formatEntry(entry)}: ${REASONS[reason]}`)
   }
   if (stale.length > most) lines.push(`  ... ${stale.length - most} more stale entries ...`)
+  const reasons = Object.entries(REASONS).map(([reason, text]) => [stale.filter((one) => one.reason === reason).length, text] as const)
+  const why = reasons.filter(([many]) => many > 0).map(([many, text]) => `${text}: ${many}`).join('; ')
+  lines.push(`${count(entries, 'entry', 'entries')}, ${stale.length} stale, which is legal${why === '' ? '' : ` (${why})`}`)
+  if (elsewhere > 0) lines.push(`${count(elsewhere, 'shadow leaf', 'shadow leaves')} outside the slot array: not judged`)
+  lines.push(`${count(leaves, 'shadow leaf', 'shadow leaves')}, ${lacking.length} without their entry`)
   return lines.join('\n')
 }
 

@@ -5,11 +5,6 @@ import { checkObject } from '../args'
 import { checkEntry, type Entry } from '../entry'
 import { hex } from '../word'
 
-/** @internal A raw word with all its digits: `0x0030000030261001`. */
-export function hexWord(word: bigint): string {
-  return `0x${word.toString(16).padStart(16, '0')}`
-}
-
 /** An entry in a line: `LPID 3  gpa 0x30261000`. @throws RangeError, TypeError */
 export function formatEntry(entry: Entry): string {
   const { lpid, gpa } = checkObject('entry', entry)

@@ -13,9 +13,9 @@ import { checkFunction, checkInteger, checkObject } from '../args'
 import type { Entry } from '../entry'
 import type { Gfn, Memslot } from '../memslot'
 import type { VmMemslot } from '../vm/vm-memslot'
-import { count, formatEntry, hexWord } from './format'
+import { count, formatEntry } from './format'
 import { formatSummary, slotsOf, summarize, type Slot } from './slot'
-import { hex } from '../word'
+import { hex, hexWord } from '../word'
 
 /** How to draw. */
 export interface PictureOptions {
@@ -36,22 +36,32 @@ type Row = readonly [words: string, more: string, reading: string, remark: strin
  * @throws RangeError, TypeError
  */
 export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
-  const { width, entries: most, remark } = checkOptions(options)
-  checkObject('slot', slot)
-  const rows = rowsOf(slot, most, remark)
-  const columns = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const alone = Math.max(...rows.map(([words, more]) => (more === '' ? words.length : 0))) // words without more
-  const hasMore = columns[1]! > 0
-  const left = hasMore ? Math.max(columns[0]! + 1 + columns[1]!, alone) : alone
-  const broken = hasMore && left + 2 + columns[2]! + 2 + columns[3]! > width
-  const lines = rows.flatMap(([words, more, reading, remark]) => {
-    const said = `  ${reading.padEnd(columns[2]!)}  ${remark}`
-    if (!broken) return `${more === '' ? words : `${words.padEnd(columns[0]!)} ${more}`}`.padEnd(left) + said
-    return more === '' ? words + said : [words, `        ${more}${said}`]
+  return drawAlike([{ slot, options }])[0]!
+}
+
+/** @internal Draws slots to be compared: the nodes of all have two lines where those of one must. */
+export function drawAlike(pictures: readonly { readonly slot: Slot; readonly options: PictureOptions }[]): string[] {
+  const tables = pictures.map(({ slot, options }) => {
+    const { width, entries: most, remark } = checkOptions(options)
+    const rows = rowsOf(checkObject('slot', slot), most, remark)
+    const columns = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
+    const alone = Math.max(...rows.map(([words, more]) => (more === '' ? words.length : 0))) // words without more
+    const hasMore = columns[1]! > 0
+    const left = hasMore ? Math.max(columns[0]! + 1 + columns[1]!, alone) : alone
+    const fits = !hasMore || left + 2 + columns[2]! + 2 + columns[3]! <= width
+    return { rows, columns, left, fits, flaws: slot.flaws, most }
   })
-  for (const { message } of slot.flaws.slice(0, most)) lines.push(`  !! ${message}`)
-  if (slot.flaws.length > most) lines.push(`  !! ... ${slot.flaws.length - most} more ...`)
-  return lines.map((line) => line.trimEnd()).join('\n')
+  const broken = tables.some(({ fits }) => !fits)
+  return tables.map(({ rows, columns, left, flaws, most }) => {
+    const lines = rows.flatMap(([words, more, reading, remark]) => {
+      const said = `  ${reading.padEnd(columns[2]!)}  ${remark}`
+      if (!broken) return `${more === '' ? words : `${words.padEnd(columns[0]!)} ${more}`}`.padEnd(left) + said
+      return more === '' ? words + said : [words, `        ${more}${said}`]
+    })
+    for (const { message } of flaws.slice(0, most)) lines.push(`  !! ${message}`)
+    if (flaws.length > most) lines.push(`  !! ... ${flaws.length - most} more ...`)
+    return lines.map((line) => line.trimEnd()).join('\n')
+  })
 }
 
 /**

@@ -350,7 +350,7 @@ export class Vm {
 
   /**
    * Whether the gfn's host leaf was referenced; its referenced bit is cleared, and so are those of the shadow leaves
-   * behind that gfn's own slot.
+   * behind that gfn's own slot. False where the host has no leaf, or no memslot has the gfn.
    *
    * @throws RangeError, TypeError
    */
@@ -391,8 +391,12 @@ export class Vm {
   }
 
   /**
-   * L1's H_TLB_INVALIDATE.
+   * L1's H_TLB_INVALIDATE (spec 8).
    *
+   * @param operands.instr RIC (as in {@link tlbie}) in bits 19..18, PRS (0) in bit 17, R (1) in bit 16
+   * @param operands.rs the LPID in bits 31..0
+   * @param operands.rb the address from bit 12 up; IS in bits 11..10 (0 that page, 2 the LPID, 3 all); the page's size
+   *   in bits 7..5 (0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB, 5 = 64 KiB)
    * @throws RangeError, TypeError
    */
   tlbInvalidate(operands: { instr: Operand; rs: Operand; rb: Operand }): HcallStatus {
@@ -402,8 +406,12 @@ export class Vm {
   }
 
   /**
-   * L1's H_RPT_INVALIDATE.
+   * L1's H_RPT_INVALIDATE (spec 8).
    *
+   * @param operands.target 1: the core's MMU
+   * @param operands.type what is to go: bits of {@link RptType}
+   * @param operands.pageSizes of which sizes: 1 = 4 KiB, 2 = 64 KiB, 4 = 2 MiB, 8 = 1 GiB, or several
+   * @param operands.start, operands.end the range of nested addresses, in bytes; 0 and 2^64-1: all
    * @throws RangeError, TypeError
    */
   rptInvalidate(operands: {
@@ -439,7 +447,7 @@ export class Vm {
   }
 
   /**
-   * The gfn's entries, newest first.
+   * The gfn's entries, newest first, as the kernel's walk meets them: LPID 0 can hide some (spec 11).
    *
    * @throws RangeError when no memslot has the gfn; TypeError
    */
@@ -465,7 +473,7 @@ export class Vm {
   }
 
   /**
-   * Sets, or with undefined removes, the observer.
+   * Sets, or with undefined removes, the observer. (A {@link recorder} must be there from the beginning.)
    *
    * @throws TypeError
    */
