@@ -58,6 +58,9 @@ export const LEAF_HI = 1 << 30
 /** @internal L0's frame mask, bits 52..32: the part in the high half of a word. */
 export const FRAME_HI = 0x1fffff
 
+/** @internal log2 of a page's size by the field AP in rB of a tlbie (spec 8). */
+export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([[0, 12], [1, 21], [2, 30], [5, 16]])
+
 /** @internal Bits that the hardware sets on its own: referenced and changed. */
 export const RC = LeafFlag.REFERENCED | LeafFlag.CHANGED
 

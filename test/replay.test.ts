@@ -95,51 +95,6 @@ describe('recordings of a real kernel', () => {
   })
 })
 
-describe('tasks that interleave', () => {
-  const [X, Y] = [100, 200]
-  const swap = (word: bigint): string => `0x${word.toString(16).padStart(16, '0').match(/../g)!.reverse().join('')}`
-  const leaf = (frame: bigint, flags: bigint): string => swap((0xc0n << 56n) | (frame << 16n) | flags)
-  const line = (pid: number, event: string, fields: string): string => ` task-${pid} [000] ..... 1.000000: ${event}: (there) ${fields}`
-  const create = (pid: number, lpid: number, word: string, rmapp = '0x0'): string => (
-    line(pid, 'pte_create', `pgtable=0x1 pte=${word} gpa=0x70000 level=0 mmu_seq=0x0 lpid=${lpid} rmapp=${rmapp}`))
-  const made = (pid: number): string => line(pid, 'pte_create_ret', 'ret=0')
-  const insert = (pid: number): string => line(pid, 'rmap_insert', 'rmapp=0x1038 old=0x0 node=0x9000 new=0x30000000070000')
-  const unmap = (pid: number, lpid: number, word: string): string => (
-    line(pid, 'pte_unmap', `ptep=0x1 pteval=${word} gpa=0x70000 shift=0 memslot=${lpid === 1 ? 1 : 0} lpid=${lpid}`))
-  const range = (pid: number): string => (
-    line(pid, 'rmap_remove_range', 'memslot=0x1 gpa=0x70000 hpa=0x50000 nbytes=0x10000 base_gfn=0 npages=16 rmap=0x1000'))
-  const guest = line(X, 'nested_update', 'l1_lpid=3 shadow_lpid=7')
-  const [own, read, write] = [leaf(5n, 0x187n), leaf(5n, 0x104n), leaf(5n, 0x186n)]
-  const mapped = [create(X, 1, own), made(X), guest, create(X, 7, read, '0x1038'), insert(X), made(X)]
-  const differences = (lines: string[]): string[] => replay(lines.join('\n')).first.map((d) => `${d.line} ${d.message}`)
-
-  test('L1\'s leaf is set and taken away before its creation returns', () => {
-    expect(differences([create(X, 1, own), unmap(Y, 1, own), range(Y), made(X), create(X, 1, own), made(X)])).toEqual([])
-    expect(differences([create(X, 1, own), unmap(Y, 1, leaf(6n, 0x187n)), range(Y), made(X)])).not.toEqual([])
-  })
-
-  test.each([['before', read], ['after', write]])('a leaf whose bits grow is cleared by a range, %s they grew', (_when, word) => {
-    const away = [unmap(Y, 1, own), range(Y), unmap(Y, 7, word), made(X)]
-    expect(differences([...mapped, create(X, 7, write, '0x1038'), ...away])).toEqual([])
-    expect(differences([...mapped, ...away]).join()).toMatch(word === read ? /no creation under way/ : /clears 0x70000 of LPID 3/)
-  })
-
-  test.each([['before', read], ['after', write]])('and by L1, %s they grew', (_when, word) => {
-    expect(differences([...mapped, create(X, 7, write, '0x1038'), unmap(Y, 7, word), made(X)])).toEqual([])
-  })
-
-  test('a table is freed under a creation', () => {
-    const free = line(Y, 'table_free', 'pgd=0x1 lpid=7')
-    expect(differences([...mapped, create(X, 7, write, '0x1038'), free, made(X)])).toEqual([])
-    expect(differences([...mapped, free, create(X, 7, write, '0x1038'), made(X)]).join()).toMatch(/so an rmap_insert; kernel: none/)
-  })
-
-  test('the steps of a range and the events of another task', () => {
-    const aged = line(X, 'rmap_update_rc', 'rmapp=0x1038 old=0x0 clr=0x100 set=0x0 hpa=0x50000 nbytes=0x1')
-    expect(differences([...mapped, unmap(Y, 1, own), range(Y), aged, unmap(Y, 7, read), create(X, 1, own), made(X)])).toEqual([])
-  })
-})
-
 describe('a damaged recording', () => {
   const differs = (text: string, event: string, message: RegExp): void => {
     const result = replay(text, A.radix)

@@ -31,6 +31,7 @@ export class RadixComparison {
       this.#line = line
       let seen = this.#seen.get(lpid)
       if (seen === undefined) this.#seen.set(lpid, (seen = new Set()))
+      if (lpid !== null && seen.has(leaf.gpa)) this.#differ(lpid, leaf.gpa, this.#shadows.get(lpid)?.lookup(leaf.gpa), leaf)
       seen.add(leaf.gpa)
       if (lpid === null) this.#compareHost(leaf)
       else this.#compareShadow(lpid, leaf)

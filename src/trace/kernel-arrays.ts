@@ -52,6 +52,16 @@ export class KernelArrays {
     this.#arrays.push({ rmap, hi: hiOf(rmap) >>> 0, lo: loOf(rmap) >>> 0, baseGfn, npages })
   }
 
+  /** What is known and cannot be beside an array that an event tells of: one of the same gfns or the same memory. */
+  contradicts(rmap: bigint, baseGfn: Gfn, npages: number): KernelArray | undefined {
+    const end = rmap + 8n * BigInt(npages)
+    return this.#arrays.find((known) => {
+      if (known.rmap === rmap && known.baseGfn === baseGfn && known.npages === npages) return false
+      return (known.rmap < end && rmap < known.rmap + 8n * BigInt(known.npages)) ||
+        (known.baseGfn < baseGfn + npages && baseGfn < known.baseGfn + known.npages)
+    })
+  }
+
   /** An array is freed. */
   forget(rmap: bigint): void {
     this.#arrays = this.#arrays.filter((old) => old.rmap !== rmap)

@@ -158,7 +158,7 @@ export class KernelSlots {
   adoptPop(chunk: Chunk, index: number): void {
     const { memslot } = chunk
     const address = memslot.loAt(index)
-    if (address === 0) return // taken by another task since
+    if (address === 0) return // freed with its array since
     if ((address & TAG) !== 0) return memslot.writeAt(index, 0, 0)
     const at = address >>> 2
     memslot.writeAt(index, this.nodes.words[at + 1]!, this.nodes.words[at]!)
@@ -170,6 +170,11 @@ export class KernelSlots {
     for (const { chunk, index, npages: slots } of this.parts(hi, lo, Math.min(npages, MAX_NPAGES))) {
       for (let i = index; i < index + slots; i++) chunk.memslot.take(i).end()
     }
+  }
+
+  /** Empties all slots. */
+  freeAll(): void {
+    for (const { memslot } of this.#chunks.values()) for (let i = 0; i < CHUNK_SLOTS; i++) memslot.take(i).end()
   }
 
   #nameHead(chunk: Chunk, index: number, hi: number, lo: number): void {

@@ -7,10 +7,10 @@
  */
 import { ROOT_PAGES, type AllocationGate } from '../allocation-gate'
 import { entryGpa, MAX_LPID, type Gpa, type Lpid } from '../entry'
-import { leafHpa, RC, swap32, withoutRc, type Hpa, type LeafShift, type PageShift } from '../leaf'
+import { AP_SHIFT, leafHpa, RC, swap32, withoutRc, type Hpa, type LeafShift, type PageShift } from '../leaf'
 import { LineError } from '../lines'
 import { NONE, RadixTable, type Leaf } from '../radix-table'
-import { hex, wordOf } from '../word'
+import { hex, hexWord, wordOf } from '../word'
 import { Differences, leafText } from './differences'
 import { FIELD } from './events'
 import type { TraceEvent } from './parser'
@@ -48,6 +48,13 @@ export interface Creation {
   overtaken: boolean
 }
 
+/** What L1 asked to invalidate page by page: what is unmapped there now, is named by its page. */
+export interface Asked {
+  readonly guest: TraceGuest
+  from: Gpa
+  readonly to: Gpa
+}
+
 /** A leaf of L1's own table that has just been unmapped: what the range removal after it must be about. */
 export interface Unmapped {
   readonly line: number
@@ -57,6 +64,9 @@ export interface Unmapped {
   /** Whether it came with a memslot, so that a range removal must follow. */
   readonly inMemslot: boolean
 }
+
+/** Lines after which a guest that a range has met must have been told of. */
+const LONGEST_PROMISE = 4096
 
 /** Most creations under way at once: more than an L1 has vCPUs. Of a recording with more, the oldest are given up. */
 const MOST_CREATIONS = 4096
@@ -73,6 +83,9 @@ export class KernelTables {
   readonly #gate: AllocationGate
   readonly #byShadowLpid = new Map<number, TraceGuest>()
   readonly #released = new Set<number>()
+  /** By LPID, guests that must still be told of. */
+  readonly #promised = new Map<Lpid, { readonly line: number; readonly name: string; readonly gp: bigint }>()
+  #loser: { readonly pid: number; readonly line: number; readonly shadowLpid: number } | undefined
   readonly #creations = new Set<Creation>()
   #l1Lpid: number | undefined
 
@@ -156,6 +169,7 @@ export class KernelTables {
   finish(event: TraceEvent, creation: Creation): void {
     this.#creations.delete(creation)
     const failed = !event.isZeroAt(FIELD.ret)
+    if (failed && event.hi[FIELD.ret]! >= 0) this.#differences.at(event, 'ret 0 or a negative errno', String(event.numberAt(FIELD.ret)))
     if (creation.inserted) {
       if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(event.lo[FIELD.ret]))
       return
@@ -167,24 +181,25 @@ export class KernelTables {
     this.#set(event, creation)
   }
 
-  /**
-   * A leaf of a shadow table is cleared while other tasks may be creating it: each may have OR-ed its bits in by now.
-   *
-   * @returns the leaf's word with those bits
-   */
-  overtake(table: RadixTable, leaf: Leaf): bigint {
-    let { word } = leaf
+  /** The creations of the leaf at an address, `own` aside, that have no insert yet: when it goes, they are overtaken. */
+  overtake(table: RadixTable, hi: number, lo: number, shift: LeafShift | undefined, own?: Creation): Creation[] {
+    const rivals: Creation[] = []
     for (const creation of this.#creations) {
-      const { gpaHi, gpaLo, shift } = creation
-      if (creation.table !== table || creation.inserted || shift !== leaf.shift || entryGpa(gpaHi, gpaLo) !== leaf.gpa) continue
+      if (creation === own || creation.inserted || creation.table !== table || creation.shift !== shift) continue
+      if (creation.gpaHi !== hi || creation.gpaLo !== (lo & (-1 << shift))) continue
       creation.overtaken = true
-      word |= wordOf(creation.wordHi, creation.wordLo)
+      rivals.push(creation)
     }
-    return word
+    return rivals
   }
 
-  /** `pte_unmap`, outside a range removal. @returns what of L1's own was unmapped */
-  unmap(event: TraceEvent, own: Creation | undefined): Unmapped | undefined {
+  /**
+   * `pte_unmap`, outside a range removal.
+   *
+   * @param asked what L1 has just asked for
+   * @returns what of L1's own was unmapped
+   */
+  unmap(event: TraceEvent, own: Creation | undefined, asked: Asked | undefined): Unmapped | undefined {
     const inMemslot = !event.isZeroAt(FIELD.memslot)
     if (inMemslot) this.#l1Lpid ??= event.numberAt(FIELD.lpid)
     const guest = this.isL1(event) ? null : this.guestOf(event)
@@ -193,23 +208,55 @@ export class KernelTables {
       this.#differences.at(event, model, `unmaps ${hex(event.wordAt(FIELD.gpa))}`)
       return undefined
     }
-    this.#clear(event, guest, own)
-    const shift = this.shiftOf(event)
-    if (guest !== null || shift === undefined) return undefined
     const gpa = event.numberAt(FIELD.gpa)
+    const shift = this.shiftOf(event)
+    const wanted = asked !== undefined && asked.guest === guest && gpa >= asked.from && gpa < asked.to
+    if (wanted) asked.from = gpa + (1 << (shift ?? 0)) // page after page
+    // After a refused access the kernel names the address of the access, which may be in the middle of the page.
+    this.#clear(event, guest, own, guest === null || own !== undefined || wanted)
+    if (guest !== null || shift === undefined) return undefined
     const [hi, lo] = this.leafWord(event, 'pteval')
     return { line: event.line, gpa: gpa - (gpa % (1 << shift)), hpa: leafHpa(hi, lo, shift), shift, inMemslot }
   }
 
-  /** `table_free` */
-  free(event: TraceEvent): void {
-    const table = this.isL1(event) ? this.host : this.guestOf(event)?.shadow
+  /** `tlb_invalidate`, `rpt_invalidate`. @returns the addresses that are invalidated page by page, if a leaf is there */
+  ask(event: TraceEvent): Asked | undefined {
+    let guest: TraceGuest | undefined
+    let from = 0
+    let to = 0
+    if (event.name === 'rpt_invalidate') {
+      guest = this.guests.get(event.numberAt(FIELD.lpid))
+      from = event.numberAt(FIELD.start)
+      to = event.numberAt(FIELD.end)
+    } else {
+      const rb = event.lo[FIELD.rb]!
+      const shift = AP_SHIFT.get((rb >>> 5) & 7)
+      if (shift === undefined || ((rb >>> 10) & 3) !== 0) return undefined
+      guest = this.guests.get(event.lo[FIELD.rs]! >>> 0)
+      from = entryGpa(event.hi[FIELD.rb]!, rb & (-1 << shift))
+      to = from + (1 << shift)
+    }
+    if (guest?.shadow.leavesBetween(from, to).next().done !== false) return undefined
+    return { guest, from, to }
+  }
+
+  /** `table_free`. @returns whether it was L1's own: L1 goes, and so does all that its slots hold (spec 9) */
+  free(event: TraceEvent): boolean {
+    const lpid = event.numberAt(FIELD.lpid)
+    const loser = this.#loser
+    this.#loser = undefined
+    if (loser !== undefined && loser.pid === event.pid && loser.shadowLpid !== lpid) {
+      this.#differences.at(event, `shadow LPID ${loser.shadowLpid} was released in line ${loser.line}`, `the table of ${lpid} is freed`)
+    }
+    const isL1 = this.isL1(event)
+    const table = isL1 ? this.host : this.guestOf(event)?.shadow
     if (table !== undefined) {
       for (const creation of this.#creations) if (creation.table === table) creation.overtaken = true
       table.clearAll()
-    } else if (!this.#released.has(event.numberAt(FIELD.lpid))) {
-      this.#differences.at(event, `no table ever had lpid ${event.numberAt(FIELD.lpid)}`, 'it is freed')
+    } else if (!this.#released.has(lpid)) {
+      this.#differences.at(event, `no table ever had lpid ${lpid}`, 'it is freed')
     }
+    return isL1
   }
 
   /** `nested_update` */
@@ -230,7 +277,25 @@ export class KernelTables {
     }
     const guest: TraceGuest = { lpid, shadowLpid, maybeDropped: false, shadow: this.#newTable() }
     this.guests.set(lpid, guest)
+    const promise = this.#promised.get(lpid)
+    if (promise !== undefined && event.line - promise.line < LONGEST_PROMISE) this.#promised.delete(lpid)
     this.#byShadowLpid.set(shadowLpid, guest)
+  }
+
+  /**
+   * A range has met a guest of which no event has told. The kernel registers it under the lock, and reads its partition
+   * entry, which tells of it, a moment later.
+   */
+  promise(event: TraceEvent, lpid: Lpid): void {
+    if (this.guests.has(lpid) || this.#promised.has(lpid)) return
+    this.#promised.set(lpid, { line: event.line, name: event.name, gp: event.wordAt(FIELD.gp) })
+  }
+
+  /** The recording has ended: what was promised and has not come were differences. */
+  end(): void {
+    for (const [lpid, { line, name, gp }] of this.#promised) {
+      this.#differences.add(line, name, `model: no guest has LPID ${lpid}; kernel: gp ${hex(gp)}`)
+    }
   }
 
   /** A range has shown that no guest has this one's LPID: it was dropped, and is still held. */
@@ -243,6 +308,12 @@ export class KernelTables {
     const lpid = event.numberAt(FIELD.l1_lpid)
     const shadowLpid = event.numberAt(FIELD.shadow_lpid)
     const guest = this.#byShadowLpid.get(shadowLpid)
+    if (guest === undefined && this.guests.has(lpid) && shadowLpid <= MAX_LPID && shadowLpid !== this.#l1Lpid) {
+      // Two vCPUs made this guest at once; this is the loser's, of which nothing else has told. Its table goes next.
+      this.#loser = { pid: event.pid, line: event.line, shadowLpid }
+      this.#released.add(shadowLpid)
+      return
+    }
     if (guest?.lpid !== lpid) {
       const whose = guest === undefined ? 'no guest' : `LPID ${guest.lpid}`
       return this.#differences.at(event, `shadow LPID ${shadowLpid} is of ${whose}`, `of LPID ${lpid}`)
@@ -290,7 +361,7 @@ export class KernelTables {
   }
 
   /** Clears the leaf that the kernel unmaps: it must be the model's in word (referenced and changed aside) and size. */
-  #clear(event: TraceEvent, guest: TraceGuest | null, own: Creation | undefined): void {
+  #clear(event: TraceEvent, guest: TraceGuest | null, own: Creation | undefined, aligned: boolean): void {
     const table = guest === null ? this.host : guest.shadow
     const [wordHi, wordLo] = this.leafWord(event, 'pteval')
     const shift = this.shiftOf(event)
@@ -301,27 +372,19 @@ export class KernelTables {
       hi = Math.floor(misnamed.gpa / 2 ** 32)
       lo = misnamed.gpa | 0
     }
-    let ref = table.find(hi, lo)
-    const matches = (): boolean => {
-      const at = (ref >>> 2) * 2
-      return ref !== NONE && table.shiftOf(ref) === shift && table.halves[at + 1] === wordHi &&
-        ((table.halves[at]! ^ wordLo) & ~RC) === 0
-    }
-    for (const creation of this.#creations) {
-      // A creation of another task may have set its leaf by now.
-      if (creation === own || creation.inserted || creation.table !== table || creation.shift !== shift) continue
-      if (creation.gpaHi !== hi || creation.gpaLo !== (lo & (-1 << shift))) continue
-      if (!matches()) this.#set(event, creation)
-      creation.overtaken = true
-      ref = table.find(hi, lo)
-    }
+    const ref = table.find(hi, lo)
+    const rivals = this.overtake(table, hi, lo, shift, own)
     // What L1's own table held before the recording began is not known.
     if (ref === NONE && guest === null) return
-    if (!matches() || (lo & ((1 << this.pageShift) - 1)) !== 0 || hi >>> 20 !== 0) {
+    const at = (ref >>> 2) * 2
+    const isSize = ref !== NONE && table.shiftOf(ref) === shift
+    const matches = (isSize && table.halves[at + 1] === wordHi && ((table.halves[at]! ^ wordLo) & ~RC) === 0) ||
+      (rivals.length > 0 && (isSize || ref === NONE) && mayBe(wordOf(wordHi, wordLo), isSize ? table.wordAt(ref) : 0n, rivals))
+    if (!matches || (aligned && (lo & ((1 << this.pageShift) - 1)) !== 0) || hi >>> 20 !== 0) {
       const whose = guest === null ? 'L1' : `LPID ${guest.lpid}`
       const leaf = ref === NONE ? undefined : { word: table.wordAt(ref), shift: table.shiftOf(ref) }
       this.#differences.at(event, `${leafText(leaf)} at ${hex(event.wordAt(FIELD.gpa))} of ${whose}`,
-        `${hex(wordOf(wordHi, wordLo))}, shift ${event.numberAt(FIELD.shift)}`)
+        `${hexWord(wordOf(wordHi, wordLo))}, shift ${event.numberAt(FIELD.shift)}`)
     }
     if (ref !== NONE) table.clearAt(ref)
   }
@@ -331,6 +394,19 @@ export class KernelTables {
     if (shift === this.pageShift) return undefined
     return table.leavesBelow(gpaHi, gpaLo, shift).find((leaf) => withoutRc(leaf.word) === withoutRc(word))
   }
+}
+
+/**
+ * Whether a leaf may hold a word, referenced and changed aside: one that was there before (0: none), with the bits that
+ * some of the creations under way have OR-ed in by now.
+ */
+export function mayBe(word: bigint, before: bigint, creations: readonly Creation[]): boolean {
+  let grown = before
+  for (const { wordHi, wordLo } of creations) {
+    const bits = withoutRc(wordOf(wordHi, wordLo))
+    if ((bits & ~word) === 0n) grown |= bits
+  }
+  return withoutRc(grown) === withoutRc(word)
 }
 
 function whereText({ guest, gpaHi, gpaLo }: Creation): string {

@@ -2,15 +2,15 @@
  * A range removal of a recording (spec 6): the model's own walker runs over the range at once, as the kernel does
  * under one lock, and what it did is what the task's next events must say, in its order.
  */
-import type { Gpa } from '../entry'
+import type { Gpa, Lpid } from '../entry'
 import { RangeCounters, removeRmapRange, type EntryFate } from '../invalidate'
-import { swapBytes, withoutRc, type Hpa, type LeafShift } from '../leaf'
+import { swapBytes, type Hpa, type LeafShift } from '../leaf'
 import { NONE, type Leaf } from '../radix-table'
 import { hex, hexWord, hiOf, loOf, wordOf } from '../word'
-import { Differences, entryText, leafText } from './differences'
+import { Differences, entryText, leafText, type Difference } from './differences'
 import { FIELD, type FieldName } from './events'
 import type { KernelNode, KernelSlots } from './kernel-slots'
-import type { KernelTables, TraceGuest } from './kernel-tables'
+import { mayBe, type Creation, type KernelTables, type TraceGuest } from './kernel-tables'
 import type { TraceEvent } from './parser'
 
 /** What an event of a range removal must say. */
@@ -20,7 +20,11 @@ type Expected =
       readonly name: 'rmap_take_node'; readonly node: bigint; readonly next: bigint
       /** The tagged last entry is in no node, so the event says nothing of it. */
       readonly rmap: bigint | undefined
+      readonly lpid: Lpid
       readonly guest: TraceGuest | undefined
+      readonly fate: EntryFate
+      /** What the kernel clears before, if it is to clear something. */
+      readonly unmap: ExpectedUnmap | undefined
     }
   | ExpectedUnmap
 
@@ -29,8 +33,10 @@ interface ExpectedUnmap {
   readonly guest: TraceGuest
   readonly gpa: Gpa
   readonly leaf: Leaf
-  /** Its word with the bits that another task, which is creating it, may have OR-ed in. */
-  readonly grown: bigint
+  /** The tasks that are creating it may have OR-ed their bits in. */
+  readonly rivals: readonly Creation[]
+  /** Its guest was dropped, and is still held: the kernel does not find it, and its leaf stays. */
+  stays: boolean
 }
 
 /** The range that one leaf of L1 mapped. */
@@ -48,6 +54,8 @@ export interface KernelRange {
 export interface Removal {
   readonly expected: readonly Expected[]
   next: number
+  /** Takes that did not come, in a range that has not shown yet whether the recording has any. */
+  readonly missed: Difference[]
 }
 
 /** How far ahead a step is looked for that fits an event out of order. */
@@ -76,7 +84,7 @@ export class RangeRemovals {
     const expected: Expected[] = []
     const { address, npages } = range
     for (const part of this.#slots.parts(hiOf(address), loOf(address), npages)) this.#runPart(range, part, expected)
-    return expected.length === 0 ? undefined : { expected, next: 0 }
+    return expected.length === 0 ? undefined : { expected, next: 0, missed: [] }
   }
 
   #runPart(
@@ -105,25 +113,28 @@ export class RangeRemovals {
         }
         this.onTaken?.(range.address + 8n * BigInt(part.slot + i - index), fate)
         const { address = 0n, next = 0n, entry: rmap } = before[at]!.nodes[node++] ?? {}
+        const guest = this.#tables.guests.get(entry.lpid)
+        let unmap: ExpectedUnmap | undefined
         if (leaf !== undefined) {
-          const guest = this.#tables.guests.get(entry.lpid)!
-          steps[at]!.push({ name: 'pte_unmap', guest, gpa: entry.gpa, leaf, grown: this.#tables.overtake(guest.shadow, leaf) })
+          const rivals = this.#tables.overtake(guest!.shadow, Math.floor(leaf.gpa / 2 ** 32), leaf.gpa | 0, leaf.shift)
+          unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, rivals, stays: false }
+          steps[at]!.push(unmap)
         }
-        steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, guest: this.#tables.guests.get(entry.lpid) })
+        steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, lpid: entry.lpid, guest, fate, unmap })
       },
     }, this.counters)
     for (const slot of steps) for (const step of slot) expected.push(step)
   }
 
-  /** Whether the event is one of the removal, and checks it; if it is none, the removal has ended. */
+  /** Whether the task's event is one of the removal, and checks it; if it is none, the removal is to be ended. */
   continues(event: TraceEvent, removal: Removal): boolean {
     const isTake = event.name === 'rmap_take' || event.name === 'rmap_take_node'
     const isUnmap = event.name === 'pte_unmap' && !this.#tables.isL1(event)
-    this.#hasTakes ??= isTake
+    if (!isTake && !isUnmap) return false
     const { expected } = removal
-    if (!isTake && !isUnmap) {
-      this.#skip(event, removal, expected.length)
-      return false
+    if (isTake && this.#hasTakes === undefined) {
+      this.#hasTakes = true
+      for (const { line, event: name, message } of removal.missed) this.#differences.add(line, name, message)
     }
     // Where the kernel's order is another, the walk goes on from the step that fits, if there is one.
     let at = removal.next
@@ -134,8 +145,12 @@ export class RangeRemovals {
       removal.next++
       return true
     }
-    if (!this.#hasTakes) while (expected[removal.next] !== undefined && expected[removal.next]!.name !== 'pte_unmap') removal.next++
+    if (this.#hasTakes !== true) {
+      const unmap = expected.findIndex(({ name }, i) => i >= removal.next && name === 'pte_unmap')
+      this.#skip(event, removal, unmap < 0 ? expected.length : unmap)
+    }
     const want = expected[removal.next]
+    if (want === undefined && isUnmap) return false // the task goes on to clear another leaf
     this.#differences.at(event, want === undefined ? 'nothing more in this range' : expectedText(want), eventText(event))
     if (isUnmap) this.#clearOther(event)
     if (want?.name !== event.name) return true
@@ -144,13 +159,21 @@ export class RangeRemovals {
     return true
   }
 
+  /** The removal is over, at an event that is none of it. */
+  end(event: TraceEvent, removal: Removal): void {
+    this.#skip(event, removal, removal.expected.length)
+    this.#hasTakes ??= false
+  }
+
   /** The kernel went on without these. */
   #skip(event: TraceEvent, removal: Removal, to: number): void {
     for (; removal.next < to; removal.next++) {
       const want = removal.expected[removal.next]!
-      if (want.name !== 'pte_unmap' && this.#hasTakes !== true) continue
-      this.#differences.at(event, expectedText(want), `no such event before this ${event.name}`)
       if (want.name === 'pte_unmap') this.#restore(want)
+      if (want.name === 'pte_unmap' ? want.stays : this.#hasTakes === false) continue
+      const missed = { line: event.line, event: event.name, message: `model: ${expectedText(want)}; kernel: no such event before this ${event.name}` }
+      if (want.name !== 'pte_unmap' && this.#hasTakes === undefined) removal.missed.push(missed)
+      else this.#differences.add(missed.line, missed.event, missed.message)
     }
   }
 
@@ -166,12 +189,23 @@ export class RangeRemovals {
     if (ref !== NONE) shadow!.clearAt(ref)
   }
 
-  /** `gp` is 0 exactly where no guest has the LPID. One that may have been dropped has been, if it is 0. */
-  #fitsGuest(event: TraceEvent, guest: TraceGuest | undefined): boolean {
+  /**
+   * `gp` is 0 exactly where no guest has the LPID. One that may have been dropped has been, if it is 0; one that no event
+   * has told of will be told of, if it is not.
+   */
+  #fitsGuest(event: TraceEvent, want: Expected & { readonly name: 'rmap_take_node' }): boolean {
+    const { lpid, guest, unmap } = want
     if (event.isZeroAt(FIELD.gp) === (guest === undefined)) return true
-    if (guest?.maybeDropped !== true) return false
+    if (guest === undefined) {
+      this.#tables.promise(event, lpid)
+      this.counters.staleNoGuest--
+      this.counters.staleNoLeaf++ // its table is new
+      return true
+    }
+    if (!guest.maybeDropped) return false
     this.#tables.unregister(guest)
-    this.counters.staleNoLeaf-- // its leaves went before it did
+    if (unmap !== undefined) unmap.stays = true
+    this.counters[FATE_COUNTER[want.fate]]--
     this.counters.staleNoGuest++
     return true
   }
@@ -183,16 +217,17 @@ export class RangeRemovals {
         return event.wordAt(FIELD.slotp) === want.slotp && event.wordAt(FIELD.old) === want.old && event.wordAt(FIELD.idx) === want.idx
       case 'rmap_take_node':
         return event.wordAt(FIELD.node) === want.node && event.wordAt(FIELD.next) === want.next &&
-          (want.rmap === undefined || event.wordAt(FIELD.rmap) === want.rmap) && this.#fitsGuest(event, want.guest)
+          (want.rmap === undefined || event.wordAt(FIELD.rmap) === want.rmap) && this.#fitsGuest(event, want)
       case 'pte_unmap': {
         if (!event.isZeroAt(FIELD.memslot) || event.numberAt(FIELD.lpid) !== want.guest.shadowLpid) return false
         if (event.wordAt(FIELD.gpa) !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift) return false
-        const word = withoutRc(wordOf(...this.#tables.leafWord(event, 'pteval')))
-        return word === withoutRc(want.leaf.word) || word === withoutRc(want.grown)
+        return mayBe(wordOf(...this.#tables.leafWord(event, 'pteval')), want.leaf.word, want.rivals)
       }
     }
   }
 }
+
+const FATE_COUNTER = { 'cleared': 'cleared', 'no-guest': 'staleNoGuest', 'no-leaf': 'staleNoLeaf', 'other-frame': 'staleOtherFrame' } as const
 
 function expectedText(want: Expected): string {
   switch (want.name) {

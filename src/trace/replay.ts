@@ -17,10 +17,10 @@ import type { InsertOutcome } from '../memslot'
 import { NONE, type RadixTable } from '../radix-table'
 import { hex, hexWord, wordOf } from '../word'
 import { Differences, entryText, type Difference } from './differences'
-import { FIELD } from './events'
+import { FIELD, type EventName } from './events'
 import { KernelArrays } from './kernel-arrays'
 import { KernelSlots, type Chunk } from './kernel-slots'
-import { KernelTables, type Creation, type Unmapped } from './kernel-tables'
+import { KernelTables, type Asked, type Creation, type Unmapped } from './kernel-tables'
 import { TraceParser, type TraceEvent } from './parser'
 import { RangeRemovals, type Removal } from './range-removal'
 
@@ -89,11 +89,22 @@ const MAX_TASKS = 2 ** 16
 /** What a task is in the middle of. */
 interface Task {
   readonly pid: number
+  /** An event of it was seen before. */
+  begun: boolean
   creation: Creation | undefined
   outcome: PendingOutcome | undefined
   removal: Removal | undefined
   unmapped: Unmapped | undefined
+  /** What L1 has just asked to invalidate. */
+  asked: Asked | undefined
 }
+
+const OUTCOMES: ReadonlySet<EventName> = new Set(['rmap_insert_empty', 'rmap_insert_duplicate', 'rmap_insert_node'])
+
+/** What happens under the one lock that guards slots and tables. */
+const UNDER_LOCK: ReadonlySet<EventName> = new Set([
+  ...OUTCOMES, 'rmap_insert', 'rmap_remove_range', 'rmap_take', 'rmap_take_node', 'rmap_update_rc', 'pte_unmap',
+])
 
 /** @internal Shown what a replay does, as it does it: what a report is made of. */
 export interface ReplayObserver {
@@ -131,6 +142,8 @@ export class Replay {
   readonly #removals: RangeRemovals
   readonly #tasks = new Map<number, Task>()
   #lastTask: Task | undefined
+  /** The task that last had something to say that goes on: it holds the lock until another one shows that it does. */
+  #holder: Task | undefined
   #observer: ReplayObserver | undefined
   readonly #lpids = new Uint8Array(MAX_LPID + 1)
   readonly #inserts = { empty: 0, second: 0, list: 0, duplicate: 0 }
@@ -208,6 +221,7 @@ export class Replay {
   end(): void {
     this.#checkOpen('end')
     this.#lines.end(this.#onLine)
+    this.#tables.end()
     this.ended = true
   }
 
@@ -259,15 +273,39 @@ export class Replay {
 
   #onEvent(event: TraceEvent): void {
     const task = this.#taskOf(event)
+    const holder = this.#holder
+    if (holder !== undefined && holder !== task && UNDER_LOCK.has(event.name)) this.#release(event, holder)
     if (task.removal !== undefined && this.#removals.continues(event, task.removal)) return
+    this.#goesOn(event, task)
+    this.#dispatch(event, task)
+    task.begun = true
+    if ((task.removal ?? task.outcome ?? task.unmapped) !== undefined) this.#holder = task
+  }
+
+  /** Another task has the lock now: this one has said all that it had to say of what it did under it. */
+  #release(event: TraceEvent, task: Task): void {
+    if (task.outcome !== undefined) this.#missOutcome(event, task.outcome)
+    task.outcome = undefined
+    this.#goesOn(event, task)
+    this.#holder = undefined
+  }
+
+  /** What a task had under way ends with an event that is none of it. */
+  #goesOn(event: TraceEvent, task: Task): void {
+    const { removal, outcome, unmapped } = task
     task.removal = undefined
-    if (task.outcome !== undefined) this.#expectOutcome(event, task, task.outcome)
-    if (task.unmapped !== undefined && event.name !== 'rmap_remove_range') {
-      if (task.unmapped.inMemslot) {
-        this.found.at(event, `L1's leaf unmapped in line ${task.unmapped.line}, so an rmap_remove_range`, 'none')
-      }
-      task.unmapped = undefined
+    if (removal !== undefined) this.#removals.end(event, removal)
+    if (outcome !== undefined && !OUTCOMES.has(event.name)) {
+      this.#missOutcome(event, outcome)
+      task.outcome = undefined
     }
+    if (unmapped === undefined || (event.name === 'rmap_remove_range' && event.pid === task.pid)) return
+    task.unmapped = undefined
+    if (unmapped.inMemslot) this.found.at(event, `L1's leaf unmapped in line ${unmapped.line}, so an rmap_remove_range`, 'none')
+  }
+
+  #dispatch(event: TraceEvent, task: Task): void {
+    if (event.name !== 'pte_unmap') task.asked = undefined
     switch (event.name) {
       case 'pte_create': return this.#pteCreate(event, task)
       case 'pte_create_ret': return this.#pteCreateRet(event, task)
@@ -276,13 +314,15 @@ export class Replay {
       case 'rmap_insert_duplicate':
       case 'rmap_insert_node': return this.#insertOutcome(event, task)
       case 'pte_unmap':
-        task.unmapped = this.#tables.unmap(event, task.creation)
+        task.unmapped = this.#tables.unmap(event, task.creation, task.asked)
         return
       case 'rmap_remove_range': return this.#rmapRemoveRange(event, task)
       case 'rmap_take':
       case 'rmap_take_node': return this.found.at(event, 'nothing to take', 'takes')
       case 'rmap_update_rc': return this.#rmapUpdateRc(event)
-      case 'table_free': return this.#tables.free(event)
+      case 'table_free':
+        if (this.#tables.free(event)) this.slots.freeAll()
+        return
       case 'nested_update': return this.#tables.update(event)
       case 'nested_release': return this.#tables.release(event)
       case 'memslot_free':
@@ -294,6 +334,7 @@ export class Replay {
         return
       case 'tlb_invalidate':
       case 'rpt_invalidate': // what L1 asked for; what came of it are the pte_unmap
+        task.asked = this.#tables.ask(event)
     }
   }
 
@@ -305,7 +346,7 @@ export class Replay {
     if (this.#lastTask?.pid === pid) return this.#lastTask
     let task = this.#tasks.get(pid)
     if (task === undefined) {
-      task = { pid, creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined }
+      task = { pid, begun: false, creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined, asked: undefined }
       if (this.#tasks.size === MAX_TASKS) this.#forgetTasks(line)
       this.#tasks.set(pid, task)
     }
@@ -333,7 +374,10 @@ export class Replay {
   #pteCreateRet(event: TraceEvent, task: Task): void {
     const { creation } = task
     task.creation = undefined
-    if (creation === undefined) return this.found.at(event, 'no creation under way', 'it returns')
+    if (creation === undefined) {
+      if (task.begun) this.found.at(event, 'no creation under way', 'it returns') // else it began before the recording
+      return
+    }
     this.#tables.finish(event, creation)
   }
 
@@ -376,11 +420,15 @@ export class Replay {
       this.found.at(event, `rmapp ${this.#slotText(wordOf(creation.slotHi, creation.slotLo))}`, this.#slotText(event.wordAt(FIELD.rmapp)))
     }
     this.#tables.insert(event, creation)
-    this.#checkFrame(event, creation.slotHi, creation.slotLo, leafHpa(creation.wordHi, creation.wordLo, this.pageShift))
+    this.#checkFrame(event, creation.slotHi, creation.slotLo, leafHpa(creation.wordHi, creation.wordLo, this.pageShift), false)
   }
 
-  /** A slot is about what L1's own table maps at its gfn (spec 5, steps 4 and 5), where both are known. */
-  #checkFrame(event: TraceEvent, slotHi: number, slotLo: number, hpa: Hpa): void {
+  /**
+   * A slot is about what L1's own table maps at its gfn (spec 5, steps 4 and 5), where both are known.
+   *
+   * @param whole whether `hpa` is where that leaf begins, not somewhere in it
+   */
+  #checkFrame(event: TraceEvent, slotHi: number, slotLo: number, hpa: Hpa, whole: boolean): void {
     const gfn = this.arrays.gfnAt(slotHi, slotLo)
     if (gfn === undefined) return this.arrays.infer(slotHi, slotLo, hpa, this.host)
     const gpa = gfn * (1 << this.pageShift)
@@ -390,23 +438,21 @@ export class Replay {
     const at = (ref >>> 2) * 2
     const shift = this.host.shiftOf(ref)
     const start = leafHpa(this.host.halves[at + 1]!, this.host.halves[at]!, shift)
-    if (hpa < start || hpa >= start + (1 << shift)) {
+    if (whole ? hpa !== start : hpa < start || hpa >= start + (1 << shift)) {
       this.found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `at ${hex(hpa)}`)
     }
   }
 
-  /** An insert is over: its outcome is the task's next event, in a recording that has outcomes. */
-  #expectOutcome(event: TraceEvent, task: Task, { line, outcome }: PendingOutcome): void {
-    const isOutcome = event.name.startsWith('rmap_insert_')
-    this.#hasOutcomes ??= isOutcome
-    if (isOutcome) return
+  /** An insert is over: its outcome would be the task's next event, in a recording that has outcomes. */
+  #missOutcome(event: TraceEvent, { line, outcome }: PendingOutcome): void {
+    this.#hasOutcomes ??= false
     if (this.#hasOutcomes) this.found.at(event, `the insert of line ${line} was ${outcome}`, 'no outcome')
-    task.outcome = undefined
   }
 
   #insertOutcome(event: TraceEvent, task: Task): void {
     const want = task.outcome
     task.outcome = undefined
+    this.#hasOutcomes ??= true
     if (want === undefined) return this.found.at(event, 'no insert under way', 'its outcome')
     const { chunk, index, outcome, slotHi, slotLo, nodeHi, nodeLo, beforeHi, beforeLo } = want
     const name = outcome === 'empty' || outcome === 'duplicate' ? `rmap_insert_${outcome}` : 'rmap_insert_node'
@@ -451,14 +497,19 @@ export class Replay {
       this.found.same(event, 'hpa', Math.floor(hpa / 2 ** 32), hpa | 0)
       this.found.same(event, 'nbytes', 0, 1 << shift)
     }
-    this.#learnArray(event)
     const npages = event.numberAt(FIELD.npages)
-    const first = gpa / 2 ** this.pageShift - event.numberAt(FIELD.base_gfn)
+    const other = this.arrays.contradicts(event.wordAt(FIELD.rmap), event.numberAt(FIELD.base_gfn), npages)
+    if (other !== undefined) {
+      this.found.at(event, `an array at ${hex(other.rmap)} of ${other.npages} pages from gfn ${hex(other.baseGfn)}`,
+        `one at ${hex(event.wordAt(FIELD.rmap))} of ${npages} pages from gfn ${hex(event.wordAt(FIELD.base_gfn))}`)
+    }
+    this.#learnArray(event)
+    const first = gpa / (1 << this.pageShift) - event.numberAt(FIELD.base_gfn)
     if (shift === undefined || hpa >= 2 ** 53 || !Number.isInteger(first) || first < 0 || first >= npages) {
       return this.found.at(event, 'a leaf inside its memslot', `gpa ${hex(event.wordAt(FIELD.gpa))}, ${npages} pages from gfn ${hex(event.wordAt(FIELD.base_gfn))}`)
     }
     task.removal = this.#removals.run({
-      address: event.wordAt(FIELD.rmap) + 8n * BigInt(first), first, npages: Math.min(2 ** (shift - this.pageShift), npages - first), hpa, shift,
+      address: event.wordAt(FIELD.rmap) + 8n * BigInt(first), first, npages: Math.min(1 << (shift - this.pageShift), npages - first), hpa, shift,
     })
   }
 
@@ -467,7 +518,7 @@ export class Replay {
     const hi = event.hi[FIELD.rmapp]!
     const lo = event.lo[FIELD.rmapp]!
     this.#checkOld(event, this.slots.chunkAt(hi, lo), this.slots.indexAt(lo))
-    this.#checkFrame(event, hi, lo, event.numberAt(FIELD.hpa))
+    this.#checkFrame(event, hi, lo, event.numberAt(FIELD.hpa), true)
   }
 
   #learnArray(event: TraceEvent): void {

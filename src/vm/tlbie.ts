@@ -6,7 +6,7 @@
  */
 import { clearShadowLeaf } from './clear-leaf'
 import type { Gpa, Lpid } from '../entry'
-import type { LeafShift } from '../leaf'
+import { AP_SHIFT, type LeafShift } from '../leaf'
 import { clearAllLeaves, dropGuest, readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
 import { NONE } from '../radix-table'
@@ -97,9 +97,6 @@ export function tlbInvalidate(vm: VmState, instr: bigint, rs: bigint, rb: bigint
   }
   return 'H_SUCCESS'
 }
-
-/** rB's page size: AP 0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB, 5 = 64 KiB. */
-const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([[0, 12], [1, 21], [2, 30], [5, 16]])
 
 /** What an H_RPT_INVALIDATE is to invalidate: a bit each. */
 export const RptType = { NESTED: 1, TLB: 2, WALK_CACHE: 4, PARTITION_TABLE: 8 } as const
