@@ -90,8 +90,8 @@ export function removeRmapRange(
   if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
   checkObject('counters', counters)
 
-  const page = new HostPage(hpa, shift)
-  const reports: (() => void)[] = []
+  const page = hostPage(hpa, shift)
+  const reports: (() => void)[] | undefined = visitor && []
   counters.ranges++
   for (let index = first; index < first + npages; index++) {
     if (memslot.isEmptyAt(index)) continue
@@ -102,8 +102,8 @@ export function removeRmapRange(
       while (list.next()) {
         const { hi, lo } = list
         const shadow = guests.get(entryLpid(hi))?.shadow
-        const ref = page.follow(shadow, hi, lo, counters)
-        if (visitor !== undefined) reports.push(reportOf(visitor, memslot.baseGfn + index, hi, lo, shadow, ref))
+        const ref = followEntry(page, shadow, hi, lo, counters)
+        if (visitor !== undefined) reports!.push(reportOf(visitor, memslot.baseGfn + index, hi, lo, shadow, ref))
         if (ref === NONE) continue
         shadow!.clearAt(ref)
         counters.cleared++
@@ -112,7 +112,7 @@ export function removeRmapRange(
       list.end() // a lookup of guests that throws
     }
   }
-  for (const report of reports) report()
+  reports?.forEach((report) => report())
   return counters
 }
 
@@ -125,37 +125,38 @@ interface EntryCounters {
 }
 
 /** @internal The host page that entries must lead to: its address, and the mask under which frames are compared. */
-export class HostPage {
-  readonly #hi: number
-  readonly #lo: number
-  readonly #maskLo: number
+export interface HostPage {
+  readonly hi: number
+  readonly lo: number
+  readonly maskLo: number
+}
 
-  constructor(hpa: Hpa, shift: LeafShift) {
-    this.#hi = Math.floor(hpa / 2 ** 32)
-    this.#lo = hpa | 0
-    this.#maskLo = -1 << shift
-  }
+/** @internal */
+export function hostPage(hpa: Hpa, shift: LeafShift): HostPage {
+  return { hi: Math.floor(hpa / 2 ** 32), lo: hpa | 0, maskLo: -1 << shift }
+}
 
-  /** The leaf of a shadow table that an entry stands for; {@link NONE} where it is stale. Counts it. */
-  follow(shadow: RadixTable | undefined, hi: number, lo: number, counters: EntryCounters): LeafRef {
-    counters.entries++
-    if (shadow === undefined) {
-      counters.staleNoGuest++
-      return NONE
-    }
-    const ref = shadow.find(hi, lo)
-    if (ref === NONE) {
-      counters.staleNoLeaf++
-      return NONE
-    }
-    const { halves } = shadow
-    const at = (ref >>> 2) << 1
-    if ((((halves[at | 1]! ^ this.#hi) & FRAME_HI) | ((halves[at]! ^ this.#lo) & this.#maskLo)) !== 0) {
-      counters.staleOtherFrame++
-      return NONE
-    }
-    return ref
+/** @internal The leaf of a shadow table that an entry stands for; {@link NONE} where it is stale. Counts it. */
+export function followEntry(
+  page: HostPage, shadow: RadixTable | undefined, hi: number, lo: number, counters: EntryCounters,
+): LeafRef {
+  counters.entries++
+  if (shadow === undefined) {
+    counters.staleNoGuest++
+    return NONE
   }
+  const ref = shadow.find(hi, lo)
+  if (ref === NONE) {
+    counters.staleNoLeaf++
+    return NONE
+  }
+  const { halves } = shadow
+  const at = (ref >>> 2) << 1
+  if ((((halves[at | 1]! ^ page.hi) & FRAME_HI) | ((halves[at]! ^ page.lo) & page.maskLo)) !== 0) {
+    counters.staleOtherFrame++
+    return NONE
+  }
+  return ref
 }
 
 /** Shows a visitor an entry that is about to be dealt with, once that is done. */

@@ -34,10 +34,11 @@ export class Differences {
     this.add(event.line, event.name, `model: ${model}; kernel: ${kernel}`)
   }
 
-  /** Whether a field of the event is the model's word, given as halves; a difference if not. */
-  same(event: TraceEvent, field: FieldName, hi: number, lo: number): boolean {
-    if (event.hi[FIELD[field]] === hi && event.lo[FIELD[field]] === lo) return true
-    this.at(event, `${field} ${hexWord(wordOf(hi, lo))}`, hexWord(event.wordAt(FIELD[field])))
+  /** Whether a field of the event (by {@link FIELD}) is the model's word, given as halves; a difference if not. */
+  same(event: TraceEvent, field: number, hi: number, lo: number): boolean {
+    if (event.hi[field] === hi && event.lo[field] === lo) return true
+    const name = Object.keys(FIELD).find((known) => FIELD[known as FieldName] === field)
+    this.at(event, `${name} ${hexWord(wordOf(hi, lo))}`, hexWord(event.wordAt(field)))
     return false
   }
 }

@@ -236,8 +236,11 @@ export class KernelTables {
       from = entryGpa(event.hi[FIELD.rb]!, rb & (-1 << shift))
       to = from + (1 << shift)
     }
-    if (guest?.shadow.leavesBetween(from, to).next().done !== false) return undefined
-    return { guest, from, to }
+    if (guest === undefined) return undefined
+    const there = to - from === 1 << this.pageShift
+      ? guest.shadow.find(Math.floor(from / 2 ** 32), from | 0) !== NONE
+      : guest.shadow.leavesBetween(from, to).next().done === false
+    return there ? { guest, from, to } : undefined
   }
 
   /** `table_free`. @returns whether it was L1's own: L1 goes, and so does all that its slots hold (spec 9) */

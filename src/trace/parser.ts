@@ -7,7 +7,6 @@
  * A task's name may hold spaces and brackets, so a line is found its way into at ` [cpu] `.
  */
 import { checkOneOf } from '../args'
-import { BRACKET, BRACKET_END, CLOSE, COLON, EQUALS, HASH, MINUS, OPEN, SPACE, TAB, X, ZERO } from './ascii'
 import { LineError } from '../lines'
 import { wordOf } from '../word'
 import { EVENT_FIELDS, FIELD, type EventName, type FieldName } from './events'
@@ -75,6 +74,22 @@ interface EventForm {
   readonly required: number
 }
 
+/** What lines are cut at. (A const enum, so that each stands where it is used: variables would be loaded for every byte.) */
+const enum Byte {
+  TAB = 0x09,
+  SPACE = 0x20,
+  HASH = 0x23,
+  OPEN = 0x28,
+  CLOSE = 0x29,
+  MINUS = 0x2d,
+  ZERO = 0x30,
+  COLON = 0x3a,
+  EQUALS = 0x3d,
+  BRACKET = 0x5b,
+  BRACKET_END = 0x5d,
+  X = 0x78,
+}
+
 /** The value of a hexadecimal digit, -1 for any other byte. */
 const DIGIT = new Int8Array(256).fill(-1)
 for (let value = 0; value < 16; value++) {
@@ -118,8 +133,8 @@ export class TraceParser {
     let at = start | 0
     end |= 0
     let pid = -1
-    while (at < end && (bytes[at] !== BRACKET || !isCpu(bytes, at, end) || (pid = pidBefore(bytes, start, at)) < 0)) at++
-    if (bytes[start] === HASH || at >= end) {
+    while (at < end && (bytes[at] !== Byte.BRACKET || !isCpu(bytes, at, end) || (pid = pidBefore(bytes, start, at)) < 0)) at++
+    if (bytes[start] === Byte.HASH || at >= end) {
       this.#plainLine(bytes, start, end)
       return undefined
     }
@@ -128,10 +143,10 @@ export class TraceParser {
     do {
       at = skipSpaces(bytes, wordEnd, end)
       wordEnd = skipWord(bytes, at, end)
-    } while (at < end && bytes[wordEnd - 1] !== COLON)
+    } while (at < end && bytes[wordEnd - 1] !== Byte.COLON)
     at = skipSpaces(bytes, wordEnd, end)
     let nameEnd = at
-    while (nameEnd < end && bytes[nameEnd] !== COLON && bytes[nameEnd] !== SPACE) nameEnd++
+    while (nameEnd < end && bytes[nameEnd] !== Byte.COLON && bytes[nameEnd] !== Byte.SPACE) nameEnd++
     const form = FORMS.get(nameHash(bytes, at, nameEnd))
     if (form === undefined || !startsWith(bytes, at, nameEnd, form.bytes) || nameEnd - at !== form.bytes.length) {
       this.skipped++
@@ -151,8 +166,8 @@ export class TraceParser {
     const { fields } = form
     end |= 0
     let at = skipSpaces(bytes, start, end) | 0
-    if (bytes[at] === OPEN) {
-      while (at < end && bytes[at] !== CLOSE) at++
+    if (bytes[at] === Byte.OPEN) {
+      while (at < end && bytes[at] !== Byte.CLOSE) at++
       at = skipSpaces(bytes, at + 1, end)
     }
     let seen = 0
@@ -174,8 +189,8 @@ export class TraceParser {
       }
       expected++
       const equals = at + field.bytes.length
-      const valueEnd = bytes[equals] === EQUALS ? this.#value(bytes, equals + 1, end, field.index) : -1
-      if (valueEnd < 0 || (valueEnd < end && bytes[valueEnd] !== SPACE) || (seen & field.bit) !== 0) {
+      const valueEnd = bytes[equals] === Byte.EQUALS ? this.#value(bytes, equals + 1, end, field.index) : -1
+      if (valueEnd < 0 || (valueEnd < end && bytes[valueEnd] !== Byte.SPACE) || (seen & field.bit) !== 0) {
         const what = (seen & field.bit) !== 0 ? 'given twice' : 'malformed'
         throw new LineError(line, `${form.name}: field ${ascii(field.bytes, 0, field.bytes.length)} is ${what}: ` +
           ascii(bytes, at, Math.min(skipWord(bytes, at, end), at + 60)))
@@ -197,7 +212,7 @@ export class TraceParser {
     let hi = 0
     let lo = 0
     let digit = 0
-    if (bytes[at] === ZERO && at + 1 < end && bytes[at + 1] === X) {
+    if (bytes[at] === Byte.ZERO && at + 1 < end && bytes[at + 1] === Byte.X) {
       at += 2
       const first = at
       const half = Math.min(first + 8, end)
@@ -213,7 +228,7 @@ export class TraceParser {
       }
       if (at - first > 16) return -1
     } else {
-      const negative = bytes[at] === MINUS
+      const negative = bytes[at] === Byte.MINUS
       if (negative) at++
       const first = at
       let value = 0
@@ -256,7 +271,7 @@ export class TraceParser {
     const text = ascii(bytes, start, Math.min(end, start + 200))
     const written = /^#\s*entries-in-buffer\/entries-written:\s*(\d+)\/(\d+)/.exec(text)
     if (written !== null ? written[1] !== written[2] : /^CPU:\d+ \[LOST .*EVENTS\]/.test(text)) this.lost = true
-    else if (bytes[start] !== HASH) this.skipped++
+    else if (bytes[start] !== Byte.HASH) this.skipped++
   }
 }
 
@@ -269,7 +284,7 @@ function ascii(bytes: Uint8Array, start: number, end: number): string {
   let text = ''
   for (let at = start; at < end; at++) {
     const byte = bytes[at]!
-    text += byte >= SPACE && byte < 0x7f ? String.fromCharCode(byte) : '?'
+    text += byte >= Byte.SPACE && byte < 0x7f ? String.fromCharCode(byte) : '?'
   }
   return text
 }
@@ -290,45 +305,45 @@ function startsWith(bytes: Uint8Array, at: number, end: number, prefix: Uint8Arr
 function isNamed(bytes: Uint8Array, at: number, end: number, name: Uint8Array): boolean {
   if (!startsWith(bytes, at, end, name)) return false
   const after = at + name.length
-  return after === end || bytes[after] === EQUALS || bytes[after] === SPACE
+  return after === end || bytes[after] === Byte.EQUALS || bytes[after] === Byte.SPACE
 }
 
 /** Whether the bracket at `at` opens ` [digits] `. */
 function isCpu(bytes: Uint8Array, at: number, end: number): boolean {
-  if (bytes[at - 1] !== SPACE) return false
+  if (bytes[at - 1] !== Byte.SPACE) return false
   let next = at + 1
   while (next < end && isDigit(bytes[next]!)) next++
-  return next > at + 1 && next + 1 < end && bytes[next] === BRACKET_END && bytes[next + 1] === SPACE
+  return next > at + 1 && next + 1 < end && bytes[next] === Byte.BRACKET_END && bytes[next + 1] === Byte.SPACE
 }
 
 function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte < ZERO + 10
+  return byte >= Byte.ZERO && byte < Byte.ZERO + 10
 }
 
 function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
   let at = start | 0
-  while (at < end && (bytes[at] === SPACE || bytes[at] === TAB)) at++
+  while (at < end && (bytes[at] === Byte.SPACE || bytes[at] === Byte.TAB)) at++
   return at
 }
 
 function skipWord(bytes: Uint8Array, start: number, end: number): number {
   let at = start | 0
-  while (at < end && bytes[at] !== SPACE && bytes[at] !== TAB) at++
+  while (at < end && bytes[at] !== Byte.SPACE && bytes[at] !== Byte.TAB) at++
   return at
 }
 
 /** The number at the end of `task-pid`, or of `task-pid  (tgid)`, that ends before `cpu`; -1 where there is none. */
 function pidBefore(bytes: Uint8Array, start: number, cpu: number): number {
   let at = cpu
-  while (at > start && bytes[at - 1] === SPACE) at--
-  if (bytes[at - 1] === CLOSE) {
-    while (at > start && bytes[at] !== OPEN) at--
-    while (at > start && bytes[at - 1] === SPACE) at--
+  while (at > start && bytes[at - 1] === Byte.SPACE) at--
+  if (bytes[at - 1] === Byte.CLOSE) {
+    while (at > start && bytes[at] !== Byte.OPEN) at--
+    while (at > start && bytes[at - 1] === Byte.SPACE) at--
   }
   const end = at
   while (at > start && isDigit(bytes[at - 1]!)) at--
-  if (at === end || bytes[at - 1] !== MINUS || end - at > 10) return -1
+  if (at === end || bytes[at - 1] !== Byte.MINUS || end - at > 10) return -1
   let pid = 0
-  for (let digit = at; digit < end; digit++) pid = pid * 10 + bytes[digit]! - ZERO
+  for (let digit = at; digit < end; digit++) pid = pid * 10 + bytes[digit]! - Byte.ZERO
   return pid
 }

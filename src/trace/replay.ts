@@ -464,21 +464,21 @@ export class Replay {
     }
     switch (event.name) {
       case 'rmap_insert_empty':
-        this.found.same(event, 'rmapp', slotHi, slotLo)
-        if (!this.found.same(event, 'slot', want.entryHi, want.entryLo | TAG)) {
+        this.found.same(event, FIELD.rmapp, slotHi, slotLo)
+        if (!this.found.same(event, FIELD.slot, want.entryHi, want.entryLo | TAG)) {
           this.slots.adoptWord(chunk, index, event.hi[FIELD.slot]!, event.lo[FIELD.slot]!)
         }
         return
       case 'rmap_insert_duplicate':
-        this.found.same(event, 'rmapp', slotHi, slotLo)
-        this.found.same(event, 'node', nodeHi, nodeLo)
-        this.found.same(event, 'new', want.entryHi, want.entryLo)
+        this.found.same(event, FIELD.rmapp, slotHi, slotLo)
+        this.found.same(event, FIELD.node, nodeHi, nodeLo)
+        this.found.same(event, FIELD.new, want.entryHi, want.entryLo)
         return
       default:
-        this.found.same(event, 'old', beforeHi, beforeLo)
-        this.found.same(event, 'node', nodeHi, nodeLo)
-        this.found.same(event, 'next', beforeHi, beforeLo)
-        this.found.same(event, 'rmap', want.entryHi, want.entryLo)
+        this.found.same(event, FIELD.old, beforeHi, beforeLo)
+        this.found.same(event, FIELD.node, nodeHi, nodeLo)
+        this.found.same(event, FIELD.next, beforeHi, beforeLo)
+        this.found.same(event, FIELD.rmap, want.entryHi, want.entryLo)
     }
   }
 
@@ -493,9 +493,9 @@ export class Replay {
       this.found.at(event, 'no leaf of L1 was unmapped', 'its range is removed')
     } else {
       ({ gpa, hpa, shift } = unmapped)
-      this.found.same(event, 'gpa', Math.floor(gpa / 2 ** 32), gpa | 0)
-      this.found.same(event, 'hpa', Math.floor(hpa / 2 ** 32), hpa | 0)
-      this.found.same(event, 'nbytes', 0, 1 << shift)
+      this.found.same(event, FIELD.gpa, Math.floor(gpa / 2 ** 32), gpa | 0)
+      this.found.same(event, FIELD.hpa, Math.floor(hpa / 2 ** 32), hpa | 0)
+      this.found.same(event, FIELD.nbytes, 0, 1 << shift)
     }
     const npages = event.numberAt(FIELD.npages)
     const other = this.arrays.contradicts(event.wordAt(FIELD.rmap), event.numberAt(FIELD.base_gfn), npages)

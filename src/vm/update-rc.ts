@@ -6,7 +6,7 @@
  * that the hardware knows it by: in the wrong partition.
  */
 import { entryLpid } from '../entry'
-import { HostPage } from '../invalidate'
+import { followEntry, hostPage } from '../invalidate'
 import { leafHpa } from '../leaf'
 import type { Gfn } from '../memslot'
 import { NONE } from '../radix-table'
@@ -38,11 +38,11 @@ export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
     })
   }
   const { rcWalks } = vm
-  const page = new HostPage(hpa, shift)
+  const page = hostPage(hpa, shift)
   if (!slot.rmap.isEmptyAt(index)) rcWalks.slots++
   for (const list = slot.rmap.walk(index); list.next(); ) {
     const shadow = vm.guests.get(entryLpid(list.hi))?.shadow
-    const leaf = page.follow(shadow, list.hi, list.lo, rcWalks)
+    const leaf = followEntry(page, shadow, list.hi, list.lo, rcWalks)
     if (leaf === NONE) continue
     const at = (leaf >>> 2) * 2
     shadow!.writeAt(leaf, shadow!.halves[at + 1]!, shadow!.halves[at]! & ~bits)
