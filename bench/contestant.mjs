@@ -6,13 +6,13 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { gunzipSync } from 'node:zlib'
-import { Memslot, RadixTable, RangeCounters, removeRmapRange } from '../dist/index.js'
+import { GuestTable, Memslot, RadixTable, RangeCounters, removeRmapRange, Vm } from '../dist/index.js'
 import { Replay } from '../dist/trace.js'
 import { packEntry, packEntryPair, unpackEntry, unpackEntryPair } from '../dist/entry.js'
-import { makeInput, takeOrder } from './inputs.mjs'
-import { bigintEntry, LinkedObjects, MapOfArrays, MapOfSets, mapShadows, readWithRegExp } from './peers.mjs'
+import { makeInput, RECORDING, takeOrder } from './inputs.mjs'
+import { bigintEntry, LinkedObjects, MapL1, MapOfArrays, MapOfSets, mapShadows, readWithRegExp } from './peers.mjs'
 
-/** What each brings: a memslot, shadow tables and their walk, the encodings. */
+/** What each brings: a memslot, shadow tables and their walk, a whole L1, the encodings. */
 const contestants = {
   'nested-rmap': {
     Rmap: Memslot,
@@ -23,6 +23,19 @@ const contestants = {
       return {
         page: (gfn, hpa) => removeRmapRange(guests, { memslot, gfn, npages: 1, hpa, shift: 16 }, undefined, counters),
         met: () => [counters.cleared, counters.staleNoGuest, counters.staleNoLeaf, counters.staleOtherFrame],
+      }
+    },
+    newL1(npages) {
+      const vm = new Vm()
+      const slot = vm.addMemslot({ baseGfn: 0, npages })
+      return {
+        map: (lpid, gpa, gfn) => (vm.guestTable(lpid) ?? vm.setGuestTable(lpid, new GuestTable())).map({ gpa, to: gfn * 65536 }),
+        fault: (lpid, gpa) => vm.fault({ lpid, gpa, access: 'read' }).insert === 'duplicate',
+        flush: (lpid) => vm.tlbie({ kind: 'lpid', lpid, ric: 0 }),
+        entries: (gfn, visit) => slot.entries(gfn).forEach(({ lpid, gpa }) => visit(lpid, gpa)),
+        get scanSteps() {
+          return vm.counters.scanSteps
+        },
       }
     },
     replay(bytes) {
@@ -41,7 +54,7 @@ const contestants = {
   'Map of number[]': { Rmap: MapOfArrays, ...mapShadows },
   'linked objects': { Rmap: LinkedObjects, ...mapShadows },
 }
-const { Rmap, newShadow, setLeaf, walker, pack, unpack, packPair, unpackPair, replay } = contestants[process.argv[2]]
+const { Rmap, newShadow, setLeaf, walker, newL1 = (npages) => new MapL1(Rmap, npages), pack, unpack, packPair, unpackPair, replay } = contestants[process.argv[2]]
 
 let digest = 0
 function mix(value) {
@@ -54,6 +67,7 @@ function mixEntry(lpid, gpa) {
 
 let clock = 0n
 let ns = 0
+let scanSteps // where it is not the memslot's
 function start() {
   clock = process.hrtime.bigint()
 }
@@ -64,6 +78,24 @@ function stop() {
 function insertAll(rmap, { count, gfn, lpid, gpa }) {
   let duplicates = 0
   for (let i = 0; i < count; i++) if (rmap.insert(gfn[i], lpid[i], gpa[i]) === 'duplicate') duplicates++
+  return duplicates
+}
+
+function furnished({ count, gfn, lpid, gpa }, npages) {
+  const l1 = newL1(npages)
+  for (let i = 0; i < count; i++) l1.map(lpid[i], gpa[i], gfn[i])
+  return l1
+}
+
+function faultAll(l1, { count, lpid, gpa }) {
+  let duplicates = 0
+  for (let i = 0; i < count; i++) if (l1.fault(lpid[i], gpa[i])) duplicates++
+  return duplicates
+}
+
+function examined(l1, npages, duplicates) {
+  for (let gfn = 0; gfn < npages; gfn++) l1.entries(gfn, mixEntry)
+  scanSteps = l1.scanSteps
   return duplicates
 }
 
@@ -115,14 +147,34 @@ const kinds = {
     return 0
   },
 
-  // of recording A, uncompressed in memory, again and again
-  async replay(_, input, npages, per) {
-    const bytes = gunzipSync(readFileSync(new URL('../test/data/A.txt.gz', import.meta.url)))
+  // each nested guest touches each of its pages
+  fault(_, input, npages, per) {
+    const l1 = furnished(input, npages)
     start()
-    let answer
-    for (let i = 0; i < per; i++) answer = await replay(bytes)
+    const duplicates = faultAll(l1, input)
+    stop()
+    return examined(l1, npages, duplicates)
+  },
+
+  // and again, after a tlbie of all
+  refault(_, input, npages, per) {
+    const l1 = furnished(input, npages)
+    faultAll(l1, input)
+    for (let lpid = 1; lpid <= per; lpid++) l1.flush(lpid)
+    start()
+    const duplicates = faultAll(l1, input)
+    stop()
+    return examined(l1, npages, duplicates)
+  },
+
+  // of a recording, uncompressed in memory
+  async replay() {
+    const bytes = gunzipSync(readFileSync(RECORDING.file))
+    start()
+    const answer = await replay(bytes)
     stop()
     answer.forEach(mix)
+    scanSteps = -1
     return 0
   },
 
@@ -179,7 +231,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   const rmap = new Rmap({ baseGfn: 0, npages })
   digest = 0
   ns = 0
+  scanSteps = undefined
   const extras = { replay, pack, unpack, 'pack-pair': packPair, 'unpack-pair': unpackPair }
   if (!(kind in extras) || extras[kind] !== undefined) mix(await kinds[kind](rmap, input, npages, per))
-  process.stdout.write(`${ns} ${digest >>> 0} ${kind === 'replay' ? -1 : rmap.counters?.scanSteps ?? -1}\n`)
+  process.stdout.write(`${ns} ${digest >>> 0} ${scanSteps ?? rmap.counters?.scanSteps ?? -1}\n`)
 }

@@ -1,6 +1,14 @@
 /**
  * The inputs of the benchmark, from a seed: floor.c makes the very same.
  */
+import { existsSync } from 'node:fs'
+
+const LARGE = new URL('../../shared/traces/B.txt.gz', import.meta.url)
+
+/** The recording to replay: the large one where it lies beside the project, else the one in it. */
+export const RECORDING = existsSync(LARGE)
+  ? { name: 'B', file: LARGE, events: 87391 }
+  : { name: 'A', file: new URL('../test/data/A.txt.gz', import.meta.url), events: 12204 }
 
 /** The workloads on one memslot: `per` entries for each of `npages` gfns. For whom one takes minutes is left out. */
 export const WORKLOADS = [
@@ -17,7 +25,9 @@ export const WORKLOADS = [
   { name: 'one gfn, 4,096 entries', kind: 'insert', npages: 1, per: 4096 },
   { name: 'one gfn, 16,384 entries', kind: 'insert', npages: 1, per: 16384, slow: ['linked objects'] },
   { name: 'one gfn, 262,144 entries', kind: 'insert', npages: 1, per: 262144, slow: ['C', 'Map of number[]', 'linked objects'] },
-  { name: 'replay of A, an event', kind: 'replay', npages: 12204, per: 10 },
+  { name: 'nested fault, cold', kind: 'fault', npages: 2 ** 14, per: 4 },
+  { name: 'nested fault, after a tlbie', kind: 'refault', npages: 2 ** 14, per: 4 },
+  { name: `replay of ${RECORDING.name}, an event`, kind: 'replay', npages: RECORDING.events, per: 1 },
   { name: 'pack to a word', kind: 'pack', npages: 2 ** 18, per: 1 },
   { name: 'unpack a word', kind: 'unpack', npages: 2 ** 18, per: 1 },
   { name: 'pack to a pair', kind: 'pack-pair', npages: 2 ** 18, per: 1 },

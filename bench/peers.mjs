@@ -34,6 +34,46 @@ export const mapShadows = {
   },
 }
 
+/** A whole L1 of maps: guest tables, the host's, shadow tables; and an rmap. */
+export class MapL1 {
+  #guests = new Map() // LPID -> gpa -> gfn
+  #shadows = new Map() // LPID -> gpa -> hpa
+  #host = new Map() // gfn -> hpa
+  #next = 1
+  #rmap
+
+  constructor(Rmap, npages) {
+    this.#rmap = new Rmap({ baseGfn: 0, npages })
+  }
+
+  map(lpid, gpa, gfn) {
+    let guest = this.#guests.get(lpid)
+    if (guest === undefined) {
+      this.#guests.set(lpid, (guest = new Map()))
+      this.#shadows.set(lpid, new Map())
+    }
+    guest.set(gpa, gfn)
+  }
+
+  fault(lpid, gpa) {
+    const shadow = this.#shadows.get(lpid)
+    if (shadow.has(gpa)) return false
+    const gfn = this.#guests.get(lpid).get(gpa)
+    let hpa = this.#host.get(gfn)
+    if (hpa === undefined) this.#host.set(gfn, (hpa = this.#next++ * 65536))
+    shadow.set(gpa, hpa)
+    return this.#rmap.insert(gfn, lpid, gpa) === 'duplicate'
+  }
+
+  flush(lpid) {
+    this.#shadows.get(lpid).clear()
+  }
+
+  entries(gfn, visit) {
+    this.#rmap.takeAll(gfn, visit)
+  }
+}
+
 /** `Map<gfn, Set<bigint>>`. A Set keeps the order of insertion: oldest first. */
 export class MapOfSets {
   #slots = new Map()

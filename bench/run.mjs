@@ -1,8 +1,8 @@
 /**
  * `npm run bench`: how fast the built package is, against a native floor and against what one would write without it.
  *
- * Every contestant is a process that answers a line a round; the rounds of a workload are interleaved, the first are
- * for warming, the medians are shown. Who gives another answer than the floor (or, without one, the package) is
+ * Every contestant is a process that answers a line a round. Each is warmed; then the rounds of a workload are
+ * interleaved, and the medians are shown. Who gives another answer than the floor (or, without one, the package) is
  * disqualified. Prints a table, and writes results.json: rows of { workload, ns, peer, peerNs, ratio }, where ns is
  * the package's time for one operation and ratio ns / peerNs.
  */
@@ -16,8 +16,9 @@ import { WORKLOADS } from './inputs.mjs'
 
 const OURS = 'nested-rmap'
 const FLOOR = 'C'
-const WARMING = 2
-const ROUNDS = 5
+const WARMING_ROUNDS = 8
+const WARMING_MS = 2000 // at most, for one contestant
+const ROUNDS = 7
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 // glibc else keeps what large buffers had, and one contestant would find pages that another has to ask the kernel for.
@@ -64,17 +65,24 @@ const all = [
 
 const rows = []
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}; nanoseconds for one entry, medians of ${ROUNDS} rounds\n`)
-console.log(['workload'.padEnd(25), ...all.map(({ name }) => name.padStart(18))].join(''))
+console.log(['workload'.padEnd(28), ...all.map(({ name }) => name.padStart(18))].join(''))
 for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
   if (!name.includes(only)) continue
   const times = new Map()
   const answers = new Map()
-  for (let round = 0; round < WARMING + ROUNDS; round++) {
-    for (const racer of all) {
-      if (slow.includes(racer.name) || (kind === 'replay' && racer.name === FLOOR) || answers.get(racer.name)?.ns === 0) continue // 0: has no such thing
-      const { ns, digest, scanSteps } = await racer.round({ kind, npages, per })
-      answers.set(racer.name, { ns, digest, scanSteps })
-      if (round >= WARMING) times.set(racer.name, [...(times.get(racer.name) ?? []), ns / (npages * per)])
+  const racers = all.filter((racer) => !slow.includes(racer.name) && !(kind === 'replay' && racer.name === FLOOR))
+  for (const racer of racers) {
+    const until = performance.now() + WARMING_MS
+    for (let round = 0; round < WARMING_ROUNDS && performance.now() < until; round++) {
+      answers.set(racer.name, await racer.round({ kind, npages, per }))
+      if (answers.get(racer.name).ns === 0) break // has no such thing
+    }
+  }
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const racer of racers) {
+      if (answers.get(racer.name).ns === 0) continue
+      const { ns } = await racer.round({ kind, npages, per })
+      times.set(racer.name, [...(times.get(racer.name) ?? []), ns / (npages * per)])
     }
   }
   const truth = answers.get(FLOOR) ?? answers.get(OURS)
@@ -92,7 +100,7 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
     rows.push({ workload: name, ns, peer, peerNs, ratio: ns / peerNs })
     return `${show(peerNs)} (${show(ns / peerNs)})`
   })
-  console.log([name.padEnd(25), ...cells.map((cell) => cell.padStart(18))].join(''))
+  console.log([name.padEnd(28), ...cells.map((cell) => cell.padStart(18))].join(''))
 }
 console.log('\nIn brackets: our time over theirs. -: has no such thing, or would take minutes.')
 for (const { end } of all) end()
