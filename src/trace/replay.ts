@@ -9,20 +9,23 @@
  */
 import { AllocationGate, MAX_READER_PAGES } from '../allocation-gate'
 import { checkInteger, checkObject, checkOneOf } from '../args'
-import { entryGpa, entryHi, entryLo, entryLpid, MAX_GPA, MAX_LPID, TAG, type Lpid } from '../entry'
-import { leafHpa, type Hpa, type LeafShift, type PageShift } from '../leaf'
+import { TAG, type Lpid } from '../entry'
+import type { LeafShift, PageShift } from '../leaf'
 import type { EntryFate } from '../invalidate'
 import { LineError, LineSplitter } from '../lines'
 import type { InsertOutcome } from '../memslot'
-import { NONE, type RadixTable } from '../radix-table'
-import { hex, hexWord, wordOf } from '../word'
-import { Differences, entryText, type Difference } from './differences'
+import type { RadixTable } from '../radix-table'
+import { hex } from '../word'
+import { Differences, type Difference } from './differences'
 import { FIELD, type EventName } from './events'
+import { Inserts, OUTCOMES } from './inserts'
 import { KernelArrays } from './kernel-arrays'
-import { KernelSlots, type Chunk } from './kernel-slots'
-import { KernelTables, type Asked, type Creation, type Unmapped } from './kernel-tables'
+import { KernelSlots } from './kernel-slots'
+import { KernelTables } from './kernel-tables'
 import { TraceParser, type TraceEvent } from './parser'
-import { RangeRemovals, type Removal } from './range-removal'
+import { RangeRemovals } from './range-removal'
+import { SlotChecks } from './slot-checks'
+import { Tasks, type Task } from './tasks'
 
 /** What a replay counted: the object that `nested-rmap replay --json` prints. */
 export interface ReplayResult {
@@ -64,43 +67,6 @@ export interface ReplayResult {
   first: Difference[]
 }
 
-/** What the outcome event of an insert must say. */
-interface PendingOutcome {
-  readonly line: number
-  readonly outcome: InsertOutcome
-  readonly chunk: Chunk
-  readonly index: number
-  readonly slotHi: number
-  readonly slotLo: number
-  /** The node that the kernel brought along. */
-  readonly nodeHi: number
-  readonly nodeLo: number
-  /** The slot's word before the insert, as the kernel has it: what a node's next holds. */
-  readonly beforeHi: number
-  readonly beforeLo: number
-  /** The entry, with tag 0. */
-  readonly entryHi: number
-  readonly entryLo: number
-}
-
-/** Most tasks known at once: far more than an L1 has vCPUs. */
-const MAX_TASKS = 2 ** 16
-
-/** What a task is in the middle of. */
-interface Task {
-  readonly pid: number
-  /** An event of it was seen before. */
-  begun: boolean
-  creation: Creation | undefined
-  outcome: PendingOutcome | undefined
-  removal: Removal | undefined
-  unmapped: Unmapped | undefined
-  /** What L1 has just asked to invalidate. */
-  asked: Asked | undefined
-}
-
-const OUTCOMES: ReadonlySet<EventName> = new Set(['rmap_insert_empty', 'rmap_insert_duplicate', 'rmap_insert_node'])
-
 /** What happens under the one lock that guards slots and tables. */
 const UNDER_LOCK: ReadonlySet<EventName> = new Set([
   ...OUTCOMES, 'rmap_insert', 'rmap_remove_range', 'rmap_take', 'rmap_take_node', 'rmap_update_rc', 'pte_unmap',
@@ -140,17 +106,14 @@ export class Replay {
   readonly #parser = new TraceParser()
   readonly #tables: KernelTables
   readonly #removals: RangeRemovals
-  readonly #tasks = new Map<number, Task>()
-  #lastTask: Task | undefined
+  readonly #checks: SlotChecks
+  readonly #inserts: Inserts
+  readonly #tasks = new Tasks()
   /** The task that last had something to say that goes on: it holds the lock until another one shows that it does. */
   #holder: Task | undefined
   #observer: ReplayObserver | undefined
-  readonly #lpids = new Uint8Array(MAX_LPID + 1)
-  readonly #inserts = { empty: 0, second: 0, list: 0, duplicate: 0 }
   #ranges = 0
   #rcUpdates = 0
-  /** Whether the recording has the outcomes of inserts: its first insert shows it. */
-  #hasOutcomes: boolean | undefined
 
   /**
    * @param options.pageShift 16 (the default) or 12
@@ -163,12 +126,15 @@ export class Replay {
     this.#maxPages = checkInteger('maxPages', maxPages, 1, Number.MAX_SAFE_INTEGER)
     this.slots = new KernelSlots(this.#gate)
     this.#tables = new KernelTables(this.pageShift, this.found, this.#gate)
+    this.#checks = new SlotChecks(this.slots, this.arrays, this.#tables.host, this.found)
+    this.#inserts = new Inserts(this.slots, this.#tables, this.#checks, this.found)
     this.#removals = new RangeRemovals(this.#tables, this.slots, this.found)
   }
 
   /** @internal Sets who is shown what the replay does. */
   observe(observer: ReplayObserver): void {
     this.#observer = observer
+    this.#inserts.onInsert = (slot, outcome) => observer.insert(slot, outcome)
     this.#removals.onTaken = (slot, fate) => observer.taken(slot, fate)
   }
 
@@ -242,7 +208,7 @@ export class Replay {
       events: this.#parser.events,
       skipped: this.#parser.skipped,
       lost: this.#parser.lost,
-      inserts: { ...this.#inserts },
+      inserts: { ...this.#inserts.counts },
       scanSteps,
       ranges: this.#ranges,
       taken: { slots: range.slots, entries: range.entries },
@@ -250,7 +216,7 @@ export class Replay {
       stale: { noGuest: range.staleNoGuest, noLeaf: range.staleNoLeaf, otherFrame: range.staleOtherFrame },
       rcUpdates: this.#rcUpdates,
       longestList,
-      lpids: this.#lpids.reduce((sum, is) => sum + is, 0),
+      lpids: this.#inserts.lpids.reduce((sum, is) => sum + is, 0),
       slots,
       nodes: this.slots.nodes.inUse,
       peakNodes: this.slots.nodes.peak,
@@ -272,7 +238,7 @@ export class Replay {
   }
 
   #onEvent(event: TraceEvent): void {
-    const task = this.#taskOf(event)
+    const task = this.#tasks.of(event)
     const holder = this.#holder
     if (holder !== undefined && holder !== task && UNDER_LOCK.has(event.name)) this.#release(event, holder)
     if (task.removal !== undefined && this.#removals.continues(event, task.removal)) return
@@ -284,7 +250,7 @@ export class Replay {
 
   /** Another task has the lock now: this one has said all that it had to say of what it did under it. */
   #release(event: TraceEvent, task: Task): void {
-    if (task.outcome !== undefined) this.#missOutcome(event, task.outcome)
+    if (task.outcome !== undefined) this.#inserts.missed(event, task.outcome)
     task.outcome = undefined
     this.#goesOn(event, task)
     this.#holder = undefined
@@ -296,7 +262,7 @@ export class Replay {
     task.removal = undefined
     if (removal !== undefined) this.#removals.end(event, removal)
     if (outcome !== undefined && !OUTCOMES.has(event.name)) {
-      this.#missOutcome(event, outcome)
+      this.#inserts.missed(event, outcome)
       task.outcome = undefined
     }
     if (unmapped === undefined || (event.name === 'rmap_remove_range' && event.pid === task.pid)) return
@@ -309,10 +275,10 @@ export class Replay {
     switch (event.name) {
       case 'pte_create': return this.#pteCreate(event, task)
       case 'pte_create_ret': return this.#pteCreateRet(event, task)
-      case 'rmap_insert': return this.#rmapInsert(event, task)
+      case 'rmap_insert': return this.#inserts.insert(event, task)
       case 'rmap_insert_empty':
       case 'rmap_insert_duplicate':
-      case 'rmap_insert_node': return this.#insertOutcome(event, task)
+      case 'rmap_insert_node': return this.#inserts.outcome(event, task)
       case 'pte_unmap':
         task.unmapped = this.#tables.unmap(event, task.creation, task.asked)
         return
@@ -342,27 +308,6 @@ export class Replay {
     if (this.ended) throw new Error(`${call}: the recording has ended: make another Replay`)
   }
 
-  #taskOf({ pid, line }: TraceEvent): Task {
-    if (this.#lastTask?.pid === pid) return this.#lastTask
-    let task = this.#tasks.get(pid)
-    if (task === undefined) {
-      task = { pid, begun: false, creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined, asked: undefined }
-      if (this.#tasks.size === MAX_TASKS) this.#forgetTasks(line)
-      this.#tasks.set(pid, task)
-    }
-    this.#lastTask = task
-    return task
-  }
-
-  /** Forgets the tasks that are in the middle of nothing. */
-  #forgetTasks(line: number): void {
-    for (const [pid, { creation, outcome, removal, unmapped }] of this.#tasks) {
-      if ((creation ?? outcome ?? removal ?? unmapped) === undefined) this.#tasks.delete(pid)
-    }
-    if (this.#tasks.size <= MAX_TASKS / 2) return
-    throw new LineError(line, `more than ${MAX_TASKS / 2} tasks are in the middle of something`)
-  }
-
   #pteCreate(event: TraceEvent, task: Task): void {
     if (task.creation !== undefined) {
       this.found.at(event, `the creation of line ${task.creation.line} returns first`, 'no pte_create_ret')
@@ -379,107 +324,6 @@ export class Replay {
       return
     }
     this.#tables.finish(event, creation)
-  }
-
-  #rmapInsert(event: TraceEvent, task: Task): void {
-    const slotHi = event.hi[FIELD.rmapp]!
-    const slotLo = event.lo[FIELD.rmapp]!
-    const newHi = event.hi[FIELD.new]!
-    const newLo = event.lo[FIELD.new]! & ~0xfff
-    this.#checkCreation(event, task.creation)
-    const nodeHi = event.hi[FIELD.node]!
-    const nodeLo = event.lo[FIELD.node]!
-    const chunk = this.slots.chunkAt(slotHi, slotLo)
-    const index = this.slots.indexAt(slotLo)
-    this.#checkOld(event, chunk, index)
-    const outcome = this.slots.insert(chunk, index, newHi, newLo, nodeHi, nodeLo)
-    if (outcome === 'no-memory') throw new LineError(event.line, 'no memory for the list nodes')
-    this.#inserts[outcome]++
-    this.#observer?.insert(event.wordAt(FIELD.rmapp), outcome)
-    this.#lpids[entryLpid(newHi)] = 1
-    chunk.touched[index] = 1
-    if (this.#hasOutcomes === false) return
-    task.outcome = {
-      line: event.line, outcome, chunk, index, slotHi, slotLo, nodeHi, nodeLo,
-      beforeHi: event.hi[FIELD.old]!, beforeLo: event.lo[FIELD.old]!, entryHi: newHi, entryLo: newLo,
-    }
-  }
-
-  /** The entry and the slot must be those that the creation calls for; its leaf is set just before. */
-  #checkCreation(event: TraceEvent, creation: Creation | undefined): void {
-    if (creation === undefined || creation.guest === null || creation.inserted) {
-      return this.found.at(event, 'no leaf of a nested guest is being created', 'an insert')
-    }
-    const gpa = entryGpa(creation.gpaHi, creation.gpaLo)
-    const hi = entryHi(creation.guest.lpid, gpa)
-    const lo = entryLo(gpa)
-    if (event.hi[FIELD.new] !== hi || event.lo[FIELD.new] !== lo) {
-      this.found.at(event, `new ${entryText(wordOf(hi, lo))}`, entryText(event.wordAt(FIELD.new)))
-    }
-    if (event.hi[FIELD.rmapp] !== creation.slotHi || event.lo[FIELD.rmapp] !== creation.slotLo) {
-      this.found.at(event, `rmapp ${this.#slotText(wordOf(creation.slotHi, creation.slotLo))}`, this.#slotText(event.wordAt(FIELD.rmapp)))
-    }
-    this.#tables.insert(event, creation)
-    this.#checkFrame(event, creation.slotHi, creation.slotLo, leafHpa(creation.wordHi, creation.wordLo, this.pageShift), false)
-  }
-
-  /**
-   * A slot is about what L1's own table maps at its gfn (spec 5, steps 4 and 5), where both are known.
-   *
-   * @param whole whether `hpa` is where that leaf begins, not somewhere in it
-   */
-  #checkFrame(event: TraceEvent, slotHi: number, slotLo: number, hpa: Hpa, whole: boolean): void {
-    const gfn = this.arrays.gfnAt(slotHi, slotLo)
-    if (gfn === undefined) return this.arrays.infer(slotHi, slotLo, hpa, this.host)
-    const gpa = gfn * (1 << this.pageShift)
-    if (gpa > MAX_GPA) return
-    const ref = this.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
-    if (ref === NONE) return
-    const at = (ref >>> 2) * 2
-    const shift = this.host.shiftOf(ref)
-    const start = leafHpa(this.host.halves[at + 1]!, this.host.halves[at]!, shift)
-    if (whole ? hpa !== start : hpa < start || hpa >= start + (1 << shift)) {
-      this.found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `at ${hex(hpa)}`)
-    }
-  }
-
-  /** An insert is over: its outcome would be the task's next event, in a recording that has outcomes. */
-  #missOutcome(event: TraceEvent, { line, outcome }: PendingOutcome): void {
-    this.#hasOutcomes ??= false
-    if (this.#hasOutcomes) this.found.at(event, `the insert of line ${line} was ${outcome}`, 'no outcome')
-  }
-
-  #insertOutcome(event: TraceEvent, task: Task): void {
-    const want = task.outcome
-    task.outcome = undefined
-    this.#hasOutcomes ??= true
-    if (want === undefined) return this.found.at(event, 'no insert under way', 'its outcome')
-    const { chunk, index, outcome, slotHi, slotLo, nodeHi, nodeLo, beforeHi, beforeLo } = want
-    const name = outcome === 'empty' || outcome === 'duplicate' ? `rmap_insert_${outcome}` : 'rmap_insert_node'
-    if (event.name !== name) {
-      this.found.at(event, `${name} at slot ${this.#slotText(wordOf(slotHi, slotLo))}`, event.name)
-      if (event.name === 'rmap_insert_duplicate') this.slots.adoptPop(chunk, index)
-      else if (outcome === 'duplicate') this.slots.adoptPush(chunk, index, want.entryHi, want.entryLo, nodeHi, nodeLo)
-      return
-    }
-    switch (event.name) {
-      case 'rmap_insert_empty':
-        this.found.same(event, FIELD.rmapp, slotHi, slotLo)
-        if (!this.found.same(event, FIELD.slot, want.entryHi, want.entryLo | TAG)) {
-          this.slots.adoptWord(chunk, index, event.hi[FIELD.slot]!, event.lo[FIELD.slot]!)
-        }
-        return
-      case 'rmap_insert_duplicate':
-        this.found.same(event, FIELD.rmapp, slotHi, slotLo)
-        this.found.same(event, FIELD.node, nodeHi, nodeLo)
-        this.found.same(event, FIELD.new, want.entryHi, want.entryLo)
-        return
-      default:
-        this.found.same(event, FIELD.old, beforeHi, beforeLo)
-        this.found.same(event, FIELD.node, nodeHi, nodeLo)
-        this.found.same(event, FIELD.next, beforeHi, beforeLo)
-        this.found.same(event, FIELD.rmap, want.entryHi, want.entryLo)
-    }
   }
 
   #rmapRemoveRange(event: TraceEvent, task: Task): void {
@@ -517,27 +361,11 @@ export class Replay {
     this.#rcUpdates++
     const hi = event.hi[FIELD.rmapp]!
     const lo = event.lo[FIELD.rmapp]!
-    this.#checkOld(event, this.slots.chunkAt(hi, lo), this.slots.indexAt(lo))
-    this.#checkFrame(event, hi, lo, event.numberAt(FIELD.hpa), true)
+    this.#checks.word(event, this.slots.chunkAt(hi, lo), this.slots.indexAt(lo))
+    this.#checks.frame(event, hi, lo, event.numberAt(FIELD.hpa), true)
   }
 
   #learnArray(event: TraceEvent): void {
     this.arrays.learn(event.wordAt(FIELD.rmap), event.numberAt(FIELD.base_gfn), event.numberAt(FIELD.npages))
-  }
-
-  /** A slot's word before an event must be the model's. */
-  #checkOld(event: TraceEvent, chunk: Chunk, index: number): void {
-    if ((event.lo[FIELD.rmapp]! & 7) !== 0) this.found.at(event, 'rmapp a multiple of 8', hex(event.wordAt(FIELD.rmapp)))
-    const hi = event.hi[FIELD.old]!
-    const lo = event.lo[FIELD.old]!
-    if (this.slots.holds(chunk, index, hi, lo)) return
-    const model = `${hexWord(this.slots.word(chunk, index))} in slot ${this.#slotText(event.wordAt(FIELD.rmapp))}`
-    this.found.at(event, model, hexWord(event.wordAt(FIELD.old)))
-    this.slots.adoptWord(chunk, index, hi, lo)
-  }
-
-  #slotText(slot: bigint): string {
-    const gfn = this.arrays.shownGfn(slot)
-    return hex(slot) + (gfn === undefined ? '' : ` (gfn ${hex(gfn)})`)
   }
 }

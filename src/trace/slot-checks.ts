@@ -1,0 +1,62 @@
+/** What an event says of a slot, held against the model: the word in it, and the page it is about. */
+import { MAX_GPA } from '../entry'
+import { leafHpa, type Hpa } from '../leaf'
+import { NONE, type RadixTable } from '../radix-table'
+import { hex, hexWord } from '../word'
+import type { Differences } from './differences'
+import { FIELD } from './events'
+import type { KernelArrays } from './kernel-arrays'
+import type { Chunk, KernelSlots } from './kernel-slots'
+import type { TraceEvent } from './parser'
+
+/** The checks of slots that several events need. */
+export class SlotChecks {
+  readonly #slots: KernelSlots
+  readonly #arrays: KernelArrays
+  readonly #host: RadixTable
+  readonly #found: Differences
+
+  constructor(slots: KernelSlots, arrays: KernelArrays, host: RadixTable, found: Differences) {
+    this.#slots = slots
+    this.#arrays = arrays
+    this.#host = host
+    this.#found = found
+  }
+
+  /** A slot's word before an event must be the model's. */
+  word(event: TraceEvent, chunk: Chunk, index: number): void {
+    if ((event.lo[FIELD.rmapp]! & 7) !== 0) this.#found.at(event, 'rmapp a multiple of 8', hex(event.wordAt(FIELD.rmapp)))
+    const hi = event.hi[FIELD.old]!
+    const lo = event.lo[FIELD.old]!
+    if (this.#slots.holds(chunk, index, hi, lo)) return
+    const model = `${hexWord(this.#slots.word(chunk, index))} in slot ${this.name(event.wordAt(FIELD.rmapp))}`
+    this.#found.at(event, model, hexWord(event.wordAt(FIELD.old)))
+    this.#slots.adoptWord(chunk, index, hi, lo)
+  }
+
+  /**
+   * A slot is about what L1's own table maps at its gfn (spec 5, steps 4 and 5), where both are known.
+   *
+   * @param whole whether `hpa` is where that leaf begins, not somewhere in it
+   */
+  frame(event: TraceEvent, slotHi: number, slotLo: number, hpa: Hpa, whole: boolean): void {
+    const gfn = this.#arrays.gfnAt(slotHi, slotLo)
+    if (gfn === undefined) return this.#arrays.infer(slotHi, slotLo, hpa, this.#host)
+    const gpa = gfn * (1 << this.#host.pageShift)
+    if (gpa > MAX_GPA) return
+    const ref = this.#host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+    if (ref === NONE) return
+    const at = (ref >>> 2) * 2
+    const shift = this.#host.shiftOf(ref)
+    const start = leafHpa(this.#host.halves[at + 1]!, this.#host.halves[at]!, shift)
+    if (whole ? hpa !== start : hpa < start || hpa >= start + (1 << shift)) {
+      this.#found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `at ${hex(hpa)}`)
+    }
+  }
+
+  /** A slot as messages name it: by its address, and its gfn if that is known. */
+  name(slot: bigint): string {
+    const gfn = this.#arrays.shownGfn(slot)
+    return hex(slot) + (gfn === undefined ? '' : ` (gfn ${hex(gfn)})`)
+  }
+}
