@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import * as entry from '../src/entry'
 import * as main from '../src/index'
+import * as trace from '../src/trace/index'
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 const EXAMPLES = [...README.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code!)
@@ -13,8 +14,9 @@ function run(code: string): { logged: unknown[][]; values: unknown[] } {
   const values: unknown[] = []
   const body = code
     .replace(/^import \{(.*)\} from '.*'\n/gm, 'const {$1} = exported\n')
+    .replace(': string[]', '')
     .replace(/^((?:\w+Entry|slot\.\w+).*?)(?:\s*\/\/.*)?$/gm, 'values.push($1)')
-  new Function('exported', 'console', 'values', body)({ ...main, ...entry }, { log: (...args: unknown[]) => logged.push(args) }, values)
+  new Function('exported', 'console', 'values', body)({ ...main, ...entry, ...trace }, { log: (...args: unknown[]) => logged.push(args) }, values)
   return { logged, values }
 }
 
@@ -34,8 +36,12 @@ test('the entry and the slots alone', () => {
   ])
 })
 
+test('a recording that the model writes', () => {
+  expect(run(EXAMPLES[3]!).logged).toEqual([[1, 0]])
+})
+
 test('a snapshot', () => {
-  expect(run(EXAMPLES[3]!).logged).toEqual([[[], expect.any(Number)]])
+  expect(run(EXAMPLES[4]!).logged).toEqual([[[], expect.any(Number)]])
 })
 
 test('what, for whom, use and limits stand in its first forty lines', () => {
