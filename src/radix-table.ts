@@ -15,7 +15,7 @@ import { checkInteger, checkOneOf, checkObject, checkWord } from './args'
 import { MAX_GPA, type Gpa } from './entry'
 import { INSPECT } from './inspect'
 import { LEAF, LEAF_HI, PRESENT, PRESENT_HI, type LeafShift, type PageShift } from './leaf'
-import { hiOf, loOf, wordOf } from './word'
+import { hiOf, loOf, pow2, wordOf } from './word'
 
 /** A leaf as it stands in a table. */
 export interface Leaf {
@@ -341,7 +341,7 @@ export class RadixTable {
   *#leavesOf(page: number, level: number, first: Gpa, from: Gpa, to: Gpa): Generator<Leaf, void, undefined> {
     const epoch = this.#epoch
     const shift = this.#shiftOfLevel(level)
-    const size = 2 ** shift
+    const size = pow2(shift)
     const end = Math.min(this.#entries(level), Math.ceil((to - first) / size))
     for (let i = Math.max(0, Math.floor((from - first) / size)); i < end; i++) {
       if (this.#epoch !== epoch) throw new Error('leaves: pages were freed under the walk: take a copy of the leaves first')
@@ -422,7 +422,7 @@ export class RadixTable {
   }
 }
 
-/** How far inside its leaf an address lies. (`2 ** shift` with a shift that is not known beforehand is a call of pow.) */
+/** How far inside its leaf an address lies. */
 function offsetIn(gpa: Gpa, shift: number): number {
   return gpa & ~(-1 << shift)
 }

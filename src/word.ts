@@ -28,6 +28,11 @@ export function loOf(word: bigint): number {
   return Number(BigInt.asIntN(32, word))
 }
 
+/** @internal 2^n, n in 0..51. (`2 ** n` with an n that is not known beforehand is a call of pow.) */
+export function pow2(n: number): number {
+  return n < 31 ? 1 << n : (1 << (n - 26)) * 2 ** 26
+}
+
 /** @internal A number in hex, as errors and views show addresses and words: `0x30261000`. */
 export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`

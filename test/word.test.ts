@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hiOf, loOf, wordOf } from '../src/word'
+import { hiOf, loOf, wordOf, pow2 } from '../src/word'
 
 const EDGES = [0n, 1n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x100000000n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]
 const words = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(...EDGES))
@@ -29,4 +29,8 @@ test('an Int32Array and a BigUint64Array over one buffer see the same word', () 
     whole[0] = word
     expect([halves[0], halves[1]]).toEqual([loOf(word), hiOf(word)])
   }))
+})
+
+test('powers of two, over all shifts of an address', () => {
+  for (let n = 0; n < 52; n++) expect(pow2(n)).toBe(2 ** n)
 })

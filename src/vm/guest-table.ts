@@ -9,7 +9,7 @@ import { MAX_GPA, type Gpa } from '../entry'
 import { INSPECT } from '../inspect'
 import { LEAF, packLeaf, PRESENT, LeafFlag, type LeafShift, type PageShift } from '../leaf'
 import { NONE, RadixTable, type Leaf, type LeafRef } from '../radix-table'
-import { hex } from '../word'
+import { hex, pow2 } from '../word'
 
 /** @internal What {@link GuestTable.find} says of a table that L0 cannot walk. */
 export const MALFORMED = -1
@@ -68,7 +68,7 @@ export class GuestTable {
     checkOneOf<LeafShift>('shift', shift, [this.pageShift, 21, 30])
     this.#checkPlace(gpa, shift)
     checkInteger('to', to, 0, MAX_GPA, 16)
-    if (to % 2 ** shift !== 0) {
+    if (to % pow2(shift) !== 0) {
       throw new RangeError(`to: expected a multiple of ${hex(2 ** shift)}, got ${hex(to)}`)
     }
     this.write(gpa, shift, packLeaf({ frame: to / 4096, flags }))
@@ -84,7 +84,7 @@ export class GuestTable {
   unmap(gpa: Gpa): Leaf | undefined {
     const leaf = this.tree.clear(gpa)
     this.#removeRootLeaf(gpa)
-    if (leaf !== undefined) this.#edited(leaf.gpa, leaf.gpa + 2 ** leaf.shift)
+    if (leaf !== undefined) this.#edited(leaf.gpa, leaf.gpa + pow2(leaf.shift))
     return leaf
   }
 
@@ -120,7 +120,7 @@ export class GuestTable {
       throw new RangeError(`word: expected a present leaf, got ${hex(word)}`)
     }
     let from = gpa
-    let to = gpa + 2 ** shift
+    let to = gpa + pow2(shift)
     for (const leaf of [...this.tree.leavesBetween(from, to)]) {
       if (leaf.gpa === gpa && leaf.shift === shift) {
         if (leaf.word === word) return
@@ -128,7 +128,7 @@ export class GuestTable {
       }
       this.tree.clear(leaf.gpa)
       from = Math.min(from, leaf.gpa)
-      to = Math.max(to, leaf.gpa + 2 ** leaf.shift)
+      to = Math.max(to, leaf.gpa + pow2(leaf.shift))
     }
     this.#removeRootLeaf(gpa)
     if (shift === ROOT_SHIFT) this.rootLeaves.add(gpa / 2 ** ROOT_SHIFT)
@@ -163,7 +163,7 @@ export class GuestTable {
   #checkPlace(gpa: Gpa, shift: number): void {
     checkOneOf<number>('shift', shift, [this.pageShift, 21, 30, ROOT_SHIFT])
     checkInteger('gpa', gpa, 0, MAX_GPA, 16)
-    if (gpa % 2 ** shift !== 0) {
+    if (gpa % pow2(shift) !== 0) {
       throw new RangeError(`gpa: expected a multiple of ${hex(2 ** shift)}, got ${hex(gpa)}`)
     }
   }

@@ -11,7 +11,7 @@ import { LEAF_HI, LeafFlag, MAX_FRAME, PRESENT_HI, RC, type LeafShift } from '..
 import type { Gfn } from '../memslot'
 import type { VmMemslot } from './vm-memslot'
 import type { Backing, VmState } from './state'
-import { hex } from '../word'
+import { hex, pow2 } from '../word'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 const NAMED = RC | READ | WRITE | EXECUTE
@@ -41,23 +41,21 @@ export function instantiateHostLeaf(
   if ((attributes & NAMED) !== 0) {
     throw new RangeError(`backing.attributes: expected none of the bits ${hex(NAMED)}, got ${hex(attributes)}`)
   }
-  const frameShift = pageShift - 12
-  if (frame % 2 ** frameShift !== 0) {
-    throw new RangeError(`backing.frame: expected a multiple of ${hex(2 ** frameShift)}, got ${hex(frame)}`)
-  }
+  const frames = pow2(pageShift - 12) // in a base page
+  if (frame % frames !== 0) throw new RangeError(`backing.frame: expected a multiple of ${hex(frames)}, got ${hex(frame)}`)
 
-  const pageFrame = frame / 2 ** frameShift // in base pages, as gfn is
+  const pageFrame = frame / frames // in base pages, as gfn is
   leaf.shift = pageShift
   if (!slot.logging) {
     for (const shift of [30, 21] as const) {
-      const pages = 2 ** (shift - pageShift)
+      const pages = pow2(shift - pageShift)
       if (backingShift >= shift && gfn % pages === pageFrame % pages) {
         leaf.shift = shift
         break
       }
     }
   }
-  const pages = 2 ** (leaf.shift - pageShift)
+  const pages = pow2(leaf.shift - pageShift)
   const first = gfn - (gfn % pages)
   if (first < slot.baseGfn || first + pages > slot.baseGfn + slot.npages) {
     throw new RangeError(
@@ -66,8 +64,8 @@ export function instantiateHostLeaf(
     )
   }
 
-  const firstFrame = frame - (pageFrame % pages) * 2 ** frameShift
-  const gpa = gfn * 2 ** pageShift
+  const firstFrame = frame - (pageFrame % pages) * frames
+  const gpa = gfn * pow2(pageShift)
   leaf.hi = Math.floor(gpa / 2 ** 32)
   leaf.lo = gpa | 0
   leaf.wordHi = PRESENT_HI | LEAF_HI | Math.floor(firstFrame / 2 ** 20)
@@ -89,7 +87,7 @@ export function instantiateHostLeaf(
 
 /** Frames in order: a page gets a new one whenever it comes back. */
 function nextFrame(vm: VmState): Backing | undefined {
-  const frame = vm.nextPage * 2 ** (vm.pageShift - 12)
+  const frame = vm.nextPage * pow2(vm.pageShift - 12)
   if (frame > MAX_FRAME) return undefined
   vm.nextPage++
   return { frame }

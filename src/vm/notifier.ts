@@ -11,6 +11,7 @@ import type { Gfn } from '../memslot'
 import { NONE } from '../radix-table'
 import { clearBits } from './update-rc'
 import type { VmState } from './state'
+import { pow2 } from '../word'
 
 const TWO_32 = 2 ** 32
 
@@ -58,7 +59,7 @@ export function age(vm: VmState, gfn: Gfn): boolean {
 
 /** @internal The host leaf's referenced bit. */
 export function testAge(vm: VmState, gfn: Gfn): boolean {
-  const gpa = gfn * 2 ** vm.pageShift
+  const gpa = gfn * pow2(vm.pageShift)
   const ref = vm.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
   return ref !== NONE && (vm.host.halves[(ref >>> 2) * 2]! & LeafFlag.REFERENCED) !== 0
 }

@@ -11,6 +11,7 @@ import { clearAllLeaves, dropGuest, readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
 import { NONE } from '../radix-table'
 import type { VmState } from './state'
+import { pow2 } from '../word'
 
 /** What of an LPID a tlbie invalidates: 0 the TLB, 1 the page walk cache, 2 both and the partition table entry. */
 export type Ric = 0 | 1 | 2
@@ -52,8 +53,8 @@ function invalidatePage(vm: VmState, guest: NestedGuest, gpa: Gpa, shift: number
     clearAt(vm, guest, gpa)
     return
   }
-  const first = gpa - (gpa % 2 ** shift)
-  for (const leaf of guest.shadow.leavesBetween(first, first + 2 ** shift)) clearAt(vm, guest, leaf.gpa)
+  const first = gpa - (gpa % pow2(shift))
+  for (const leaf of guest.shadow.leavesBetween(first, first + pow2(shift))) clearAt(vm, guest, leaf.gpa)
 }
 
 function clearAt(vm: VmState, guest: NestedGuest, gpa: Gpa): void {

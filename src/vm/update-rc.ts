@@ -11,6 +11,7 @@ import { leafHpa } from '../leaf'
 import type { Gfn } from '../memslot'
 import { NONE } from '../radix-table'
 import type { VmState } from './state'
+import { pow2 } from '../word'
 
 /**
  * @internal Clears a bit in the leaf that maps a gfn, if it is there and has it, and in the shadow leaves that the
@@ -18,7 +19,7 @@ import type { VmState } from './state'
  */
 export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
   const { host, pageShift } = vm
-  const gpa = gfn * 2 ** pageShift
+  const gpa = gfn * pow2(pageShift)
   const ref = host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
   if (ref === NONE) return false
   const at = (ref >>> 2) * 2
@@ -34,7 +35,7 @@ export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
   if (vm.observer !== undefined) {
     vm.emit({
       event: 'rmap_update_rc', kvm: vm.kvmAddress, rmapp: slot.slotAddress(index), old: slot.rmap.words[index]!, clr: bits,
-      set: 0, hpa: BigInt(hpa), nbytes: shift === pageShift ? 1 : 2 ** shift,
+      set: 0, hpa: BigInt(hpa), nbytes: shift === pageShift ? 1 : pow2(shift),
     })
   }
   const { rcWalks } = vm
