@@ -13,19 +13,27 @@ export interface WordPair {
   readonly lo: number
 }
 
+// Two views of one word: what is written through one is read through the other, without arithmetic on BigInts.
+const halves = new Int32Array(2)
+const whole = new BigUint64Array(halves.buffer)
+
 /** The BigInt of two halves, each given signed or unsigned. */
 export function wordOf(hi: number, lo: number): bigint {
-  return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
+  halves[0] = lo
+  halves[1] = hi
+  return whole[0]!
 }
 
 /** Bits 63..32 of a word, as the signed integer that typed arrays hold. */
 export function hiOf(word: bigint): number {
-  return Number(BigInt.asIntN(32, word >> 32n))
+  whole[0] = word
+  return halves[1]!
 }
 
 /** Bits 31..0 of a word, as the signed integer that typed arrays hold. */
 export function loOf(word: bigint): number {
-  return Number(BigInt.asIntN(32, word))
+  whole[0] = word
+  return halves[0]!
 }
 
 /** @internal 2^n, n in 0..51. (`2 ** n` with an n that is not known beforehand is a call of pow.) */
