@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import { beforeEach, expect, test } from 'vitest'
 import { Memslot, packLeaf, RadixTable, type LeafShift } from '../src/index'
 import { checkDump, formatDumpCheck, type DumpCheck } from '../src/view/dump-check'
-import { RadixDumpTables } from '../src/view/radix-dump'
+import { RadixDumpTables } from '../src/radix-dump'
 import { nodeReader, RawSlots } from '../src/view/raw-memory'
 import { slotsOf, type Slot } from '../src/view/slot'
 

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { LineError } from '../src/lines'
 import type { Leaf } from '../src/radix-table'
-import { RadixDumpReader, RadixDumpTables } from '../src/view/radix-dump'
+import { RadixDumpReader, RadixDumpTables } from '../src/radix-dump'
 
 const encoder = new TextEncoder()
 const FILE = readFileSync(new URL('data/A-radix.txt', import.meta.url))

@@ -9,13 +9,13 @@
  * {@link RadixDumpReader} streams: it keeps no more than a line, however long the file is. {@link RadixDumpTables}
  * builds the tables.
  */
-import { AllocationGate, MAX_READER_PAGES, ROOT_PAGES } from '../allocation-gate'
-import { checkFunction, checkInteger, checkObject, checkOneOf } from '../args'
-import { MAX_GPA, MAX_LPID, type Lpid } from '../entry'
-import { LEAF, PRESENT, type PageShift } from '../leaf'
-import { LineError, LineSplitter } from '../lines'
-import { RadixTable, type Leaf } from '../radix-table'
-import { hex } from '../word'
+import { AllocationGate, MAX_READER_PAGES, ROOT_PAGES } from './allocation-gate'
+import { checkFunction, checkInteger, checkObject, checkOneOf } from './args'
+import { MAX_GPA, MAX_LPID, type Lpid } from './entry'
+import { LEAF, PRESENT, type PageShift } from './leaf'
+import { LineError, LineSplitter } from './lines'
+import { RadixTable, type Leaf } from './radix-table'
+import { hex } from './word'
 
 /** Shown what a dump holds, in its order. A guest is L1's number for it, or null for L1's own table. */
 export interface RadixDumpVisitor {
