@@ -128,3 +128,47 @@ test('another limit is refused', () => {
   refuses(() => new NodeHeap(null as never), TypeError, 'options: expected an object, got null')
   refuses(() => new NodeHeap(5 as never), TypeError, 'options: expected an object, got number')
 })
+
+test('nodes that are taken over: whatever is wrong with them is said, and nothing is taken over', () => {
+  const heap = new NodeHeap()
+  const [one, two, three] = [heap.allocate(), heap.allocate(), heap.allocate()]
+  heap.words.set([two, 0, 0x1000, 1], one >>> 2)
+  heap.free(three)
+  heap.free(two)
+  const nodes = heap.everUsed.slice()
+  const other = new NodeHeap()
+  expect(other.load(nodes, heap.freeHead)).toBeUndefined()
+  expect([other.inUse, other.peak, other.read(one)]).toEqual([1, 3, heap.read(one)])
+  expect([other.allocate(), other.allocate(), other.allocate()]).toEqual([two, three, three + 16])
+  expect([new NodeHeap().load(new Int32Array(0), 0), new NodeHeap({ limit: 3 }).load(nodes, two)]).toEqual([undefined, undefined])
+
+  const forged = (freeHead: number, change: (words: Int32Array) => void, limit = 3): string | undefined => {
+    const words = nodes.slice()
+    change(words)
+    const into = new NodeHeap({ limit })
+    const wrong = into.load(words, freeHead)
+    expect([into.inUse, into.peak, into.allocate()]).toEqual([0, 0, limit === 0 ? 0 : 16])
+    return wrong
+  }
+  const next = (of: number, value: number) => (words: Int32Array): void => void (words[(of >>> 2) - 4] = value)
+  expect(forged(8, () => {})).toBe('0x8 in the free list is no node')
+  expect(forged(two + 8, () => {})).toBe('0x28 in the free list is no node')
+  expect(forged(-16, () => {})).toBe('0xfffffff0 in the free list is no node')
+  expect(forged(two, next(three, 64))).toBe('0x40 in the free list is no node')
+  expect(forged(two, next(three, one))).toBe('0x10 in the free list is in use')
+  expect(forged(two, next(three, two))).toBe('the free list has no end')
+  expect(forged(three, () => {})).toBe('2 are free, 1 are in the free list')
+  expect(forged(two, () => {}, 2)).toBe('there were 3, the limit is 2')
+})
+
+test('a node asked for before it is needed is the one that comes next', () => {
+  const heap = new NodeHeap({ limit: 65 })
+  const all = Array.from({ length: 65 }, () => {
+    const asked = heap.nextAddress()
+    expect(heap.allocate()).toBe(asked)
+    return asked
+  })
+  expect(heap.nextAddress()).toBe(0)
+  heap.free(all[7]!)
+  expect([heap.nextAddress(), heap.nextAddress(), heap.inUse]).toEqual([all[7], all[7], 64])
+})

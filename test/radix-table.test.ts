@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { AllocationGate } from '../src/allocation-gate'
 import { packLeaf } from '../src/leaf'
 import { RadixTable, type Leaf } from '../src/radix-table'
 import { refuses } from './refuses'
@@ -294,4 +295,37 @@ test('refused arguments; nothing has changed', () => {
   expect(table.lookup(-0)).toBe(undefined)
   table.set(-0, 30, word)
   expect(Object.is(table.lookup(-0)!.gpa, 0)).toBe(true)
+})
+
+test('pages set aside below a larger leaf: what is missing is said, what is promised is there', () => {
+  for (const pageShift of [16, 12] as const) {
+    for (const [larger, shift, needed] of [[30, 21, 1], [30, pageShift, 2], [21, pageShift, 1]] as const) {
+      for (let available = 0; available <= 2; available++) {
+        const gate = new AllocationGate(0)
+        gate.pages = 1
+        const table = new RadixTable({ pageShift }, gate)
+        const there = larger === 30 ? 1 : 2 // pages that lead to it
+        Object.assign(gate, { pageLimit: 1 + there + available })
+        expect(table.set(0, larger, packLeaf({ frame: 0, flags: 7 }))).toBe(true)
+        const before = [table.pageCount, table.pageBytes, gate.pages]
+        const ref = table.find(0, 0)
+        const missing = table.reserveBelow(ref, shift)
+        expect(missing).toBe(available >= needed ? 0 : available + 1)
+        expect([table.pageCount, table.pageBytes, gate.pages, table.leafCount]).toEqual([...before, 1])
+        if (missing !== 0) continue
+        Object.assign(gate, { pageLimit: 0 }) // nothing else is to be had
+        table.clearAt(ref)
+        expect(table.place(0, 0, shift, 0xc0000000 | 0, 7)).not.toBe(0)
+        expect(table.pageCount).toBe(before[0]! + needed)
+        expect(table.place(1 << 7, 0, 30, 0xc0000000 | 0, 7)).toBe(0) // the promise is kept, once
+      }
+    }
+  }
+})
+
+test('a page on the way that cannot be had', () => {
+  const gate = new AllocationGate(2)
+  gate.pages = 1
+  const table = new RadixTable({ pageShift: 16 }, gate)
+  expect([table.reach(0, 0, 1), table.reach(0, 0, 2), table.pageCount]).toEqual([true, false, 2])
 })
