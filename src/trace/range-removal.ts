@@ -146,8 +146,9 @@ export class RangeRemovals {
       return true
     }
     if (this.#hasTakes !== true) {
-      const unmap = expected.findIndex(({ name }, i) => i >= removal.next && name === 'pte_unmap')
-      this.#skip(event, removal, unmap < 0 ? expected.length : unmap)
+      let to = removal.next
+      while (to < expected.length && expected[to]!.name !== 'pte_unmap') to++
+      this.#skip(event, removal, to)
     }
     const want = expected[removal.next]
     if (want === undefined && isUnmap) return false // the task goes on to clear another leaf
