@@ -109,6 +109,12 @@ test('recordings that name much and hold little cost little: each of these took 
   trace(many(20_000, (n) => [n, n < 10_000
     ? `pte_create: kvm=0x1 pgtable=0x1 pte=0x870100000000c0 gpa=${hex(n * 65536)} level=0 mmu_seq=1 lpid=1 rmapp=0x0`
     : 'pte_unmap: kvm=0x1 ptep=0x1 pteval=0x870100000000c0 gpa=0x0 shift=16 memslot=0x5 lpid=1']))
+  trace([[1, 'pte_create: kvm=0x1 pgtable=0x1 pte=0x870100000000c0 gpa=0x0 level=0 mmu_seq=1 lpid=1 rmapp=0x0'], ...many(40_000, (n) => [2, n < 20_000
+    ? `rmap_update_rc: rmapp=${hex(n * 4096)} old=0x0 clr=0x100 set=0x0 hpa=0x0 nbytes=1` : 'table_free: pgd=0x1 lpid=1'] as [number, string])])
+  trace([[1, 'nested_update: l1_lpid=5 shadow_lpid=2'],
+    [1, 'pte_create: kvm=0x1 pgtable=0x1 pte=0x870100000000c0 gpa=0xfffffffff0000 level=0 mmu_seq=1 lpid=2 rmapp=0x8'],
+    [1, 'rmap_insert: rmapp=0x8 old=0x0 node=0x10 new=0x5ffffffff0000'],
+    ...many(20_000, () => [1, 'rpt_invalidate: lpid=5 type=3 pg_sizes=2 start=0x0 end=0xffffffffffffffff'] as [number, string])])
 }, 60_000)
 
 test('memory is bounded, however long the input is', () => {

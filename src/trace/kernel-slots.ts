@@ -42,6 +42,8 @@ export class KernelSlots {
   #chunks = new Map<number, Chunk>()
   #lastKey = -1
   #lastChunk: Chunk | undefined
+  /** Something was put into a slot since all were emptied. */
+  #filled = false
   // The kernel's address of each node, by the node's number in the heap.
   #addressHi = new Int32Array(64)
   #addressLo = new Int32Array(64)
@@ -125,6 +127,7 @@ export class KernelSlots {
 
   /** The model's own insert; a node that it takes stands for the one that the kernel brought along. */
   insert(chunk: Chunk, index: number, hi: number, lo: number, nodeHi: number, nodeLo: number): InsertOutcome {
+    this.#filled = true
     const outcome = chunk.memslot.insertEntry(index, hi, lo)
     if (outcome === 'second' || outcome === 'list') this.#nameHead(chunk, index, nodeHi, nodeLo)
     return outcome
@@ -140,6 +143,7 @@ export class KernelSlots {
       if (own !== 0 && (own & TAG) === 0) this.#nameHead(chunk, index, hi, lo)
       return
     }
+    this.#filled = true
     chunk.memslot.take(index).end()
     chunk.memslot.writeAt(index, hi, lo)
   }
@@ -174,6 +178,8 @@ export class KernelSlots {
 
   /** Empties all slots. */
   freeAll(): void {
+    if (!this.#filled) return
+    this.#filled = false
     for (const { memslot } of this.#chunks.values()) for (let i = 0; i < CHUNK_SLOTS; i++) memslot.take(i).end()
   }
 
