@@ -13,7 +13,7 @@
  * word can only be an entry. Two entries are equal when LPID and frame are; the tag and bits 1..11 do not count.
  */
 import { badInteger, checkInteger, checkObject, checkWord } from './args'
-import { hiOf, loOf, wordOf, type WordPair } from './word'
+import { hiOf, loOf, numberOf, wordOf, type WordPair } from './word'
 
 /** The number L1 gave a nested guest: 1..4095; 0 is reserved for the host (spec 11). */
 export type Lpid = number
@@ -107,7 +107,7 @@ export function entryLpid(hi: number): Lpid {
 
 /** @internal The address in an entry's two halves. */
 export function entryGpa(hi: number, lo: number): Gpa {
-  return (hi & 0xfffff) * 2 ** 32 + ((lo & ~0xfff) >>> 0)
+  return numberOf(hi & 0xfffff, lo & ~0xfff)
 }
 
 /** @internal Both. */

@@ -16,6 +16,7 @@ import { entryOf, entryLpid, MAX_GPA, type Entry, type Lpid } from './entry'
 import { FRAME_HI, type Hpa, type LeafShift } from './leaf'
 import { Memslot, type Gfn } from './memslot'
 import { NONE, type Leaf, type LeafRef, type RadixTable } from './radix-table'
+import { hiOfNumber } from './word'
 
 const LEAF_SHIFTS: readonly LeafShift[] = [12, 16, 21, 30]
 
@@ -133,7 +134,7 @@ export interface HostPage {
 
 /** @internal */
 export function hostPage(hpa: Hpa, shift: LeafShift): HostPage {
-  return { hi: Math.floor(hpa / 2 ** 32), lo: hpa | 0, maskLo: -1 << shift }
+  return { hi: hiOfNumber(hpa), lo: hpa | 0, maskLo: -1 << shift }
 }
 
 /** @internal The leaf of a shadow table that an entry stands for; {@link NONE} where it is stale. Counts it. */

@@ -11,7 +11,7 @@
  * the page shift. So a host frame number is below 2^41, and a host address below 2^53: exact JavaScript numbers.
  */
 import { checkInteger, checkObject, checkWord } from './args'
-import { hiOf, loOf, wordOf } from './word'
+import { hiOf, loOf, numberOf, wordOf } from './word'
 
 /** log2 of L0's base page size: 16 (64 KiB pages) or 12 (4 KiB). */
 export type PageShift = 16 | 12
@@ -97,7 +97,7 @@ export function leafFrame(hi: number, lo: number): HostFrame {
 
 /** @internal The host address in a leaf's halves, in bytes, cut down to a page of `shift`. */
 export function leafHpa(hi: number, lo: number, shift: number): Hpa {
-  return (hi & FRAME_HI) * 2 ** 32 + ((lo & (-1 << shift)) >>> 0)
+  return numberOf(hi & FRAME_HI, lo & (-1 << shift))
 }
 
 /** @internal A leaf word with its frame kept and its referenced and changed bits left out: what two dumps compare. */

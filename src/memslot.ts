@@ -12,7 +12,7 @@
  *
  * **Quirk**: LPID 0 cuts lists (spec 11; `rmap-list.ts` says how). It is refused unless asked for.
  */
-import { badInteger, checkBoolean, checkInteger, checkObject, wrongType } from './args'
+import { badInteger, checkBoolean, checkFunction, checkInteger, checkObject, wrongType } from './args'
 import { DedupIndex } from './dedup-index'
 import { checkEntry, entryGpa, entryHi, entryLo, entryLpid, entryOf, TAG, type Entry, type Gpa, type Lpid } from './entry'
 import { INSPECT } from './inspect'
@@ -173,7 +173,7 @@ export class Memslot {
    */
   takeAll(gfn: Gfn, visit?: (lpid: Lpid, gpa: Gpa) => void): number {
     const index = this.indexOf(gfn)
-    if (visit !== undefined && typeof visit !== 'function') throw wrongType('visit', 'a function', visit)
+    if (visit !== undefined) checkFunction('visit', visit)
     const list = this.take(index)
     let count = 0
     try {
@@ -231,7 +231,7 @@ export class Memslot {
     this.#halves[(index << 1) | 1] = hi
   }
 
-  /** @internal {@link insert} by slot index and by the halves of the untagged entry. */
+  /** @internal {@link insert} by slot index and by the halves of the untagged entry; allocates what that says, no more. */
   insertEntry(index: number, hi: number, lo: number): InsertOutcome {
     const slots = this.#halves
     const head = slots[index << 1]!

@@ -15,7 +15,7 @@ import { checkInteger, checkOneOf, checkObject, checkWord } from './args'
 import { MAX_GPA, type Gpa } from './entry'
 import { INSPECT } from './inspect'
 import { LEAF, LEAF_HI, PRESENT, PRESENT_HI, type LeafShift, type PageShift } from './leaf'
-import { hiOf, loOf, pow2, wordOf } from './word'
+import { hiOf, hiOfNumber, loOf, numberOf, pow2, wordOf } from './word'
 
 /** A leaf as it stands in a table. */
 export interface Leaf {
@@ -226,7 +226,7 @@ export class RadixTable {
   leavesBelow(hi: number, lo: number, shift: LeafShift): Leaf[] {
     const at = this.#entryAt(hi, lo, shift)
     if (at < 0 || !this.#isLink(at)) return []
-    const first = (hi & 0xfffff) * 2 ** 32 + (lo >>> 0)
+    const first = numberOf(hi & 0xfffff, lo)
     return [...this.#leavesOf(this.halves[at * 2]!, shift === 30 ? 2 : 3, first - offsetIn(first, shift), 0, MAX_GPA + 1)]
   }
 
@@ -293,7 +293,7 @@ export class RadixTable {
 
   #split(gpa: Gpa): [hi: number, lo: number] {
     checkInteger('gpa', gpa, 0, MAX_GPA, 16)
-    return [Math.floor(gpa / 2 ** 32), gpa | 0]
+    return [hiOfNumber(gpa), gpa | 0]
   }
 
   #checkShift(gpa: Gpa, shift: LeafShift): void {

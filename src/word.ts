@@ -36,6 +36,16 @@ export function loOf(word: bigint): number {
   return halves[0]!
 }
 
+/** @internal The number of two halves, `hi` unsigned, `lo` signed or unsigned: exact below 2^53. */
+export function numberOf(hi: number, lo: number): number {
+  return hi * 2 ** 32 + (lo >>> 0)
+}
+
+/** @internal Bits 63..32 of a number that is an integer. (Bits 31..0 are `number | 0`: ToInt32 takes it modulo 2^32.) */
+export function hiOfNumber(number: number): number {
+  return Math.floor(number / 2 ** 32) | 0
+}
+
 /** @internal 2^n, n in 0..51. (`2 ** n` with an n that is not known beforehand is a call of pow.) */
 export function pow2(n: number): number {
   return n < 31 ? 1 << n : (1 << (n - 26)) * 2 ** 26

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hiOf, loOf, wordOf, pow2 } from '../src/word'
+import { hiOf, hiOfNumber, loOf, numberOf, pow2, wordOf } from '../src/word'
 
 const EDGES = [0n, 1n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x100000000n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]
 const words = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(...EDGES))
@@ -19,6 +19,17 @@ test('the halves, signed or unsigned, are the word', () => {
     const high = Number(word / 2n ** 32n)
     const low = Number(word % 2n ** 32n)
     for (const hi of [high, high | 0]) for (const lo of [low, low | 0]) expect(wordOf(hi, lo)).toBe(word)
+  }), { numRuns: 1000 })
+})
+
+test('a number of up to 53 bits is its halves, signed or unsigned', () => {
+  fc.assert(fc.property(fc.maxSafeNat(), (number) => {
+    const word = BigInt(number)
+    expect(hiOfNumber(number)).toBe(hiOf(word))
+    expect(hiOfNumber(-number)).toBe(hiOf(BigInt.asUintN(64, -word)))
+    for (const lo of [loOf(word), loOf(word) >>> 0]) expect(numberOf(hiOf(word), lo)).toBe(number)
+    const highBitSet = 2 ** 63 + number
+    expect(numberOf(hiOfNumber(highBitSet) >>> 0, highBitSet | 0)).toBe(highBitSet)
   }), { numRuns: 1000 })
 })
 

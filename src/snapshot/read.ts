@@ -14,7 +14,7 @@ import { Vm } from '../vm/vm'
 import type { VmOptions } from '../vm/options'
 import { VmMemslot } from '../vm/vm-memslot'
 import type { BackingOf, VmState } from '../vm/state'
-import { hiOf, loOf } from '../word'
+import { hiOf, hiOfNumber, loOf } from '../word'
 import { ByteReader, crc32, SnapshotError } from './bytes'
 import {
   CHECKED_FROM, FAULTS, FLUSHES, HEADER_BYTES, INSERTS, MAGIC, NUMBERS, pageEntries, RC_WALKS, STATES, VERSION, WALKS,
@@ -235,7 +235,7 @@ function readPage(from: ByteReader, what: string, table: RadixTable, level: numb
     if (index < next) throw new SnapshotError(`${what}: index ${index} after ${next - 1} in a page of level ${level}`)
     next = index + 1
     const gpa = first + index * span
-    const hi = Math.floor(gpa / 2 ** 32)
+    const hi = hiOfNumber(gpa)
     if (from.u8(what, level === 0 ? 0 : 1) === 1) {
       const word = from.u64(what)
       if (word < (PRESENT | LEAF)) throw new SnapshotError(`${what}: 0x${word.toString(16)} is no leaf`)

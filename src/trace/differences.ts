@@ -2,7 +2,7 @@
 import { unpackEntry } from '../entry'
 import type { Leaf } from '../radix-table'
 import { hex, hexWord, wordOf } from '../word'
-import { FIELD, type FieldName } from './events'
+import { FIELD_NAMES } from './events'
 import type { TraceEvent } from './parser'
 
 /** A place where the model and the kernel differ. */
@@ -34,11 +34,10 @@ export class Differences {
     this.add(event.line, event.name, `model: ${model}; kernel: ${kernel}`)
   }
 
-  /** Whether a field of the event (by {@link FIELD}) is the model's word, given as halves; a difference if not. */
+  /** Whether a field (its place in {@link FIELD_NAMES}) is the model's word, given as halves; a difference if not. */
   same(event: TraceEvent, field: number, hi: number, lo: number): boolean {
     if (event.hi[field] === hi && event.lo[field] === lo) return true
-    const name = Object.keys(FIELD).find((known) => FIELD[known as FieldName] === field)
-    this.at(event, `${name} ${hexWord(wordOf(hi, lo))}`, hexWord(event.wordAt(field)))
+    this.at(event, `${FIELD_NAMES[field]} ${hexWord(wordOf(hi, lo))}`, hexWord(event.wordAt(field)))
     return false
   }
 }

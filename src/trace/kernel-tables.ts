@@ -10,7 +10,7 @@ import { entryGpa, MAX_LPID, type Gpa, type Lpid } from '../entry'
 import { AP_SHIFT, leafHpa, RC, swap32, withoutRc, type Hpa, type LeafShift, type PageShift } from '../leaf'
 import { LineError } from '../lines'
 import { NONE, RadixTable, type Leaf } from '../radix-table'
-import { hex, hexWord, wordOf } from '../word'
+import { hex, hexWord, hiOfNumber, wordOf } from '../word'
 import { Differences, leafText } from './differences'
 import { FIELD } from './events'
 import type { TraceEvent } from './parser'
@@ -107,11 +107,6 @@ export class KernelTables {
     return this.#byShadowLpid.get(event.numberAt(FIELD.lpid))
   }
 
-  /** The leaf word that the event shows in `field`, its bytes put in plain order: [hi, lo]. */
-  leafWord(event: TraceEvent, field: 'pte' | 'pteval'): [hi: number, lo: number] {
-    return [swap32(event.lo[FIELD[field]]!), swap32(event.hi[FIELD[field]]!)]
-  }
-
   /** The leaf size that `pte_unmap` shows: 0 is a base page too. */
   shiftOf(event: TraceEvent): LeafShift | undefined {
     const shift = event.numberAt(FIELD.shift)
@@ -128,10 +123,12 @@ export class KernelTables {
     const forL1 = event.isZeroAt(FIELD.rmapp)
     if (forL1) this.#l1Lpid ??= lpid
     const guest = forL1 ? null : this.guestOf(event)
-    if (guest === undefined && !this.#released.has(lpid)) {
-      this.#differences.hints.add('nested guests were there before the recording began: it must begin before the first')
+    if (guest === undefined) {
+      if (!this.#released.has(lpid)) {
+        this.#differences.hints.add('nested guests were there before the recording began: it must begin before the first')
+      }
+      return differ(`no nested guest has shadow LPID ${lpid}`, 'creates a leaf for it')
     }
-    if (guest === undefined) return differ(`no nested guest has shadow LPID ${lpid}`, 'creates a leaf for it')
     if (forL1 !== this.isL1(event)) {
       return differ(`L1's table is that of lpid ${this.#l1Lpid}, and has no rmap`, `lpid ${lpid}, rmapp ${hex(event.wordAt(FIELD.rmapp))}`)
     }
@@ -140,7 +137,7 @@ export class KernelTables {
     const gpaHi = event.hi[FIELD.gpa]!
     if (gpaHi >>> 20 !== 0) return differ('an address below 2^52', hex(event.wordAt(FIELD.gpa)))
     const shift: LeafShift = level === 0 ? this.pageShift : level === 1 ? 21 : 30
-    const [wordHi, wordLo] = this.leafWord(event, 'pte')
+    const [wordHi, wordLo] = leafWord(event, 'pte')
     const creation: Creation = {
       line: event.line, guest, table: guest === null ? this.host : guest.shadow, shift, gpaHi,
       gpaLo: event.lo[FIELD.gpa]! & (-1 << shift), wordHi, wordLo,
@@ -215,7 +212,7 @@ export class KernelTables {
     // After a refused access the kernel names the address of the access, which may be in the middle of the page.
     this.#clear(event, guest, own, guest === null || own !== undefined || wanted)
     if (guest !== null || shift === undefined) return undefined
-    const [hi, lo] = this.leafWord(event, 'pteval')
+    const [hi, lo] = leafWord(event, 'pteval')
     return { line: event.line, gpa: gpa - (gpa % (1 << shift)), hpa: leafHpa(hi, lo, shift), shift, inMemslot }
   }
 
@@ -238,7 +235,7 @@ export class KernelTables {
     }
     if (guest === undefined) return undefined
     const there = to - from === 1 << this.pageShift
-      ? guest.shadow.find(Math.floor(from / 2 ** 32), from | 0) !== NONE
+      ? guest.shadow.find(hiOfNumber(from), from | 0) !== NONE
       : guest.shadow.leavesBetween(from, to).next().done === false
     return there ? { guest, from, to } : undefined
   }
@@ -366,13 +363,13 @@ export class KernelTables {
   /** Clears the leaf that the kernel unmaps: it must be the model's in word (referenced and changed aside) and size. */
   #clear(event: TraceEvent, guest: TraceGuest | null, own: Creation | undefined, aligned: boolean): void {
     const table = guest === null ? this.host : guest.shadow
-    const [wordHi, wordLo] = this.leafWord(event, 'pteval')
+    const [wordHi, wordLo] = leafWord(event, 'pteval')
     const shift = this.shiftOf(event)
     let hi = event.hi[FIELD.gpa]!
     let lo = event.lo[FIELD.gpa]!
     const misnamed = own !== undefined && own.table === table ? this.#misnamed(own, wordOf(wordHi, wordLo)) : undefined
     if (misnamed !== undefined) {
-      hi = Math.floor(misnamed.gpa / 2 ** 32)
+      hi = hiOfNumber(misnamed.gpa)
       lo = misnamed.gpa | 0
     }
     const ref = table.find(hi, lo)
@@ -397,6 +394,11 @@ export class KernelTables {
     if (shift === this.pageShift) return undefined
     return table.leavesBelow(gpaHi, gpaLo, shift).find((leaf) => withoutRc(leaf.word) === withoutRc(word))
   }
+}
+
+/** The leaf word that an event shows in `field`, its bytes put in plain order: [hi, lo]. */
+export function leafWord(event: TraceEvent, field: 'pte' | 'pteval'): [hi: number, lo: number] {
+  return [swap32(event.lo[FIELD[field]]!), swap32(event.hi[FIELD[field]]!)]
 }
 
 /**

@@ -8,10 +8,8 @@
  */
 import { checkOneOf } from '../args'
 import { LineError } from '../lines'
-import { wordOf } from '../word'
-import { EVENT_FIELDS, FIELD, type EventName, type FieldName } from './events'
-
-const FIELD_NAMES = Object.keys(FIELD) as FieldName[]
+import { hiOf, hiOfNumber, loOf, numberOf, wordOf } from '../word'
+import { EVENT_FIELDS, FIELD, FIELD_NAMES, type EventName, type FieldName } from './events'
 
 /** One event of a recording. The parser has one and fills it anew for each line: copy what is to be kept. */
 export class TraceEvent {
@@ -51,7 +49,7 @@ export class TraceEvent {
 
   /** @internal {@link number} by {@link FIELD}. */
   numberAt(field: number): number {
-    return (this.hi[field]! >>> 0) * 2 ** 32 + (this.lo[field]! >>> 0)
+    return numberOf(this.hi[field]! >>> 0, this.lo[field]!)
   }
 
   /** @internal Whether a field is 0, by {@link FIELD}. */
@@ -240,11 +238,11 @@ export class TraceParser {
       if (value > Number.MAX_SAFE_INTEGER) {
         const word = BigInt(ascii(bytes, first, at))
         if (negative || word > 0xffffffffffffffffn) return -1
-        hi = Number(word >> 32n) | 0
-        lo = Number(word & 0xffffffffn) | 0
+        hi = hiOf(word)
+        lo = loOf(word)
       } else {
         if (negative) value = -value
-        hi = Math.floor(value / 2 ** 32) | 0
+        hi = hiOfNumber(value)
         lo = value | 0
       }
     }

@@ -4,13 +4,13 @@
  */
 import type { Gpa, Lpid } from '../entry'
 import { RangeCounters, removeRmapRange, type EntryFate } from '../invalidate'
-import { swapBytes, type Hpa, type LeafShift } from '../leaf'
+import type { Hpa, LeafShift } from '../leaf'
 import { NONE, type Leaf } from '../radix-table'
-import { hex, hexWord, hiOf, loOf, wordOf } from '../word'
+import { hex, hexWord, hiOf, hiOfNumber, loOf, wordOf } from '../word'
 import { Differences, entryText, leafText, type Difference } from './differences'
 import { FIELD, type FieldName } from './events'
 import type { KernelNode, KernelSlots } from './kernel-slots'
-import { mayBe, type Creation, type KernelTables, type TraceGuest } from './kernel-tables'
+import { leafWord, mayBe, type Creation, type KernelTables, type TraceGuest } from './kernel-tables'
 import type { TraceEvent } from './parser'
 
 /** What an event of a range removal must say. */
@@ -116,7 +116,7 @@ export class RangeRemovals {
         const guest = this.#tables.guests.get(entry.lpid)
         let unmap: ExpectedUnmap | undefined
         if (leaf !== undefined) {
-          const rivals = this.#tables.overtake(guest!.shadow, Math.floor(leaf.gpa / 2 ** 32), leaf.gpa | 0, leaf.shift)
+          const rivals = this.#tables.overtake(guest!.shadow, hiOfNumber(leaf.gpa), leaf.gpa | 0, leaf.shift)
           unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, rivals, stays: false }
           steps[at]!.push(unmap)
         }
@@ -222,7 +222,7 @@ export class RangeRemovals {
       case 'pte_unmap': {
         if (!event.isZeroAt(FIELD.memslot) || event.numberAt(FIELD.lpid) !== want.guest.shadowLpid) return false
         if (event.wordAt(FIELD.gpa) !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift) return false
-        return mayBe(wordOf(...this.#tables.leafWord(event, 'pteval')), want.leaf.word, want.rivals)
+        return mayBe(wordOf(...leafWord(event, 'pteval')), want.leaf.word, want.rivals)
       }
     }
   }
@@ -246,7 +246,7 @@ function eventText(event: TraceEvent): string {
   const fields: readonly FieldName[] = event.name === 'rmap_take' ? ['slotp', 'old', 'idx']
     : event.name === 'rmap_take_node' ? ['node', 'next', 'gp', 'rmap'] : ['gpa', 'pteval', 'shift', 'lpid']
   return fields.map((field) => {
-    if (field === 'pteval') return `leaf ${hexWord(swapBytes(event.hi[FIELD.pteval]!, event.lo[FIELD.pteval]!))}`
+    if (field === 'pteval') return `leaf ${hexWord(wordOf(...leafWord(event, 'pteval')))}`
     const word = event.wordAt(FIELD[field])
     return `${field} ${field === 'old' || field === 'next' || field === 'rmap' ? hexWord(word) : hex(word)}`
   }).join(', ')

@@ -15,7 +15,7 @@ import type { EntryFate } from '../invalidate'
 import { LineError, LineSplitter } from '../lines'
 import type { InsertOutcome } from '../memslot'
 import type { RadixTable } from '../radix-table'
-import { hex } from '../word'
+import { hex, hiOfNumber } from '../word'
 import { Differences, type Difference } from './differences'
 import { FIELD, type EventName } from './events'
 import { Inserts, OUTCOMES } from './inserts'
@@ -337,8 +337,8 @@ export class Replay {
       this.found.at(event, 'no leaf of L1 was unmapped', 'its range is removed')
     } else {
       ({ gpa, hpa, shift } = unmapped)
-      this.found.same(event, FIELD.gpa, Math.floor(gpa / 2 ** 32), gpa | 0)
-      this.found.same(event, FIELD.hpa, Math.floor(hpa / 2 ** 32), hpa | 0)
+      this.found.same(event, FIELD.gpa, hiOfNumber(gpa), gpa | 0)
+      this.found.same(event, FIELD.hpa, hiOfNumber(hpa), hpa | 0)
       this.found.same(event, FIELD.nbytes, 0, 1 << shift)
     }
     const npages = event.numberAt(FIELD.npages)

@@ -2,7 +2,7 @@
 import { MAX_GPA } from '../entry'
 import { leafHpa, type Hpa } from '../leaf'
 import { NONE, type RadixTable } from '../radix-table'
-import { hex, hexWord } from '../word'
+import { hex, hexWord, hiOfNumber } from '../word'
 import type { Differences } from './differences'
 import { FIELD } from './events'
 import type { KernelArrays } from './kernel-arrays'
@@ -44,7 +44,7 @@ export class SlotChecks {
     if (gfn === undefined) return this.#arrays.infer(slotHi, slotLo, hpa, this.#host)
     const gpa = gfn * (1 << this.#host.pageShift)
     if (gpa > MAX_GPA) return
-    const ref = this.#host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+    const ref = this.#host.find(hiOfNumber(gpa), gpa | 0)
     if (ref === NONE) return
     const at = (ref >>> 2) * 2
     const shift = this.#host.shiftOf(ref)

@@ -12,7 +12,7 @@ import { NONE, type Leaf, type RadixTable } from '../radix-table'
 import { addInserts } from './counters'
 import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './state'
-import { hex, hiOf, loOf } from '../word'
+import { hex, hiOf, hiOfNumber, loOf } from '../word'
 
 /** The laws, by name. */
 export const LAWS = {
@@ -97,7 +97,7 @@ function checkSlots(vm: VmState, breaks: Break): Slots {
 function checkSlot(vm: VmState, slot: VmMemslot, index: number, found: Slots, seen: Set<number>, breaks: Break): void {
   const gfn = slot.baseGfn + index
   const gpa = gfn * 2 ** vm.pageShift
-  const host = vm.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+  const host = vm.host.find(hiOfNumber(gpa), gpa | 0)
   if (host === NONE) breaks('host-leaf', 'the slot is not empty, and the host has no leaf there', { gfn, gpa })
 
   const add = (hi: number, lo: number): void => {

@@ -10,6 +10,7 @@ import type { NestedGuest } from './nested-guest'
 import type { Leaf, LeafRef, RadixTable } from '../radix-table'
 import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './state'
+import { numberOf } from '../word'
 
 /** @internal One entry that a walk took, kept until it can be shown. */
 export interface TakenEntry {
@@ -87,7 +88,7 @@ function markDirty(slot: VmMemslot, named: Gfn, npages: number): void {
 
 function leafAt(table: RadixTable, ref: LeafRef, hi: number, lo: number): Leaf {
   const shift = table.shiftOf(ref)
-  return { gpa: hi * 2 ** 32 + ((lo & (-1 << shift)) >>> 0), shift, word: table.wordAt(ref) }
+  return { gpa: numberOf(hi, lo & (-1 << shift)), shift, word: table.wordAt(ref) }
 }
 
 /** `gpa`: the address by which the leaf was found, which may lie in the middle of a large one. */

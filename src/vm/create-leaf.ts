@@ -15,7 +15,7 @@ import type { NestedGuest } from './nested-guest'
 import { NONE, type LeafRef, type RadixTable } from '../radix-table'
 import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './state'
-import { hex, wordOf } from '../word'
+import { hex, hiOfNumber, numberOf, wordOf } from '../word'
 
 /** @internal What came of it: `'no-table-page'` for the page right below a larger leaf, `'no-memory'` for any other. */
 export type Created = 'made' | 'grown' | 'same' | 'mmu-seq' | 'no-table-page' | 'no-memory'
@@ -126,7 +126,7 @@ function clearBelow(vm: VmState, table: RadixTable, leaf: NewLeaf): void {
   const below = table.leavesBelow(leaf.hi, leaf.lo, leaf.shift)
   if (below.length === 0) return
   for (const { gpa } of below) {
-    const hi = Math.floor(gpa / 2 ** 32)
+    const hi = hiOfNumber(gpa)
     clear(vm, leaf.guest, table.find(hi, gpa | 0), hi, gpa | 0)
   }
   const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
@@ -162,14 +162,15 @@ function insertEntry(vm: VmState, leaf: NewLeaf, guest: NestedGuest): void {
   if (vm.observer !== undefined) emitInsert(vm, slot, index, old, node, wordOf(hi, lo), outcome)
 }
 
-function firstAddress(leaf: NewLeaf): number {
-  return leaf.hi * 2 ** 32 + ((leaf.lo & (-1 << leaf.shift)) >>> 0)
+/** @internal Where a leaf begins: it may be made for an address in its middle. */
+export function firstAddress(leaf: NewLeaf): number {
+  return numberOf(leaf.hi, leaf.lo & (-1 << leaf.shift))
 }
 
 function emitCreate(vm: VmState, leaf: NewLeaf): void {
   vm.emit({
     event: 'pte_create', kvm: vm.kvmAddress, pgtable: vm.tableAddress(leaf.guest), pte: wordOf(leaf.wordHi, leaf.wordLo),
-    gpa: leaf.hi * 2 ** 32 + (leaf.lo >>> 0), level: leaf.shift === 30 ? 2 : leaf.shift === 21 ? 1 : 0,
+    gpa: numberOf(leaf.hi, leaf.lo), level: leaf.shift === 30 ? 2 : leaf.shift === 21 ? 1 : 0,
     mmu_seq: leaf.mmuSeq, lpid: vm.hardwareLpid(leaf.guest), rmapp: leaf.slot?.slotAddress(leaf.index) ?? 0n,
   })
 }

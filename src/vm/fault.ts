@@ -4,7 +4,7 @@
  * Its two halves are what the mmuSeq check is for (section 7): the first reads the guest table and the host table and
  * plans the shadow leaf, the second creates it. Between them the host may take the page away.
  */
-import { createLeaf, NewLeaf, type Created } from './create-leaf'
+import { createLeaf, firstAddress, NewLeaf, type Created } from './create-leaf'
 import { clearShadowLeaf } from './clear-leaf'
 import type { Access, FaultResult, ForwardToL1, NoMemory, Present, Retry } from './fault-result'
 import { MALFORMED, type GuestTable } from './guest-table'
@@ -15,6 +15,7 @@ import { readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
 import { NONE, type LeafRef } from '../radix-table'
 import type { VmState } from './state'
+import { numberOf } from '../word'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 
@@ -52,8 +53,8 @@ export function planLeaf(
   const gpaLo = (guestLo & ~offset) | (lo & offset)
   const gfn = vm.gfnOf(gpaHi, gpaLo)
   const slot = vm.memslotOf(gfn)
-  if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: addressOf(gpaHi, gpaLo) }
-  if (slot.isReadOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: addressOf(gpaHi, gpaLo) }
+  if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: numberOf(gpaHi, gpaLo) }
+  if (slot.isReadOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: numberOf(gpaHi, gpaLo) }
 
   // the node: Linux brings one along before it knows whether it needs one
   if (!vm.gate.pass() || vm.nodes.nextAddress() === 0) return retry('no-node')
@@ -104,12 +105,11 @@ export function commitLeaf(vm: VmState, leaf: NewLeaf): FaultResult {
   const created = createLeaf(vm, leaf)
   return created === 'made' || created === 'grown'
     ? {
-      outcome: 'mapped', change: created, gpa: addressOf(leaf.hi, leaf.lo & (-1 << leaf.shift)), shift: leaf.shift,
+      outcome: 'mapped', change: created, gpa: firstAddress(leaf), shift: leaf.shift,
       gfn: leaf.slot!.baseGfn + leaf.index, insert: leaf.insert, warning: leaf.warning,
     }
     : withoutLeaf(created, leaf.warning)
 }
-
 
 /** How a fault comes out whose leaf was not made. */
 function withoutLeaf(created: Exclude<Created, 'made' | 'grown'>, warning: string | undefined): FaultResult {
@@ -120,7 +120,7 @@ function withoutLeaf(created: Exclude<Created, 'made' | 'grown'>, warning: strin
 /** @internal Counts a fault that is over, and shows it. */
 export function finishFault(vm: VmState, lpid: Lpid, hi: number, lo: number, result: FaultResult): FaultResult {
   vm.faults[result.outcome]++
-  if (vm.observer !== undefined) vm.emit({ event: 'fault', lpid, gpa: addressOf(hi, lo), result })
+  if (vm.observer !== undefined) vm.emit({ event: 'fault', lpid, gpa: numberOf(hi, lo), result })
   return result
 }
 
@@ -154,9 +154,4 @@ function refuse(
 
 function flagsAt(halves: Int32Array, ref: LeafRef): number {
   return halves[(ref >>> 2) * 2]!
-}
-
-/** @internal An address from its halves. */
-export function addressOf(hi: number, lo: number): number {
-  return hi * 2 ** 32 + (lo >>> 0)
 }

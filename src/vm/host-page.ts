@@ -11,7 +11,7 @@ import { LEAF_HI, LeafFlag, MAX_FRAME, PRESENT_HI, RC, type LeafShift } from '..
 import type { Gfn } from '../memslot'
 import type { VmMemslot } from './vm-memslot'
 import type { Backing, VmState } from './state'
-import { hex, pow2 } from '../word'
+import { hex, hiOfNumber, pow2 } from '../word'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 const NAMED = RC | READ | WRITE | EXECUTE
@@ -66,7 +66,7 @@ export function instantiateHostLeaf(
 
   const firstFrame = frame - (pageFrame % pages) * frames
   const gpa = gfn * pow2(pageShift)
-  leaf.hi = Math.floor(gpa / 2 ** 32)
+  leaf.hi = hiOfNumber(gpa)
   leaf.lo = gpa | 0
   leaf.wordHi = PRESENT_HI | LEAF_HI | Math.floor(firstFrame / 2 ** 20)
   leaf.wordLo = (firstFrame % 2 ** 20 * 4096) | READ | EXECUTE | REFERENCED | (mayWrite ? WRITE | CHANGED : 0) | attributes

@@ -11,9 +11,7 @@ import type { Gfn } from '../memslot'
 import { NONE } from '../radix-table'
 import { clearBits } from './update-rc'
 import type { VmState } from './state'
-import { pow2 } from '../word'
-
-const TWO_32 = 2 ** 32
+import { hiOfNumber, pow2 } from '../word'
 
 /** @internal Begins to take gfns away: their host leaves go, each whole, with the walk. */
 export function beginUnmap(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): void {
@@ -42,7 +40,7 @@ export function unmapRange(vm: VmState, gfn: Gfn, npages: number, taken: TakenEn
 }
 
 function unmapAt(vm: VmState, gpa: Gpa, named: Gfn, taken: TakenEntry[] | undefined): void {
-  const hi = Math.floor(gpa / TWO_32)
+  const hi = hiOfNumber(gpa)
   const lo = gpa | 0
   const ref = vm.host.find(hi, lo)
   if (ref !== NONE) clearHostLeaf(vm, ref, hi, lo, named, taken)
@@ -60,6 +58,6 @@ export function age(vm: VmState, gfn: Gfn): boolean {
 /** @internal The host leaf's referenced bit. */
 export function testAge(vm: VmState, gfn: Gfn): boolean {
   const gpa = gfn * pow2(vm.pageShift)
-  const ref = vm.host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+  const ref = vm.host.find(hiOfNumber(gpa), gpa | 0)
   return ref !== NONE && (vm.host.halves[(ref >>> 2) * 2]! & LeafFlag.REFERENCED) !== 0
 }

@@ -2,12 +2,13 @@
  * Set rc: the hardware found the shadow leaf, but could not set its referenced or changed bit (spec 6).
  */
 import { clearShadowLeaf } from './clear-leaf'
-import { addressOf, ISA_FRAME_HI, walkGuestTable } from './fault'
+import { ISA_FRAME_HI, walkGuestTable } from './fault'
 import type { Access, Retry, SetRcResult } from './fault-result'
 import { LeafFlag } from '../leaf'
 import type { NestedGuest } from './nested-guest'
 import { NONE, type RadixTable } from '../radix-table'
 import type { VmState } from './state'
+import { numberOf } from '../word'
 
 /** Bits 51..32 of an address: a guest leaf may name one beyond, which no host leaf maps. */
 const MAX_GPA_HI = 0xfffff
@@ -17,7 +18,7 @@ const SET: SetRcResult = Object.freeze({ outcome: 'set' })
 /** @internal Does it, and shows how it came out. */
 export function setRc(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): SetRcResult {
   const result = trySet(vm, guest, hi, lo, access)
-  if (vm.observer !== undefined) vm.emit({ event: 'set_rc', lpid: guest.lpid, gpa: addressOf(hi, lo), result })
+  if (vm.observer !== undefined) vm.emit({ event: 'set_rc', lpid: guest.lpid, gpa: numberOf(hi, lo), result })
   return result
 }
 

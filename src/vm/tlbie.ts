@@ -11,7 +11,7 @@ import { clearAllLeaves, dropGuest, readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
 import { NONE } from '../radix-table'
 import type { VmState } from './state'
-import { pow2 } from '../word'
+import { hiOfNumber, pow2 } from '../word'
 
 /** What of an LPID a tlbie invalidates: 0 the TLB, 1 the page walk cache, 2 both and the partition table entry. */
 export type Ric = 0 | 1 | 2
@@ -58,7 +58,7 @@ function invalidatePage(vm: VmState, guest: NestedGuest, gpa: Gpa, shift: number
 }
 
 function clearAt(vm: VmState, guest: NestedGuest, gpa: Gpa): void {
-  const hi = Math.floor(gpa / 2 ** 32)
+  const hi = hiOfNumber(gpa)
   const ref = guest.shadow.find(hi, gpa | 0)
   if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, gpa | 0, 'L1')
 }

@@ -11,7 +11,7 @@ import { leafHpa } from '../leaf'
 import type { Gfn } from '../memslot'
 import { NONE } from '../radix-table'
 import type { VmState } from './state'
-import { pow2 } from '../word'
+import { hiOfNumber, pow2 } from '../word'
 
 /**
  * @internal Clears a bit in the leaf that maps a gfn, if it is there and has it, and in the shadow leaves that the
@@ -20,7 +20,7 @@ import { pow2 } from '../word'
 export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
   const { host, pageShift } = vm
   const gpa = gfn * pow2(pageShift)
-  const ref = host.find(Math.floor(gpa / 2 ** 32), gpa | 0)
+  const ref = host.find(hiOfNumber(gpa), gpa | 0)
   if (ref === NONE) return false
   const at = (ref >>> 2) * 2
   const hostHi = host.halves[at + 1]!

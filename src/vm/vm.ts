@@ -31,7 +31,7 @@ import { readCounters, type VmCounters } from './counters'
 import { VmMemslot } from './vm-memslot'
 import { checkOperand, checkOptions, type AnyRequest, type FaultRequest, type Operand, type VmOptions } from './options'
 import { VmState, type Placement } from './state'
-import { hex } from '../word'
+import { hex, hiOfNumber } from '../word'
 
 const ACCESSES: readonly Access[] = ['read', 'write', 'execute']
 
@@ -260,7 +260,7 @@ export class Vm {
     try {
       const guest = held ?? findOrMakeGuest(state, lpid! + 0)
       if (guest === undefined) return this.#noGuest(lpid!, gpa)
-      const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
+      const hi = hiOfNumber(gpa) & MAX_HI
       const lo = gpa | 0
       guest.refCount++
       try {
@@ -290,7 +290,7 @@ export class Vm {
       return this.#run(() => {
         const guest = held ?? findOrMakeGuest(state, lpid! + 0)
         if (guest === undefined) return this.#noGuest(lpid!, gpa)
-        const hi = Math.floor(gpa / 2 ** 32) & MAX_HI
+        const hi = hiOfNumber(gpa) & MAX_HI
         const lo = gpa | 0
         guest.refCount++
         try {
@@ -318,7 +318,7 @@ export class Vm {
     return this.#run(() => {
       const guest = held ?? findOrMakeGuest(this.state, lpid! + 0)
       if (guest === undefined) return { outcome: 'retry', reason: 'shadow-leaf' }
-      return setRc(this.state, guest, Math.floor(gpa / 2 ** 32) & MAX_HI, gpa | 0, access)
+      return setRc(this.state, guest, hiOfNumber(gpa) & MAX_HI, gpa | 0, access)
     })
   }
 
@@ -543,7 +543,7 @@ export class Vm {
 
   /** A fault whose nested guest cannot be made: its table would pass the limit. */
   #noGuest(lpid: Lpid, gpa: Gpa): FaultResult {
-    return finishFault(this.state, lpid, Math.floor(gpa / 2 ** 32) & MAX_HI, gpa | 0, { outcome: 'no-memory' })
+    return finishFault(this.state, lpid, hiOfNumber(gpa) & MAX_HI, gpa | 0, { outcome: 'no-memory' })
   }
 
   #checkRequest(gpa: Gpa, access: Access, lpid: Lpid | undefined, guest: NestedGuest | undefined): void {
