@@ -29,7 +29,8 @@ const contestants = {
       const vm = new Vm()
       const slot = vm.addMemslot({ baseGfn: 0, npages })
       return {
-        map: (lpid, gpa, gfn) => (vm.guestTable(lpid) ?? vm.setGuestTable(lpid, new GuestTable())).map({ gpa, to: gfn * 65536 }),
+        map: (lpid, gpa, gfn) =>
+          (vm.guestTable(lpid) ?? vm.setGuestTable(lpid, new GuestTable())).map({ gpa, to: gfn * 65536 }),
         fault: (lpid, gpa) => vm.fault({ lpid, gpa, access: 'read' }).insert === 'duplicate',
         flush: (lpid) => vm.tlbie({ kind: 'lpid', lpid, ric: 0 }),
         entries: (gfn, visit) => slot.entries(gfn).forEach(({ lpid, gpa }) => visit(lpid, gpa)),
@@ -54,7 +55,18 @@ const contestants = {
   'Map of number[]': { Rmap: MapOfArrays, ...mapShadows },
   'linked objects': { Rmap: LinkedObjects, ...mapShadows },
 }
-const { Rmap, newShadow, setLeaf, walker, newL1 = (npages) => new MapL1(Rmap, npages), pack, unpack, packPair, unpackPair, replay } = contestants[process.argv[2]]
+const {
+  Rmap,
+  newShadow,
+  setLeaf,
+  walker,
+  newL1 = (npages) => new MapL1(Rmap, npages),
+  pack,
+  unpack,
+  packPair,
+  unpackPair,
+  replay,
+} = contestants[process.argv[2]]
 
 let digest = 0
 function mix(value) {
@@ -62,7 +74,7 @@ function mix(value) {
 }
 function mixEntry(lpid, gpa) {
   digest = (Math.imul(digest, 31) + lpid) | 0
-  digest = (Math.imul(digest, 31) + (gpa / 4096)) | 0
+  digest = (Math.imul(digest, 31) + gpa / 4096) | 0
 }
 
 let clock = 0n

@@ -6,4 +6,6 @@ const grown = () => `${((process.memoryUsage().rss - before) / 2 ** 20).toFixed(
 const memslot = new Memslot({ baseGfn: 0, npages: 2 ** 24 })
 const made = grown()
 for (let i = 0; i < 1000; i++) memslot.insert((i * 16769) % memslot.npages, 1, i * 65536)
-console.log(`A memslot of 2^24 gfns: ${memslot.words.byteLength / 2 ** 20} MiB of words; resident: ${made}, with 1,000 gfns touched ${grown()}.`)
+console.log(
+  `A memslot of 2^24 gfns: ${memslot.words.byteLength / 2 ** 20} MiB of words; resident: ${made}, with 1,000 gfns touched ${grown()}.`,
+)

@@ -43,7 +43,9 @@ function contestant(name, command, args) {
 
 function compileFloor(folder) {
   const program = join(folder, 'floor')
-  const { status } = spawnSync('cc', ['-O2', '-o', program, here('floor.c')], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const { status } = spawnSync('cc', ['-O2', '-o', program, here('floor.c')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   return status === 0 ? program : undefined
 }
 
@@ -64,7 +66,9 @@ const all = [
 ]
 
 const rows = []
-console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}; nanoseconds for one entry, medians of ${ROUNDS} rounds\n`)
+console.log(
+  `${cpus()[0]?.model.trim()}, Node ${process.version}; nanoseconds for one entry, medians of ${ROUNDS} rounds\n`,
+)
 console.log(['workload'.padEnd(28), ...all.map(({ name }) => name.padStart(18))].join(''))
 for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
   if (!name.includes(only)) continue

@@ -69,8 +69,10 @@ function examine(done) {
   if (longestList > GUESTS * PAGES) fail(`a list of ${longestList}`)
   const mebibytes = process.memoryUsage().rss / 2 ** 20
   const seconds = (performance.now() - start) / 1000
-  console.log(`${done.toExponential(1)} operations, ${seconds.toFixed(1)} s: ${mebibytes.toFixed(0)} MiB resident, ` +
-    `${nodes.inUse} nodes (${nodes.peak} at most), ${tablePages} table pages, longest list ${longestList}`)
+  console.log(
+    `${done.toExponential(1)} operations, ${seconds.toFixed(1)} s: ${mebibytes.toFixed(0)} MiB resident, ` +
+      `${nodes.inUse} nodes (${nodes.peak} at most), ${tablePages} table pages, longest list ${longestList}`,
+  )
   return mebibytes
 }
 

@@ -1,9 +1,10 @@
-export { packEntry, unpackEntry, packEntryPair, unpackEntryPair, MAX_GPA, MAX_LPID } from './entry'
-export { packLeaf, unpackLeaf, LeafFlag, PRESENT, LEAF, MAX_FRAME } from './leaf'
-export { NodeHeap, MAX_NODES } from './node-heap'
-export { Memslot, InsertCounters, MAX_NPAGES } from './memslot'
-export { RadixTable } from './radix-table'
-export { removeRmapRange, RangeCounters } from './invalidate'
+export { MAX_FRAME, MAX_GPA, MAX_LPID } from './base/units'
+export { packEntry, unpackEntry, packEntryPair, unpackEntryPair } from './rmap/entry'
+export { packLeaf, unpackLeaf, LeafFlag, PRESENT, LEAF } from './page-table/leaf'
+export { NodeHeap, MAX_NODES } from './rmap/node-heap'
+export { Memslot, InsertCounters, MAX_NPAGES } from './rmap/memslot'
+export { RadixTable } from './page-table/radix-table'
+export { removeRmapRange, RangeCounters } from './rmap/invalidate'
 export { Vm } from './vm/vm'
 export { GuestTable } from './vm/guest-table'
 export { LAWS } from './vm/check'
@@ -13,19 +14,30 @@ export { snapshot } from './snapshot/write'
 export { restore } from './snapshot/read'
 export { SnapshotError } from './snapshot/bytes'
 
-export type { WordPair } from './word'
-export type { Entry, Gpa, Lpid } from './entry'
-export type { HostFrame, Hpa, LeafFields, LeafShift, PageShift } from './leaf'
-export type { NodeAddress } from './node-heap'
-export type { Gfn, InsertOutcome, ListNode } from './memslot'
-export type { Leaf } from './radix-table'
+export type { WordPair } from './base/word'
+export type { Gfn, Gpa, HostFrame, Hpa, LeafShift, Lpid, NestedGpa, PageShift } from './base/units'
+export type { Entry } from './rmap/entry'
+export type { LeafFields } from './page-table/leaf'
+export type { NodeAddress } from './rmap/node-heap'
+export type { InsertOutcome, ListNode } from './rmap/memslot'
+export type { Leaf } from './page-table/radix-table'
 export type { NestedGuest } from './vm/nested-guest'
 export type { PendingFault, PendingUnmap } from './vm/pending'
 export type { VmMemslot } from './vm/vm-memslot'
-export type { EntryFate, GuestLookup, RangeVisitor, RmapRange } from './invalidate'
+export type { EntryFate, GuestLookup, RangeVisitor, RmapRange } from './rmap/invalidate'
 export type { FaultRequest, Operand, VmOptions } from './vm/options'
 export type {
-  Access, FaultResult, FaultToL2, ForwardToL1, Invalid, Mapped, Mmio, NoMemory, Present, Retry, SetRcResult,
+  Access,
+  FaultResult,
+  FaultToL2,
+  ForwardToL1,
+  Invalid,
+  Mapped,
+  Mmio,
+  NoMemory,
+  Present,
+  Retry,
+  SetRcResult,
 } from './vm/fault-result'
 export type { Backing, BackingOf, Placement } from './vm/state'
 export type { BrokenLaw } from './vm/check'

@@ -8,14 +8,21 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
 }
 
 /** The source of each sub-path that package.json opens, by name: `index` for the package itself. */
-const doors = new Map(Object.keys(manifest.exports).filter((path) => !path.endsWith('.json')).map((path) => {
-  const name = path === '.' ? 'index' : path.slice(2)
-  return [name, manifest.tsup.map(({ entry }) => entry[name]).find((source) => source !== undefined)]
-}))
+const doors = new Map(
+  Object.keys(manifest.exports)
+    .filter((path) => !path.endsWith('.json'))
+    .map((path) => {
+      const name = path === '.' ? 'index' : path.slice(2)
+      return [name, manifest.tsup.map(({ entry }) => entry[name]).find((source) => source !== undefined)]
+    }),
+)
 
 const { config } = ts.readConfigFile('tsconfig.json', (file) => ts.sys.readFile(file))
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, '.')
-const program = ts.createProgram([...doors.values()].filter((source) => source !== undefined), options)
+const program = ts.createProgram(
+  [...doors.values()].filter((source) => source !== undefined),
+  options,
+)
 const checker = program.getTypeChecker()
 
 const isInternal = (symbol: ts.Symbol): boolean => symbol.getJsDocTags(checker).some((tag) => tag.name === 'internal')
@@ -51,7 +58,9 @@ function undocumented(door: string, source: string): string[] {
 }
 
 test('every sub-path of the package has its source', () => {
-  expect([...doors].filter(([, source]) => source === undefined || program.getSourceFile(source) === undefined)).toEqual([])
+  expect(
+    [...doors].filter(([, source]) => source === undefined || program.getSourceFile(source) === undefined),
+  ).toEqual([])
 })
 
 test('every export, and every member of a class that a user sees, is documented', () => {
@@ -62,7 +71,7 @@ test('what is internal is not in the list of exports', () => {
   for (const [door, source] of doors) {
     if (door !== 'index' && !source!.endsWith('index.ts')) continue // a file that is a door of its own strips it
     const all = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(source!)!)!)
-    const inner = all.map((symbol) => symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol)
+    const inner = all.map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
     expect(inner.filter(isInternal).map((symbol) => `${door}: ${symbol.name}`)).toEqual([])
   }
 })

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { pipeline, Readable } from 'node:stream'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { createGunzip } from 'node:zlib'
-import { LineError } from '../lines'
+import { LineError } from '../base/lines'
 import { parseWord } from '../view/decode'
 
 /** A command: `nested-rmap NAME ...`. */
@@ -24,7 +24,10 @@ export class UsageError extends Error {}
 export class Failure extends Error {}
 
 /** Node's own parser of arguments, its complaints as a {@link UsageError}. */
-export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options']>>(args: readonly string[], options: T) {
+export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options']>>(
+  args: readonly string[],
+  options: T,
+) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
@@ -37,7 +40,9 @@ export function numberOption(name: string, text: string): number {
   try {
     const value = Number(parseWord(text))
     if (Number.isSafeInteger(value)) return value
-  } catch { /* said below */ }
+  } catch {
+    /* said below */
+  }
   throw new UsageError(`${name}: expected a number, in hex (0x...) or decimal, got ${JSON.stringify(text)}`)
 }
 
@@ -70,8 +75,10 @@ export async function readInput(file: string, sink: Sink, where: () => string = 
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException
     if (error instanceof LineError) throw new Failure(`${inputName(file)}: ${message}`)
-    if (code.startsWith('Z_')) throw new Failure(`${inputName(file)}: damaged or truncated gzip data${where()} (${message})`)
-    if (code !== '') throw new Failure(`${inputName(file)}: ${message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/, '')}`)
+    if (code.startsWith('Z_'))
+      throw new Failure(`${inputName(file)}: damaged or truncated gzip data${where()} (${message})`)
+    if (code !== '')
+      throw new Failure(`${inputName(file)}: ${message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/, '')}`)
     throw error
   }
 }

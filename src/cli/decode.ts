@@ -1,8 +1,8 @@
 /** `nested-rmap decode`: what 64-bit words say, as slot words, entries and leaves. */
-import { LineError, LineSplitter } from '../lines'
+import { LineError, LineSplitter } from '../base/lines'
+import { hexWord } from '../base/word'
 import { decodeWord, parseWord, readWord, swapWord } from '../view/decode'
 import { parseCommandArgs, readInput, UsageError, type Command } from './command'
-import { hexWord } from '../word'
 
 const HELP = `Usage: nested-rmap decode [--swap] [WORD...]
 
@@ -35,7 +35,8 @@ export const decode: Command = {
       process.stdout.write(positionals.map(wordArgument).map(show).join(''))
       return 0
     }
-    if (positionals.length > 1 || (positionals.length === 0 && process.stdin.isTTY)) throw new UsageError('expected WORDs, or - alone')
+    if (positionals.length > 1 || (positionals.length === 0 && process.stdin.isTTY))
+      throw new UsageError('expected WORDs, or - alone')
     await decodeLines((word) => process.stdout.write(show(word)))
     return 0
   },
@@ -53,7 +54,9 @@ function wordArgument(text: string): bigint {
 async function decodeLines(show: (word: bigint) => void): Promise<void> {
   const lines = new LineSplitter()
   const onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
-    for (const text of Buffer.from(bytes.subarray(start, end)).toString('latin1').split(/[\s,]+/)) {
+    for (const text of Buffer.from(bytes.subarray(start, end))
+      .toString('latin1')
+      .split(/[\s,]+/)) {
       if (text === '') continue
       let word: bigint
       try {

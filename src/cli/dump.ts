@@ -1,17 +1,16 @@
 /** `nested-rmap dump`: the lists in a recording, in kernel memory, in both; and whether the page tables agree with them. */
-import type { PageShift } from '../leaf'
-import type { Gfn } from '../memslot'
+import type { Gfn, PageShift } from '../base/units'
+import { hex } from '../base/word'
 import { Replay } from '../trace/index'
+import { RadixDumpTables } from '../trace/radix-dump'
 import { checkDump, formatDumpCheck } from '../view/dump-check'
 import { count } from '../view/format'
 import { drawSlot } from '../view/picture'
-import { RadixDumpTables } from '../radix-dump'
 import { slotsOfReplay } from '../view/replay-slots'
 import { formatSummary, summarize, type Slot } from '../view/slot'
 import { checkOneStandardInput, numberOption, parseCommandArgs, readInput, UsageError, type Command } from './command'
 import { openMemoryFile } from './memory-file'
 import { pageShiftOption, readRecording } from './replay'
-import { hex } from '../word'
 
 const HELP = `Usage: nested-rmap dump [RECORDING] [--memory FILE] [--radix FILE] [--gfn GFN]... [--entries N] [--page-shift 16|12]
 
@@ -39,8 +38,11 @@ export const dump: Command = {
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, {
-      memory: { type: 'string' }, radix: { type: 'string' }, gfn: { type: 'string', multiple: true },
-      entries: { type: 'string' }, 'page-shift': { type: 'string' },
+      memory: { type: 'string' },
+      radix: { type: 'string' },
+      gfn: { type: 'string', multiple: true },
+      entries: { type: 'string' },
+      'page-shift': { type: 'string' },
     })
     const [recording, ...more] = positionals
     if (more.length > 0) throw new UsageError('expected one RECORDING')
@@ -86,7 +88,8 @@ export const dump: Command = {
         wrong ||= check.lacking.length > 0
       }
     }
-    if (slots !== undefined) print(wrong ? '!! Something is wrong: see the lines that begin with !!' : 'Nothing is wrong.')
+    if (slots !== undefined)
+      print(wrong ? '!! Something is wrong: see the lines that begin with !!' : 'Nothing is wrong.')
     return wrong ? 1 : 0
   },
 }
@@ -129,9 +132,12 @@ function draw(slots: readonly Slot[], chosen: ReadonlySet<Gfn> | undefined, entr
 
 /** Says where two sources of the same slots differ. @returns whether they do not */
 function compare(recorded: readonly Slot[], inMemory: readonly Slot[]): boolean {
-  const text = ({ word, nodes, entries }: Slot): string => (
-    [hex(word), ...nodes.map(({ address, next, entry }) => `${hex(address)} { ${hex(next)}, ${hex(entry)} }`), entries.length].join(' ')
-  )
+  const text = ({ word, nodes, entries }: Slot): string =>
+    [
+      hex(word),
+      ...nodes.map(({ address, next, entry }) => `${hex(address)} { ${hex(next)}, ${hex(entry)} }`),
+      entries.length,
+    ].join(' ')
   const left = new Map(inMemory.map((slot) => [slot.address, slot]))
   const differing: (Slot | undefined)[][] = []
   for (const slot of recorded) {
@@ -146,7 +152,9 @@ function compare(recorded: readonly Slot[], inMemory: readonly Slot[]): boolean 
   }
   print(`!! recording and memory differ in ${count(differing.length, 'slot')}`)
   for (const [slot, other] of differing.slice(0, 10)) {
-    print(`!! recording: ${slot === undefined ? 'empty' : drawSlot(slot)}\n!! memory: ${other === undefined ? 'empty' : drawSlot(other)}`)
+    print(
+      `!! recording: ${slot === undefined ? 'empty' : drawSlot(slot)}\n!! memory: ${other === undefined ? 'empty' : drawSlot(other)}`,
+    )
   }
   return false
 }
@@ -158,13 +166,18 @@ async function readTables(file: string, pageShift: 16 | 12): Promise<RadixDumpTa
 }
 
 function tablesText({ host, shadows }: RadixDumpTables): string {
-  const tables = [...host === undefined ? [] : [['L1', host] as const], ...[...shadows].map(([lpid, table]) => [`LPID ${lpid}`, table] as const)]
-  return tables.map(([name, table]) => {
-    const sizes = new Map<number, number>()
-    for (const { shift } of table) sizes.set(shift, (sizes.get(shift) ?? 0) + 1)
-    const bySize = [...sizes].map(([shift, leaves]) => `${leaves} of ${SIZES[shift]}`)
-    return `table of ${name.padEnd(9)}  ${bySize.join(', ') || 'no leaf'}`
-  }).join('\n')
+  const tables = [
+    ...(host === undefined ? [] : [['L1', host] as const]),
+    ...[...shadows].map(([lpid, table]) => [`LPID ${lpid}`, table] as const),
+  ]
+  return tables
+    .map(([name, table]) => {
+      const sizes = new Map<number, number>()
+      for (const { shift } of table) sizes.set(shift, (sizes.get(shift) ?? 0) + 1)
+      const bySize = [...sizes].map(([shift, leaves]) => `${leaves} of ${SIZES[shift]}`)
+      return `table of ${name.padEnd(9)}  ${bySize.join(', ') || 'no leaf'}`
+    })
+    .join('\n')
 }
 
 const SIZES: Readonly<Record<number, string>> = { 12: '4 KiB', 16: '64 KiB', 21: '2 MiB', 30: '1 GiB' }

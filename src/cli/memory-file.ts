@@ -1,6 +1,6 @@
 /** The file that describes a dump of kernel memory: where the slot array and the list nodes are, and in which files. */
 import { dirname, join } from 'node:path'
-import { checkInteger, checkObject, checkOneOf } from '../args'
+import { checkInteger, checkObject, checkOneOf } from '../base/args'
 import { parseWord } from '../view/decode'
 import { nodeReader, RawSlots, type ByteOrder, type MemoryRange } from '../view/raw-memory'
 import type { Slot } from '../view/slot'
@@ -28,7 +28,8 @@ export async function openMemoryFile(file: string): Promise<MemoryFile> {
   const { baseGfn, npages } = slots
   const raw = named(file, () => new RawSlots({ baseGfn, npages, byteOrder, read: nodeReader(memory, byteOrder) }))
   return {
-    baseGfn, npages,
+    baseGfn,
+    npages,
     async readSlots(onSlot) {
       const add = (slot: Slot): void => onSlot({ ...slot, address: slots.address + 8n * BigInt(slot.gfn! - baseGfn) })
       await readInput(slots.name, {
@@ -83,7 +84,8 @@ async function readWhole(name: string, most: number, exact?: number): Promise<Ui
   await readInput(name, {
     feed(chunk) {
       bytes += chunk.length
-      if (bytes > most) throw new Failure(`${name}: expected ${exact === undefined ? 'at most ' : ''}${most} bytes, got more`)
+      if (bytes > most)
+        throw new Failure(`${name}: expected ${exact === undefined ? 'at most ' : ''}${most} bytes, got more`)
       chunks.push(chunk)
     },
     end() {

@@ -1,8 +1,16 @@
 /** `nested-rmap replay`: a recording of a real kernel against the model, and a report on it. */
-import { checkOneOf } from '../args'
-import type { PageShift } from '../leaf'
+import { checkOneOf } from '../base/args'
+import type { PageShift } from '../base/units'
 import { RadixComparison, Replay, type ReplayResult } from '../trace/index'
-import { checkOneStandardInput, Failure, inputName, parseCommandArgs, readInput, UsageError, type Command } from './command'
+import {
+  checkOneStandardInput,
+  Failure,
+  inputName,
+  parseCommandArgs,
+  readInput,
+  UsageError,
+  type Command,
+} from './command'
 
 const HELP = `Usage: nested-rmap replay FILE [--json] [--radix FILE] [--page-shift 16|12]
 
@@ -25,7 +33,9 @@ export const replay: Command = {
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, {
-      json: { type: 'boolean' }, radix: { type: 'string' }, 'page-shift': { type: 'string' },
+      json: { type: 'boolean' },
+      radix: { type: 'string' },
+      'page-shift': { type: 'string' },
     })
     const [file, ...more] = positionals
     if (file === undefined || more.length > 0) throw new UsageError('expected one FILE')
@@ -37,7 +47,8 @@ export const replay: Command = {
       await readInput(values.radix!, comparison)
     }
     const result = run.result()
-    if (result.lost) process.stderr.write(`warning: ${inputName(file)} says that events were lost: differences may come of that\n`)
+    if (result.lost)
+      process.stderr.write(`warning: ${inputName(file)} says that events were lost: differences may come of that\n`)
     process.stdout.write(values.json === true ? `${JSON.stringify(result)}\n` : report(file, run, result, comparison))
     return result.differences === 0 ? 0 : 1
   },
@@ -80,28 +91,49 @@ function report(file: string, run: Replay, result: ReplayResult, comparison: Rad
   const touched = slots.empty + slots.single + slots.list
   const rows: [string, number, string][] = [
     ['events', result.events, result.skipped === 0 ? '' : `and ${count(result.skipped)} lines of other events`],
-    ['inserts', inserted, `empty ${count(inserts.empty)}, second ${count(inserts.second)}, list ${count(inserts.list)}, ` +
-      `duplicate ${count(inserts.duplicate)}; of ${count(result.lpids)} LPIDs`],
+    [
+      'inserts',
+      inserted,
+      `empty ${count(inserts.empty)}, second ${count(inserts.second)}, list ${count(inserts.list)}, ` +
+        `duplicate ${count(inserts.duplicate)}; of ${count(result.lpids)} LPIDs`,
+    ],
     ['scan steps', result.scanSteps, 'entries that the kernel compared to find duplicates'],
     ['ranges', result.ranges, `took ${count(taken.entries)} entries from ${count(taken.slots)} slots`],
     ['cleared', result.cleared, 'shadow leaves that the ranges cleared'],
-    ['stale', stale.noGuest + stale.noLeaf + stale.otherFrame, `entries: no guest ${count(stale.noGuest)}, ` +
-      `no leaf ${count(stale.noLeaf)}, other frame ${count(stale.otherFrame)}`],
+    [
+      'stale',
+      stale.noGuest + stale.noLeaf + stale.otherFrame,
+      `entries: no guest ${count(stale.noGuest)}, ` +
+        `no leaf ${count(stale.noLeaf)}, other frame ${count(stale.otherFrame)}`,
+    ],
     ['ageing', result.rcUpdates, 'slots that ageing or dirty harvest reached'],
-    ['slots', touched, `that ever had an insert: now empty ${count(slots.empty)}, single ${count(slots.single)}, list ${count(slots.list)}`],
+    [
+      'slots',
+      touched,
+      `that ever had an insert: now empty ${count(slots.empty)}, single ${count(slots.single)}, list ${count(slots.list)}`,
+    ],
     ['nodes', result.nodes, `now, ${count(result.peakNodes)} at most; longest list ever: ${count(result.longestList)}`],
     ['bytes', 8 * touched + 16 * result.nodes, `8 x ${count(touched)} slots + 16 x ${count(result.nodes)} nodes`],
   ]
   if (result.radix !== null && comparison !== undefined) {
     const { same, different, onlyModel, onlyKernel } = comparison.host
     rows.push(['radix', result.radix.leaves, `shadow leaves in the dump, ${count(result.radix.differences)} differ`])
-    rows.push(['L1', same, `leaves of L1's own table are the dump's, ${count(different)} are not; ${count(onlyKernel)} came later, ` +
-      `${count(onlyModel)} went (not judged)`])
+    rows.push([
+      'L1',
+      same,
+      `leaves of L1's own table are the dump's, ${count(different)} are not; ${count(onlyKernel)} came later, ` +
+        `${count(onlyModel)} went (not judged)`,
+    ])
   }
   const width = Math.max(...rows.map(([, number]) => count(number).length))
-  return `${inputName(file)}, ${2 ** (run.pageShift - 10)} KiB pages\n\n` +
-    rows.map(([name, number, text]) => `  ${name.padEnd(11)}${count(number).padStart(width)}  ${text}`.trimEnd()).join('\n') +
-    histogram(run) + verdict(result, run.found.hints)
+  return (
+    `${inputName(file)}, ${2 ** (run.pageShift - 10)} KiB pages\n\n` +
+    rows
+      .map(([name, number, text]) => `  ${name.padEnd(11)}${count(number).padStart(width)}  ${text}`.trimEnd())
+      .join('\n') +
+    histogram(run) +
+    verdict(result, run.found.hints)
+  )
 }
 
 /** The lists by length, in classes that double. */
@@ -114,16 +146,23 @@ function histogram(run: Replay): string {
   }
   if (classes.length === 0) return '\n\n  no slot holds an entry now\n'
   const most = Math.max(...classes)
-  return '\n\n  entries a slot now, and how many slots\n' + classes.map((slots, at) => {
-    const range = at === 0 ? '1' : `${2 ** at}-${2 ** (at + 1) - 1}`
-    return `  ${range.padStart(9)}  ${'#'.repeat(Math.ceil((slots / most) * 40))} ${count(slots)}\n`
-  }).join('')
+  return (
+    '\n\n  entries a slot now, and how many slots\n' +
+    classes
+      .map((slots, at) => {
+        const range = at === 0 ? '1' : `${2 ** at}-${2 ** (at + 1) - 1}`
+        return `  ${range.padStart(9)}  ${'#'.repeat(Math.ceil((slots / most) * 40))} ${count(slots)}\n`
+      })
+      .join('')
+  )
 }
 
 function verdict(result: ReplayResult, hints: Iterable<string>): string {
   if (result.differences === 0) return '\nNo difference: word for word, the model kept what the kernel kept.\n'
   const shown = result.first.map(({ line, event, message }) => `  line ${line}, ${event}\n    ${message}\n`).join('')
   const more = result.differences - result.first.length
-  return `\n${count(result.differences)} difference${result.differences === 1 ? '' : 's'}\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}` +
+  return (
+    `\n${count(result.differences)} difference${result.differences === 1 ? '' : 's'}\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}` +
     [...hints].map((hint) => `hint: ${hint}\n`).join('')
+  )
 }

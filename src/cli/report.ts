@@ -2,9 +2,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ReportCollector } from '../report/collect'
-import { reportHtml } from '../report/html'
 import { Replay } from '../trace/index'
+import { ReportCollector } from '../pages/report/collect'
+import { reportHtml } from '../pages/report/html'
 import { Failure, numberOption, parseCommandArgs, UsageError, type Command } from './command'
 import { pageShiftOption, readRecording } from './replay'
 
@@ -31,7 +31,10 @@ export const report: Command = {
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, {
-      output: { type: 'string', short: 'o' }, from: { type: 'string' }, steps: { type: 'string' }, 'page-shift': { type: 'string' },
+      output: { type: 'string', short: 'o' },
+      from: { type: 'string' },
+      steps: { type: 'string' },
+      'page-shift': { type: 'string' },
     })
     const [file, ...more] = positionals
     if (file === undefined || more.length > 0) throw new UsageError('expected one RECORDING')
@@ -39,11 +42,17 @@ export const report: Command = {
     if (output === undefined) throw new UsageError('expected -o FILE')
     if (isSameFile(file, output)) throw new UsageError(`-o ${output} is the recording itself`)
     const replay = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
-    const collector = collectorOf(replay, numberOption('--from', values.from ?? '1'), numberOption('--steps', values.steps ?? '200000'))
+    const collector = collectorOf(
+      replay,
+      numberOption('--from', values.from ?? '1'),
+      numberOption('--steps', values.steps ?? '200000'),
+    )
     await readRecording(file, replay)
     const data = collector.data(file === '-' ? 'standard input' : basename(file))
     if (data.steps.length === 0 && values.from !== undefined) {
-      process.stderr.write(`warning: no step at or after line ${values.from}: the report has figures, and nothing to step through\n`)
+      process.stderr.write(
+        `warning: no step at or after line ${values.from}: the report has figures, and nothing to step through\n`,
+      )
     }
     const html = reportHtml(data, pageScript())
     if (output === '-') {
@@ -56,8 +65,10 @@ export const report: Command = {
       throw new Failure(`${output}: cannot be written: ${(error as Error).message}`)
     }
     const { differences } = data.result
-    process.stdout.write(`${output}: ${Math.ceil(html.length / 1024)} KiB` +
-      `${differences === 0 ? ', no difference' : `, ${differences} differences between model and kernel`}\n`)
+    process.stdout.write(
+      `${output}: ${Math.ceil(html.length / 1024)} KiB` +
+        `${differences === 0 ? ', no difference' : `, ${differences} differences between model and kernel`}\n`,
+    )
     return 0
   },
 }

@@ -29,9 +29,9 @@
  * A table is its root page. A page is: how many entries are not 0 (u16), and each of them: its index (u16), then 0 (u8)
  * and the page below, or 1 (u8) and the leaf's word (u64). Where a page lies in memory is not kept, nor are free pages.
  */
+import type { RangeCounters } from '../rmap/invalidate'
+import type { InsertCounters } from '../rmap/memslot'
 import type { FaultResult } from '../vm/fault-result'
-import type { RangeCounters } from '../invalidate'
-import type { InsertCounters } from '../memslot'
 import type { FlushCounters, RcWalkCounters, VmState } from '../vm/state'
 
 /** @internal */
@@ -45,23 +45,52 @@ export const HEADER_BYTES = 32
 
 /** @internal The plain numbers of a state, in order. */
 export const NUMBERS = [
-  'mmuSeq', 'partitionEntries', 'nextPage', 'nextId', 'nextArray', 'leavesCreated', 'leavesClearedByL0',
-  'leavesClearedByL1', 'hostLeavesCreated', 'hostLeavesCleared', 'released', 'leaked', 'warnings',
+  'mmuSeq',
+  'partitionEntries',
+  'nextPage',
+  'nextId',
+  'nextArray',
+  'leavesCreated',
+  'leavesClearedByL0',
+  'leavesClearedByL1',
+  'hostLeavesCreated',
+  'hostLeavesCleared',
+  'released',
+  'leaked',
+  'warnings',
 ] as const satisfies readonly (keyof VmState)[]
 
 /** @internal */
 export const FAULTS = [
-  'mapped', 'present', 'retry', 'forward-to-l1', 'mmio', 'fault-to-l2', 'invalid', 'no-memory',
+  'mapped',
+  'present',
+  'retry',
+  'forward-to-l1',
+  'mmio',
+  'fault-to-l2',
+  'invalid',
+  'no-memory',
 ] as const satisfies readonly FaultResult['outcome'][]
 
 /** @internal */
 export const WALKS = [
-  'ranges', 'slots', 'lists', 'entries', 'cleared', 'staleNoGuest', 'staleNoLeaf', 'staleOtherFrame',
+  'ranges',
+  'slots',
+  'lists',
+  'entries',
+  'cleared',
+  'staleNoGuest',
+  'staleNoLeaf',
+  'staleOtherFrame',
 ] as const satisfies readonly (keyof RangeCounters)[]
 
 /** @internal */
 export const RC_WALKS = [
-  'slots', 'entries', 'staleNoGuest', 'staleNoLeaf', 'staleOtherFrame',
+  'slots',
+  'entries',
+  'staleNoGuest',
+  'staleNoLeaf',
+  'staleOtherFrame',
 ] as const satisfies readonly (keyof RcWalkCounters)[]
 
 /** @internal */
@@ -69,7 +98,12 @@ export const FLUSHES = ['l1', 'l2', 'wrongPartition'] as const satisfies readonl
 
 /** @internal */
 export const INSERTS = [
-  'empty', 'second', 'list', 'duplicate', 'scanSteps', 'longestList',
+  'empty',
+  'second',
+  'list',
+  'duplicate',
+  'scanSteps',
+  'longestList',
 ] as const satisfies readonly (keyof InsertCounters)[]
 
 /** @internal What a nested guest's state is called in bytes. */

@@ -2,22 +2,34 @@
  * An L1 from bytes: see `layout.ts`. The checksum finds what was damaged; everything that the model's own operations
  * rely on is checked all the same, since a snapshot may be made with intent: pointers, lists, free nodes, overlaps.
  */
-import { checkFunction, checkObject, wrongType } from '../args'
-import { MAX_GPA, MAX_LPID, TAG } from '../entry'
+import { checkFunction, checkObject, wrongType } from '../base/args'
+import { type LeafShift, MAX_GPA, MAX_LPID } from '../base/units'
+import { hiOf, hiOfNumber, loOf } from '../base/word'
+import { LEAF, PRESENT } from '../page-table/leaf'
+import { RadixTable } from '../page-table/radix-table'
+import { TAG } from '../rmap/entry'
+import { Memslot, type InsertCounters } from '../rmap/memslot'
 import type { VmObserver } from '../vm/events'
 import { GuestTable } from '../vm/guest-table'
-import { LEAF, PRESENT, type LeafShift } from '../leaf'
-import { Memslot, type InsertCounters } from '../memslot'
 import { NestedGuest } from '../vm/nested-guest'
-import { RadixTable } from '../radix-table'
-import { Vm } from '../vm/vm'
 import type { VmOptions } from '../vm/options'
-import { VmMemslot } from '../vm/vm-memslot'
 import type { BackingOf, VmState } from '../vm/state'
-import { hiOf, hiOfNumber, loOf } from '../word'
+import { Vm } from '../vm/vm'
+import { VmMemslot } from '../vm/vm-memslot'
 import { ByteReader, crc32, SnapshotError } from './bytes'
 import {
-  CHECKED_FROM, FAULTS, FLUSHES, HEADER_BYTES, INSERTS, MAGIC, NUMBERS, pageEntries, RC_WALKS, STATES, VERSION, WALKS,
+  CHECKED_FROM,
+  FAULTS,
+  FLUSHES,
+  HEADER_BYTES,
+  INSERTS,
+  MAGIC,
+  NUMBERS,
+  pageEntries,
+  RC_WALKS,
+  STATES,
+  VERSION,
+  WALKS,
 } from './layout'
 
 /**
@@ -44,8 +56,15 @@ export function restore(bytes: Uint8Array, options: { backing?: BackingOf; obser
   const maxTablePages = from.integer('maxTablePages')
   const maxNpages = from.integer('maxNpages')
   const all: VmOptions = {
-    pageShift, placement, lpid, maxNodes, maxTablePages, maxNpages, allowLpidZero: (flags & 1) !== 0,
-    allowDroppedFaults: (flags & 2) !== 0, ...backing === undefined ? {} : { backing },
+    pageShift,
+    placement,
+    lpid,
+    maxNodes,
+    maxTablePages,
+    maxNpages,
+    allowLpidZero: (flags & 1) !== 0,
+    allowDroppedFaults: (flags & 2) !== 0,
+    ...(backing === undefined ? {} : { backing }),
   }
   const vm = refusing(() => new Vm(all))
   readState(from, vm.state)
@@ -129,7 +148,10 @@ function readMemslot(from: ByteReader, state: VmState, met: Uint8Array): void {
   const flags = from.u8('memslot flags', 7)
   const address = from.u64('memslot address')
   const array = from.u64('array address')
-  const { nodes, settings: { allowLpidZero } } = state
+  const {
+    nodes,
+    settings: { allowLpidZero },
+  } = state
   const rmap = refusing(() => new Memslot({ baseGfn, npages, nodes, allowLpidZero }))
   const slot = new VmMemslot(rmap, { readOnly: (flags & 1) !== 0, logDirty: (flags & 2) !== 0 }, address, array)
   slot.invalid = (flags & 4) !== 0
@@ -153,7 +175,7 @@ function readMemslot(from: ByteReader, state: VmState, met: Uint8Array): void {
 /** Follows a slot's word to its end: nodes in use, each met once, and entries as entries are. */
 function checkList(state: VmState, head: bigint, met: Uint8Array): void {
   let word = head
-  for (; (word & BigInt(TAG)) === 0n; ) {
+  for (; (word & BigInt(TAG)) === 0n;) {
     const address = Number(word)
     if (!state.nodes.has(address)) throw new SnapshotError(`slot: 0x${word.toString(16)} is no node in use`)
     if (met[address / 16] !== 0) throw new SnapshotError(`slot: node 0x${word.toString(16)} stands in two places`)
@@ -273,4 +295,3 @@ function refusing<T>(make: () => T): T {
     throw new SnapshotError((error as Error).message)
   }
 }
-

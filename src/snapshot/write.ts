@@ -1,15 +1,27 @@
 /** An L1 as bytes: see `layout.ts`. */
-import { wrongType } from '../args'
+import { wrongType } from '../base/args'
+import { wordOf } from '../base/word'
+import { LEAF_HI } from '../page-table/leaf'
+import type { RadixTable } from '../page-table/radix-table'
 import type { GuestTable } from '../vm/guest-table'
-import { LEAF_HI } from '../leaf'
 import type { NestedGuest } from '../vm/nested-guest'
-import type { RadixTable } from '../radix-table'
+import type { VmState } from '../vm/state'
 import { Vm } from '../vm/vm'
 import type { VmMemslot } from '../vm/vm-memslot'
-import type { VmState } from '../vm/state'
-import { wordOf } from '../word'
 import { ByteWriter, crc32 } from './bytes'
-import { CHECKED_FROM, FAULTS, FLUSHES, INSERTS, MAGIC, NUMBERS, pageEntries, RC_WALKS, STATES, VERSION, WALKS } from './layout'
+import {
+  CHECKED_FROM,
+  FAULTS,
+  FLUSHES,
+  INSERTS,
+  MAGIC,
+  NUMBERS,
+  pageEntries,
+  RC_WALKS,
+  STATES,
+  VERSION,
+  WALKS,
+} from './layout'
 
 /**
  * The whole of an L1 as bytes, from which {@link restore} makes one that is equal to it word for word and goes on as it

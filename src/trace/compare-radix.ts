@@ -3,13 +3,13 @@
  * referenced and changed bits aside. The shadow tables must be equal. L1's own table, which the kernel may have gone
  * on filling when the recording had ended, is compared but not judged.
  */
-import { wrongType } from '../args'
-import type { Gpa, Lpid } from '../entry'
-import { withoutRc } from '../leaf'
-import { RadixDumpReader } from '../radix-dump'
-import type { Leaf, RadixTable } from '../radix-table'
-import { hex } from '../word'
+import { wrongType } from '../base/args'
+import type { Gpa, Lpid } from '../base/units'
+import { hex } from '../base/word'
+import { withoutRc } from '../page-table/leaf'
+import type { Leaf, RadixTable } from '../page-table/radix-table'
 import { leafText } from './differences'
+import { RadixDumpReader } from './radix-dump'
 import { Replay } from './replay'
 
 /** Compares a dump with the tables of a replay that has ended. Differences go into the replay's result. */
@@ -31,7 +31,8 @@ export class RadixComparison {
       this.#line = line
       let seen = this.#seen.get(lpid)
       if (seen === undefined) this.#seen.set(lpid, (seen = new Set()))
-      if (lpid !== null && seen.has(leaf.gpa)) this.#differ(lpid, leaf.gpa, this.#shadows.get(lpid)?.lookup(leaf.gpa), leaf)
+      if (lpid !== null && seen.has(leaf.gpa))
+        this.#differ(lpid, leaf.gpa, this.#shadows.get(lpid)?.lookup(leaf.gpa), leaf)
       seen.add(leaf.gpa)
       if (lpid === null) this.#compareHost(leaf)
       else this.#compareShadow(lpid, leaf)
@@ -86,7 +87,11 @@ export class RadixComparison {
 
   #differ(lpid: Lpid, gpa: Gpa, own: Leaf | undefined, kernel: Leaf | undefined): void {
     this.#radix.differences++
-    this.#replay.found.add(this.#line, 'radix', `LPID ${lpid}: ${hex(gpa)}: model ${leafText(own)}, kernel ${leafText(kernel)}`)
+    this.#replay.found.add(
+      this.#line,
+      'radix',
+      `LPID ${lpid}: ${hex(gpa)}: model ${leafText(own)}, kernel ${leafText(kernel)}`,
+    )
   }
 }
 

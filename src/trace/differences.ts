@@ -1,7 +1,7 @@
 /** What a replay found to differ, and the words for it: what the model had, what the kernel said. */
-import { unpackEntry } from '../entry'
-import type { Leaf } from '../radix-table'
-import { hex, hexWord, wordOf } from '../word'
+import { hex, hexWord, wordOf } from '../base/word'
+import type { Leaf } from '../page-table/radix-table'
+import { unpackEntry } from '../rmap/entry'
 import { FIELD_NAMES } from './events'
 import type { TraceEvent } from './parser'
 

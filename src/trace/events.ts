@@ -38,4 +38,6 @@ export type FieldName = (typeof EVENT_FIELDS)[EventName][number] | 'kvm'
 export const FIELD_NAMES: readonly FieldName[] = [...new Set<FieldName>(['kvm', ...Object.values(EVENT_FIELDS).flat()])]
 
 /** @internal Every field's place in {@link FIELD_NAMES}, and in the arrays of a {@link TraceEvent}. */
-export const FIELD = Object.fromEntries(FIELD_NAMES.map((name, index) => [name, index])) as Readonly<Record<FieldName, number>>
+export const FIELD = Object.fromEntries(FIELD_NAMES.map((name, index) => [name, index])) as Readonly<
+  Record<FieldName, number>
+>

@@ -2,11 +2,12 @@
  * The inserts of a recording: the model's own insert, what calls for it (the leaf that the task is creating), and what
  * the kernel says came of it.
  */
-import { entryGpa, entryHi, entryLo, entryLpid, MAX_LPID, TAG } from '../entry'
-import { leafHpa } from '../leaf'
-import { LineError } from '../lines'
-import type { InsertOutcome } from '../memslot'
-import { wordOf } from '../word'
+import { LineError } from '../base/lines'
+import { MAX_LPID } from '../base/units'
+import { wordOf } from '../base/word'
+import { leafHpa } from '../page-table/leaf'
+import { entryGpa, entryHi, entryLo, entryLpid, TAG } from '../rmap/entry'
+import type { InsertOutcome } from '../rmap/memslot'
 import { entryText, type Differences } from './differences'
 import { FIELD, type EventName } from './events'
 import type { KernelSlots } from './kernel-slots'
@@ -16,7 +17,11 @@ import type { SlotChecks } from './slot-checks'
 import type { PendingOutcome, Task } from './tasks'
 
 /** The events that say how an insert came out. */
-export const OUTCOMES: ReadonlySet<EventName> = new Set(['rmap_insert_empty', 'rmap_insert_duplicate', 'rmap_insert_node'])
+export const OUTCOMES: ReadonlySet<EventName> = new Set([
+  'rmap_insert_empty',
+  'rmap_insert_duplicate',
+  'rmap_insert_node',
+])
 
 /** The inserts of a recording. */
 export class Inserts {
@@ -61,8 +66,18 @@ export class Inserts {
     chunk.touched[index] = 1
     if (this.#hasOutcomes === false) return
     task.outcome = {
-      line: event.line, outcome, chunk, index, slotHi, slotLo, nodeHi, nodeLo,
-      beforeHi: event.hi[FIELD.old]!, beforeLo: event.lo[FIELD.old]!, entryHi: newHi, entryLo: newLo,
+      line: event.line,
+      outcome,
+      chunk,
+      index,
+      slotHi,
+      slotLo,
+      nodeHi,
+      nodeLo,
+      beforeHi: event.hi[FIELD.old]!,
+      beforeLo: event.lo[FIELD.old]!,
+      entryHi: newHi,
+      entryLo: newLo,
     }
   }
 
@@ -118,9 +133,19 @@ export class Inserts {
       this.#found.at(event, `new ${entryText(wordOf(hi, lo))}`, entryText(event.wordAt(FIELD.new)))
     }
     if (event.hi[FIELD.rmapp] !== creation.slotHi || event.lo[FIELD.rmapp] !== creation.slotLo) {
-      this.#found.at(event, `rmapp ${this.#checks.name(wordOf(creation.slotHi, creation.slotLo))}`, this.#checks.name(event.wordAt(FIELD.rmapp)))
+      this.#found.at(
+        event,
+        `rmapp ${this.#checks.name(wordOf(creation.slotHi, creation.slotLo))}`,
+        this.#checks.name(event.wordAt(FIELD.rmapp)),
+      )
     }
     this.#tables.insert(event, creation)
-    this.#checks.frame(event, creation.slotHi, creation.slotLo, leafHpa(creation.wordHi, creation.wordLo, this.#tables.pageShift), false)
+    this.#checks.frame(
+      event,
+      creation.slotHi,
+      creation.slotLo,
+      leafHpa(creation.wordHi, creation.wordLo, this.#tables.pageShift),
+      false,
+    )
   }
 }

@@ -4,10 +4,10 @@
  * The events that tell an array's address may come late. Until then it can be inferred: a shadow leaf maps the frame
  * that L1's own table has at the slot's gfn, so where L1 maps that frame once, array = slot - 8 x gfn.
  */
-import { leafHpa, type Hpa } from '../leaf'
-import type { Gfn } from '../memslot'
-import type { RadixTable } from '../radix-table'
-import { hiOf, loOf, wordOf } from '../word'
+import type { Gfn, Hpa } from '../base/units'
+import { hiOf, loOf, wordOf } from '../base/word'
+import { leafHpa } from '../page-table/leaf'
+import type { RadixTable } from '../page-table/radix-table'
 
 /** The slot words of one memslot. */
 export interface KernelArray {
@@ -57,8 +57,10 @@ export class KernelArrays {
     const end = rmap + 8n * BigInt(npages)
     return this.#arrays.find((known) => {
       if (known.rmap === rmap && known.baseGfn === baseGfn && known.npages === npages) return false
-      return (known.rmap < end && rmap < known.rmap + 8n * BigInt(known.npages)) ||
+      return (
+        (known.rmap < end && rmap < known.rmap + 8n * BigInt(known.npages)) ||
         (known.baseGfn < baseGfn + npages && baseGfn < known.baseGfn + known.npages)
+      )
     })
   }
 

@@ -5,11 +5,11 @@
  * memslots of a fixed size, made where the kernel's addresses lead; every node of the model stands for one of the
  * kernel's, whose address is kept beside it.
  */
-import type { AllocationGate } from '../allocation-gate'
-import { MAX_NPAGES, Memslot, type InsertOutcome } from '../memslot'
-import { NodeHeap } from '../node-heap'
-import { TAG } from '../entry'
-import { hiOf, loOf, wordOf } from '../word'
+import { hiOf, loOf, wordOf } from '../base/word'
+import type { AllocationGate } from '../page-table/allocation-gate'
+import { TAG } from '../rmap/entry'
+import { MAX_NPAGES, Memslot, type InsertOutcome } from '../rmap/memslot'
+import { NodeHeap } from '../rmap/node-heap'
 
 /** Slots of one chunk: a 4 KiB page of the kernel's memory. */
 const CHUNK_SLOTS = 512
@@ -73,7 +73,11 @@ export class KernelSlots {
   }
 
   /** The parts of an array that ever held something, in order: `npages` slots of a chunk from `index` on. */
-  *parts(hi: number, lo: number, npages: number): Generator<{ chunk: Chunk; index: number; slot: number; npages: number }> {
+  *parts(
+    hi: number,
+    lo: number,
+    npages: number,
+  ): Generator<{ chunk: Chunk; index: number; slot: number; npages: number }> {
     const first = this.indexAt(lo)
     const firstKey = chunkKey(hi, lo)
     const keys = Math.ceil((first + npages) / CHUNK_SLOTS)
@@ -100,7 +104,8 @@ export class KernelSlots {
     for (const key of [...this.#chunks.keys()].sort((a, b) => a - b)) {
       const chunk = this.#chunks.get(key)!
       for (let index = 0; index < CHUNK_SLOTS; index++) {
-        if (!chunk.memslot.isEmptyAt(index)) yield { address: (BigInt(key) << BigInt(CHUNK_SHIFT)) + BigInt(index * 8), chunk, index }
+        if (!chunk.memslot.isEmptyAt(index))
+          yield { address: (BigInt(key) << BigInt(CHUNK_SHIFT)) + BigInt(index * 8), chunk, index }
       }
     }
   }
@@ -121,7 +126,9 @@ export class KernelSlots {
   /** The nodes of a slot's list, newest first. */
   list(chunk: Chunk, index: number): KernelNode[] {
     return chunk.memslot.listNodes(index).map(({ address, next, entry }) => ({
-      address: this.#kernelAddress(address), next: this.#kernelWord(hiOf(next), loOf(next)), entry,
+      address: this.#kernelAddress(address),
+      next: this.#kernelWord(hiOf(next), loOf(next)),
+      entry,
     }))
   }
 

@@ -5,12 +5,13 @@
  * Events name a table by the hardware's LPID; entries hold L1's number for the guest. When exactly a leaf was set is
  * not recorded: between `pte_create` and its return, just before the `rmap_insert` where there is one.
  */
-import { ROOT_PAGES, type AllocationGate } from '../allocation-gate'
-import { entryGpa, MAX_LPID, type Gpa, type Lpid } from '../entry'
-import { AP_SHIFT, leafHpa, RC, swap32, withoutRc, type Hpa, type LeafShift, type PageShift } from '../leaf'
-import { LineError } from '../lines'
-import { NONE, RadixTable, type Leaf } from '../radix-table'
-import { hex, hexWord, hiOfNumber, wordOf } from '../word'
+import { LineError } from '../base/lines'
+import { type Gpa, type Hpa, type LeafShift, type Lpid, MAX_LPID, type PageShift } from '../base/units'
+import { hex, hexWord, hiOfNumber, wordOf } from '../base/word'
+import { ROOT_PAGES, type AllocationGate } from '../page-table/allocation-gate'
+import { AP_SHIFT, leafHpa, RC, swap32, withoutRc } from '../page-table/leaf'
+import { NONE, RadixTable, type Leaf } from '../page-table/radix-table'
+import { entryGpa } from '../rmap/entry'
 import { Differences, leafText } from './differences'
 import { FIELD } from './events'
 import type { TraceEvent } from './parser'
@@ -125,12 +126,17 @@ export class KernelTables {
     const guest = forL1 ? null : this.guestOf(event)
     if (guest === undefined) {
       if (!this.#released.has(lpid)) {
-        this.#differences.hints.add('nested guests were there before the recording began: it must begin before the first')
+        this.#differences.hints.add(
+          'nested guests were there before the recording began: it must begin before the first',
+        )
       }
       return differ(`no nested guest has shadow LPID ${lpid}`, 'creates a leaf for it')
     }
     if (forL1 !== this.isL1(event)) {
-      return differ(`L1's table is that of lpid ${this.#l1Lpid}, and has no rmap`, `lpid ${lpid}, rmapp ${hex(event.wordAt(FIELD.rmapp))}`)
+      return differ(
+        `L1's table is that of lpid ${this.#l1Lpid}, and has no rmap`,
+        `lpid ${lpid}, rmapp ${hex(event.wordAt(FIELD.rmapp))}`,
+      )
     }
     const level = event.numberAt(FIELD.level)
     if (level > 2) return differ('level 0..2', String(level))
@@ -139,9 +145,18 @@ export class KernelTables {
     const shift: LeafShift = level === 0 ? this.pageShift : level === 1 ? 21 : 30
     const [wordHi, wordLo] = leafWord(event, 'pte')
     const creation: Creation = {
-      line: event.line, guest, table: guest === null ? this.host : guest.shadow, shift, gpaHi,
-      gpaLo: event.lo[FIELD.gpa]! & (-1 << shift), wordHi, wordLo,
-      slotHi: event.hi[FIELD.rmapp]!, slotLo: event.lo[FIELD.rmapp]!, inserted: false, overtaken: false,
+      line: event.line,
+      guest,
+      table: guest === null ? this.host : guest.shadow,
+      shift,
+      gpaHi,
+      gpaLo: event.lo[FIELD.gpa]! & (-1 << shift),
+      wordHi,
+      wordLo,
+      slotHi: event.hi[FIELD.rmapp]!,
+      slotLo: event.lo[FIELD.rmapp]!,
+      inserted: false,
+      overtaken: false,
     }
     if (this.#creations.size === MOST_CREATIONS) this.#creations.delete(this.#creations.values().next().value!)
     this.#creations.add(creation)
@@ -152,7 +167,11 @@ export class KernelTables {
   insert(event: TraceEvent, creation: Creation): void {
     creation.inserted = true
     if (this.#stands(creation)) {
-      this.#differences.at(event, `a leaf stands at ${whereText(creation)}, so its bits grow and nothing is inserted`, 'an insert')
+      this.#differences.at(
+        event,
+        `a leaf stands at ${whereText(creation)}, so its bits grow and nothing is inserted`,
+        'an insert',
+      )
     }
     this.#set(event, creation)
   }
@@ -166,7 +185,8 @@ export class KernelTables {
   finish(event: TraceEvent, creation: Creation): void {
     this.#creations.delete(creation)
     const failed = !event.isZeroAt(FIELD.ret)
-    if (failed && event.hi[FIELD.ret]! >= 0) this.#differences.at(event, 'ret 0 or a negative errno', String(event.numberAt(FIELD.ret)))
+    if (failed && event.hi[FIELD.ret]! >= 0)
+      this.#differences.at(event, 'ret 0 or a negative errno', String(event.numberAt(FIELD.ret)))
     if (creation.inserted) {
       if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(event.lo[FIELD.ret]))
       return
@@ -201,7 +221,10 @@ export class KernelTables {
     if (inMemslot) this.#l1Lpid ??= event.numberAt(FIELD.lpid)
     const guest = this.isL1(event) ? null : this.guestOf(event)
     if (guest === undefined || (guest !== null && inMemslot)) {
-      const model = guest === undefined ? `no table has lpid ${event.numberAt(FIELD.lpid)}` : `a leaf of LPID ${guest.lpid} has no memslot`
+      const model =
+        guest === undefined
+          ? `no table has lpid ${event.numberAt(FIELD.lpid)}`
+          : `a leaf of LPID ${guest.lpid} has no memslot`
       this.#differences.at(event, model, `unmaps ${hex(event.wordAt(FIELD.gpa))}`)
       return undefined
     }
@@ -234,9 +257,10 @@ export class KernelTables {
       to = from + (1 << shift)
     }
     if (guest === undefined) return undefined
-    const there = to - from === 1 << this.pageShift
-      ? guest.shadow.find(hiOfNumber(from), from | 0) !== NONE
-      : guest.shadow.leavesBetween(from, to).next().done === false
+    const there =
+      to - from === 1 << this.pageShift
+        ? guest.shadow.find(hiOfNumber(from), from | 0) !== NONE
+        : guest.shadow.leavesBetween(from, to).next().done === false
     return there ? { guest, from, to } : undefined
   }
 
@@ -246,7 +270,11 @@ export class KernelTables {
     const loser = this.#loser
     this.#loser = undefined
     if (loser !== undefined && loser.pid === event.pid && loser.shadowLpid !== lpid) {
-      this.#differences.at(event, `shadow LPID ${loser.shadowLpid} was released in line ${loser.line}`, `the table of ${lpid} is freed`)
+      this.#differences.at(
+        event,
+        `shadow LPID ${loser.shadowLpid} was released in line ${loser.line}`,
+        `the table of ${lpid} is freed`,
+      )
     }
     const isL1 = this.isL1(event)
     const table = isL1 ? this.host : this.guestOf(event)?.shadow
@@ -264,7 +292,11 @@ export class KernelTables {
     const lpid = event.numberAt(FIELD.l1_lpid)
     const shadowLpid = event.numberAt(FIELD.shadow_lpid)
     if (lpid > MAX_LPID || shadowLpid > MAX_LPID || shadowLpid === this.#l1Lpid) {
-      return this.#differences.at(event, `numbers of 12 bits, and not L1's own`, `l1_lpid ${lpid}, shadow_lpid ${shadowLpid}`)
+      return this.#differences.at(
+        event,
+        `numbers of 12 bits, and not L1's own`,
+        `l1_lpid ${lpid}, shadow_lpid ${shadowLpid}`,
+      )
     }
     const other = this.#byShadowLpid.get(shadowLpid)
     if (other?.lpid === lpid) {
@@ -350,7 +382,11 @@ export class KernelTables {
       return table.writeAt(ref, table.halves[at + 1]! | wordHi, table.halves[at]! | wordLo)
     }
     if (ref !== NONE) {
-      this.#differences.at(event, `a leaf of 2^${table.shiftOf(ref)} bytes stands at ${whereText(creation)}`, `one of 2^${shift}`)
+      this.#differences.at(
+        event,
+        `a leaf of 2^${table.shiftOf(ref)} bytes stands at ${whereText(creation)}`,
+        `one of 2^${shift}`,
+      )
       table.clearAt(ref)
     }
     const below = shift === this.pageShift ? 0 : table.leavesBelow(gpaHi, gpaLo, shift).length
@@ -378,13 +414,19 @@ export class KernelTables {
     if (ref === NONE && guest === null) return
     const at = (ref >>> 2) * 2
     const isSize = ref !== NONE && table.shiftOf(ref) === shift
-    const matches = (isSize && table.halves[at + 1] === wordHi && ((table.halves[at]! ^ wordLo) & ~RC) === 0) ||
-      (rivals.length > 0 && (isSize || ref === NONE) && mayBe(wordOf(wordHi, wordLo), isSize ? table.wordAt(ref) : 0n, rivals))
+    const matches =
+      (isSize && table.halves[at + 1] === wordHi && ((table.halves[at]! ^ wordLo) & ~RC) === 0) ||
+      (rivals.length > 0 &&
+        (isSize || ref === NONE) &&
+        mayBe(wordOf(wordHi, wordLo), isSize ? table.wordAt(ref) : 0n, rivals))
     if (!matches || (aligned && (lo & ((1 << this.pageShift) - 1)) !== 0) || hi >>> 20 !== 0) {
       const whose = guest === null ? 'L1' : `LPID ${guest.lpid}`
       const leaf = ref === NONE ? undefined : { word: table.wordAt(ref), shift: table.shiftOf(ref) }
-      this.#differences.at(event, `${leafText(leaf)} at ${hex(event.wordAt(FIELD.gpa))} of ${whose}`,
-        `${hexWord(wordOf(wordHi, wordLo))}, shift ${event.numberAt(FIELD.shift)}`)
+      this.#differences.at(
+        event,
+        `${leafText(leaf)} at ${hex(event.wordAt(FIELD.gpa))} of ${whose}`,
+        `${hexWord(wordOf(wordHi, wordLo))}, shift ${event.numberAt(FIELD.shift)}`,
+      )
     }
     if (ref !== NONE) table.clearAt(ref)
   }

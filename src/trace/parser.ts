@@ -6,9 +6,9 @@
  *
  * A task's name may hold spaces and brackets, so a line is found its way into at ` [cpu] `.
  */
-import { checkOneOf } from '../args'
-import { LineError } from '../lines'
-import { hiOf, hiOfNumber, loOf, numberOf, wordOf } from '../word'
+import { checkOneOf } from '../base/args'
+import { LineError } from '../base/lines'
+import { hiOf, hiOfNumber, loOf, numberOf, wordOf } from '../base/word'
 import { EVENT_FIELDS, FIELD, FIELD_NAMES, type EventName, type FieldName } from './events'
 
 /** One event of a recording. The parser has one and fills it anew for each line: copy what is to be kept. */
@@ -101,7 +101,9 @@ for (const [name, fields] of Object.entries(EVENT_FIELDS)) {
   const bytes = asciiBytes(name)
   // `kvm` comes first, as in the kernel's lines, and is the one that may be missing.
   const forms = (['kvm', ...fields] as FieldName[]).map((field, place) => ({
-    bytes: asciiBytes(field), index: FIELD[field], bit: 1 << place,
+    bytes: asciiBytes(field),
+    index: FIELD[field],
+    bit: 1 << place,
   }))
   const required = (2 << fields.length) - 2
   FORMS.set(nameHash(bytes, 0, bytes.length), { name: name as EventName, bytes, fields: forms, required })
@@ -131,7 +133,11 @@ export class TraceParser {
     let at = start | 0
     end |= 0
     let pid = -1
-    while (at < end && (bytes[at] !== Byte.BRACKET || !isCpu(bytes, at, end) || (pid = pidBefore(bytes, start, at)) < 0)) at++
+    while (
+      at < end &&
+      (bytes[at] !== Byte.BRACKET || !isCpu(bytes, at, end) || (pid = pidBefore(bytes, start, at)) < 0)
+    )
+      at++
     if (bytes[start] === Byte.HASH || at >= end) {
       this.#plainLine(bytes, start, end)
       return undefined
@@ -190,8 +196,11 @@ export class TraceParser {
       const valueEnd = bytes[equals] === Byte.EQUALS ? this.#value(bytes, equals + 1, end, field.index) : -1
       if (valueEnd < 0 || (valueEnd < end && bytes[valueEnd] !== Byte.SPACE) || (seen & field.bit) !== 0) {
         const what = (seen & field.bit) !== 0 ? 'given twice' : 'malformed'
-        throw new LineError(line, `${form.name}: field ${ascii(field.bytes, 0, field.bytes.length)} is ${what}: ` +
-          ascii(bytes, at, Math.min(skipWord(bytes, at, end), at + 60)))
+        throw new LineError(
+          line,
+          `${form.name}: field ${ascii(field.bytes, 0, field.bytes.length)} is ${what}: ` +
+            ascii(bytes, at, Math.min(skipWord(bytes, at, end), at + 60)),
+        )
       }
       seen |= field.bit
       at = skipSpaces(bytes, valueEnd, end)

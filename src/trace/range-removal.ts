@@ -2,11 +2,10 @@
  * A range removal of a recording (spec 6): the model's own walker runs over the range at once, as the kernel does
  * under one lock, and what it did is what the task's next events must say, in its order.
  */
-import type { Gpa, Lpid } from '../entry'
-import { RangeCounters, removeRmapRange, type EntryFate } from '../invalidate'
-import type { Hpa, LeafShift } from '../leaf'
-import { NONE, type Leaf } from '../radix-table'
-import { hex, hexWord, hiOf, hiOfNumber, loOf, wordOf } from '../word'
+import type { Gpa, Hpa, LeafShift, Lpid } from '../base/units'
+import { hex, hexWord, hiOf, hiOfNumber, loOf, wordOf } from '../base/word'
+import { NONE, type Leaf } from '../page-table/radix-table'
+import { RangeCounters, removeRmapRange, type EntryFate } from '../rmap/invalidate'
 import { Differences, entryText, leafText, type Difference } from './differences'
 import { FIELD, type FieldName } from './events'
 import type { KernelNode, KernelSlots } from './kernel-slots'
@@ -17,7 +16,9 @@ import type { TraceEvent } from './parser'
 type Expected =
   | { readonly name: 'rmap_take'; readonly slotp: bigint; readonly old: bigint; readonly idx: bigint }
   | {
-      readonly name: 'rmap_take_node'; readonly node: bigint; readonly next: bigint
+      readonly name: 'rmap_take_node'
+      readonly node: bigint
+      readonly next: bigint
       /** The tagged last entry is in no node, so the event says nothing of it. */
       readonly rmap: bigint | undefined
       readonly lpid: Lpid
@@ -88,7 +89,8 @@ export class RangeRemovals {
   }
 
   #runPart(
-    range: KernelRange, part: { chunk: Parameters<KernelSlots['list']>[0]; index: number; slot: number; npages: number },
+    range: KernelRange,
+    part: { chunk: Parameters<KernelSlots['list']>[0]; index: number; slot: number; npages: number },
     expected: Expected[],
   ): void {
     const { chunk, index, npages } = part
@@ -96,33 +98,41 @@ export class RangeRemovals {
     // What the walk will take, as the kernel's events will show it; entries that it will not reach have no step.
     const before: { index: number; word: bigint; nodes: KernelNode[] }[] = []
     for (let i = index; i < index + npages; i++) {
-      if (!memslot.isEmptyAt(i)) before.push({ index: i, word: this.#slots.word(chunk, i), nodes: this.#slots.list(chunk, i) })
+      if (!memslot.isEmptyAt(i))
+        before.push({ index: i, word: this.#slots.word(chunk, i), nodes: this.#slots.list(chunk, i) })
     }
     if (before.length === 0) return
     const steps: Expected[][] = before.map(({ index: i, word }) => {
       const offset = part.slot + i - index
-      return [{ name: 'rmap_take', slotp: range.address + 8n * BigInt(offset), old: word, idx: BigInt(range.first + offset) }]
+      return [
+        { name: 'rmap_take', slotp: range.address + 8n * BigInt(offset), old: word, idx: BigInt(range.first + offset) },
+      ]
     })
     let at = 0
     let node = 0
-    removeRmapRange(this.#tables.guests, { memslot, gfn: index, npages, hpa: range.hpa, shift: range.shift }, {
-      entry: (i, entry, fate, leaf) => {
-        while (before[at]!.index !== i) {
-          at++
-          node = 0
-        }
-        this.onTaken?.(range.address + 8n * BigInt(part.slot + i - index), fate)
-        const { address = 0n, next = 0n, entry: rmap } = before[at]!.nodes[node++] ?? {}
-        const guest = this.#tables.guests.get(entry.lpid)
-        let unmap: ExpectedUnmap | undefined
-        if (leaf !== undefined) {
-          const rivals = this.#tables.overtake(guest!.shadow, hiOfNumber(leaf.gpa), leaf.gpa | 0, leaf.shift)
-          unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, rivals, stays: false }
-          steps[at]!.push(unmap)
-        }
-        steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, lpid: entry.lpid, guest, fate, unmap })
+    removeRmapRange(
+      this.#tables.guests,
+      { memslot, gfn: index, npages, hpa: range.hpa, shift: range.shift },
+      {
+        entry: (i, entry, fate, leaf) => {
+          while (before[at]!.index !== i) {
+            at++
+            node = 0
+          }
+          this.onTaken?.(range.address + 8n * BigInt(part.slot + i - index), fate)
+          const { address = 0n, next = 0n, entry: rmap } = before[at]!.nodes[node++] ?? {}
+          const guest = this.#tables.guests.get(entry.lpid)
+          let unmap: ExpectedUnmap | undefined
+          if (leaf !== undefined) {
+            const rivals = this.#tables.overtake(guest!.shadow, hiOfNumber(leaf.gpa), leaf.gpa | 0, leaf.shift)
+            unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, rivals, stays: false }
+            steps[at]!.push(unmap)
+          }
+          steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, lpid: entry.lpid, guest, fate, unmap })
+        },
       },
-    }, this.counters)
+      this.counters,
+    )
     for (const slot of steps) for (const step of slot) expected.push(step)
   }
 
@@ -152,7 +162,11 @@ export class RangeRemovals {
     }
     const want = expected[removal.next]
     if (want === undefined && isUnmap) return false // the task goes on to clear another leaf
-    this.#differences.at(event, want === undefined ? 'nothing more in this range' : expectedText(want), eventText(event))
+    this.#differences.at(
+      event,
+      want === undefined ? 'nothing more in this range' : expectedText(want),
+      eventText(event),
+    )
     if (isUnmap) this.#clearOther(event)
     if (want?.name !== event.name) return true
     removal.next++
@@ -172,7 +186,11 @@ export class RangeRemovals {
       const want = removal.expected[removal.next]!
       if (want.name === 'pte_unmap') this.#restore(want)
       if (want.name === 'pte_unmap' ? want.stays : this.#hasTakes === false) continue
-      const missed = { line: event.line, event: event.name, message: `model: ${expectedText(want)}; kernel: no such event before this ${event.name}` }
+      const missed = {
+        line: event.line,
+        event: event.name,
+        message: `model: ${expectedText(want)}; kernel: no such event before this ${event.name}`,
+      }
       if (want.name !== 'pte_unmap' && this.#hasTakes === undefined) removal.missed.push(missed)
       else this.#differences.add(missed.line, missed.event, missed.message)
     }
@@ -215,39 +233,62 @@ export class RangeRemovals {
     if (event.name !== want.name) return false
     switch (want.name) {
       case 'rmap_take':
-        return event.wordAt(FIELD.slotp) === want.slotp && event.wordAt(FIELD.old) === want.old && event.wordAt(FIELD.idx) === want.idx
+        return (
+          event.wordAt(FIELD.slotp) === want.slotp &&
+          event.wordAt(FIELD.old) === want.old &&
+          event.wordAt(FIELD.idx) === want.idx
+        )
       case 'rmap_take_node':
-        return event.wordAt(FIELD.node) === want.node && event.wordAt(FIELD.next) === want.next &&
-          (want.rmap === undefined || event.wordAt(FIELD.rmap) === want.rmap) && this.#fitsGuest(event, want)
+        return (
+          event.wordAt(FIELD.node) === want.node &&
+          event.wordAt(FIELD.next) === want.next &&
+          (want.rmap === undefined || event.wordAt(FIELD.rmap) === want.rmap) &&
+          this.#fitsGuest(event, want)
+        )
       case 'pte_unmap': {
         if (!event.isZeroAt(FIELD.memslot) || event.numberAt(FIELD.lpid) !== want.guest.shadowLpid) return false
-        if (event.wordAt(FIELD.gpa) !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift) return false
+        if (event.wordAt(FIELD.gpa) !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift)
+          return false
         return mayBe(wordOf(...leafWord(event, 'pteval')), want.leaf.word, want.rivals)
       }
     }
   }
 }
 
-const FATE_COUNTER = { 'cleared': 'cleared', 'no-guest': 'staleNoGuest', 'no-leaf': 'staleNoLeaf', 'other-frame': 'staleOtherFrame' } as const
+const FATE_COUNTER = {
+  cleared: 'cleared',
+  'no-guest': 'staleNoGuest',
+  'no-leaf': 'staleNoLeaf',
+  'other-frame': 'staleOtherFrame',
+} as const
 
 function expectedText(want: Expected): string {
   switch (want.name) {
     case 'rmap_take':
       return `takes ${hexWord(want.old)} from slot ${hex(want.slotp)}, index ${hex(want.idx)}`
     case 'rmap_take_node':
-      return `node ${hex(want.node)}, next ${hexWord(want.next)}` +
-        (want.rmap === undefined ? '' : `, entry ${entryText(want.rmap)}`) + (want.guest === undefined ? ', no such guest' : '')
+      return (
+        `node ${hex(want.node)}, next ${hexWord(want.next)}` +
+        (want.rmap === undefined ? '' : `, entry ${entryText(want.rmap)}`) +
+        (want.guest === undefined ? ', no such guest' : '')
+      )
     case 'pte_unmap':
       return `clears ${hex(want.gpa)} of LPID ${want.guest.lpid}: ${leafText(want.leaf)}`
   }
 }
 
 function eventText(event: TraceEvent): string {
-  const fields: readonly FieldName[] = event.name === 'rmap_take' ? ['slotp', 'old', 'idx']
-    : event.name === 'rmap_take_node' ? ['node', 'next', 'gp', 'rmap'] : ['gpa', 'pteval', 'shift', 'lpid']
-  return fields.map((field) => {
-    if (field === 'pteval') return `leaf ${hexWord(wordOf(...leafWord(event, 'pteval')))}`
-    const word = event.wordAt(FIELD[field])
-    return `${field} ${field === 'old' || field === 'next' || field === 'rmap' ? hexWord(word) : hex(word)}`
-  }).join(', ')
+  const fields: readonly FieldName[] =
+    event.name === 'rmap_take'
+      ? ['slotp', 'old', 'idx']
+      : event.name === 'rmap_take_node'
+        ? ['node', 'next', 'gp', 'rmap']
+        : ['gpa', 'pteval', 'shift', 'lpid']
+  return fields
+    .map((field) => {
+      if (field === 'pteval') return `leaf ${hexWord(wordOf(...leafWord(event, 'pteval')))}`
+      const word = event.wordAt(FIELD[field])
+      return `${field} ${field === 'old' || field === 'next' || field === 'rmap' ? hexWord(word) : hex(word)}`
+    })
+    .join(', ')
 }

@@ -7,15 +7,15 @@
  * events belong together; those of others may stand between them, so what is expected next is kept for each task.
  * After a difference the model takes over the kernel's state, as far as the event tells it, and goes on.
  */
-import { AllocationGate, MAX_READER_PAGES } from '../allocation-gate'
-import { checkInteger, checkObject, checkOneOf } from '../args'
-import { TAG, type Lpid } from '../entry'
-import type { LeafShift, PageShift } from '../leaf'
-import type { EntryFate } from '../invalidate'
-import { LineError, LineSplitter } from '../lines'
-import type { InsertOutcome } from '../memslot'
-import type { RadixTable } from '../radix-table'
-import { hex, hiOfNumber } from '../word'
+import { checkInteger, checkObject, checkOneOf } from '../base/args'
+import { LineError, LineSplitter } from '../base/lines'
+import type { LeafShift, Lpid, PageShift } from '../base/units'
+import { hex, hiOfNumber } from '../base/word'
+import { AllocationGate, MAX_READER_PAGES } from '../page-table/allocation-gate'
+import type { RadixTable } from '../page-table/radix-table'
+import { TAG } from '../rmap/entry'
+import type { EntryFate } from '../rmap/invalidate'
+import type { InsertOutcome } from '../rmap/memslot'
 import { Differences, type Difference } from './differences'
 import { FIELD, type EventName } from './events'
 import { Inserts, OUTCOMES } from './inserts'
@@ -69,7 +69,13 @@ export interface ReplayResult {
 
 /** What happens under the one lock that guards slots and tables. */
 const UNDER_LOCK: ReadonlySet<EventName> = new Set([
-  ...OUTCOMES, 'rmap_insert', 'rmap_remove_range', 'rmap_take', 'rmap_take_node', 'rmap_update_rc', 'pte_unmap',
+  ...OUTCOMES,
+  'rmap_insert',
+  'rmap_remove_range',
+  'rmap_take',
+  'rmap_take_node',
+  'rmap_update_rc',
+  'pte_unmap',
 ])
 
 /** @internal Shown what a replay does, as it does it: what a report is made of. */
@@ -164,7 +170,7 @@ export class Replay {
     for (const { memslot } of this.slots.chunks()) {
       for (let index = 0; index < memslot.npages; index++) {
         let entries = 0
-        for (const list = memslot.walk(index); list.next(); ) entries++
+        for (const list = memslot.walk(index); list.next();) entries++
         if (entries > 0) lengths.set(entries, (lengths.get(entries) ?? 0) + 1)
       }
     }
@@ -200,7 +206,8 @@ export class Replay {
       scanSteps += memslot.counters.scanSteps
       longestList = Math.max(longestList, memslot.counters.longestList)
       touched.forEach((is, index) => {
-        if (is !== 0) slots[memslot.isEmptyAt(index) ? 'empty' : (memslot.loAt(index) & TAG) !== 0 ? 'single' : 'list']++
+        if (is !== 0)
+          slots[memslot.isEmptyAt(index) ? 'empty' : (memslot.loAt(index) & TAG) !== 0 ? 'single' : 'list']++
       })
     }
     const range = this.#removals.counters
@@ -233,7 +240,10 @@ export class Replay {
     this.#onEvent(event)
     this.#observer?.after(event)
     if (this.#gate.pages > this.#maxPages) {
-      throw new LineError(line, `tables and slots take more than ${this.#maxPages} pages: give the replay more maxPages`)
+      throw new LineError(
+        line,
+        `tables and slots take more than ${this.#maxPages} pages: give the replay more maxPages`,
+      )
     }
   }
 
@@ -267,30 +277,40 @@ export class Replay {
     }
     if (unmapped === undefined || (event.name === 'rmap_remove_range' && event.pid === task.pid)) return
     task.unmapped = undefined
-    if (unmapped.inMemslot) this.found.at(event, `L1's leaf unmapped in line ${unmapped.line}, so an rmap_remove_range`, 'none')
+    if (unmapped.inMemslot)
+      this.found.at(event, `L1's leaf unmapped in line ${unmapped.line}, so an rmap_remove_range`, 'none')
   }
 
   #dispatch(event: TraceEvent, task: Task): void {
     if (event.name !== 'pte_unmap') task.asked = undefined
     switch (event.name) {
-      case 'pte_create': return this.#pteCreate(event, task)
-      case 'pte_create_ret': return this.#pteCreateRet(event, task)
-      case 'rmap_insert': return this.#inserts.insert(event, task)
+      case 'pte_create':
+        return this.#pteCreate(event, task)
+      case 'pte_create_ret':
+        return this.#pteCreateRet(event, task)
+      case 'rmap_insert':
+        return this.#inserts.insert(event, task)
       case 'rmap_insert_empty':
       case 'rmap_insert_duplicate':
-      case 'rmap_insert_node': return this.#inserts.outcome(event, task)
+      case 'rmap_insert_node':
+        return this.#inserts.outcome(event, task)
       case 'pte_unmap':
         task.unmapped = this.#tables.unmap(event, task.creation, task.asked)
         return
-      case 'rmap_remove_range': return this.#rmapRemoveRange(event, task)
+      case 'rmap_remove_range':
+        return this.#rmapRemoveRange(event, task)
       case 'rmap_take':
-      case 'rmap_take_node': return this.found.at(event, 'nothing to take', 'takes')
-      case 'rmap_update_rc': return this.#rmapUpdateRc(event)
+      case 'rmap_take_node':
+        return this.found.at(event, 'nothing to take', 'takes')
+      case 'rmap_update_rc':
+        return this.#rmapUpdateRc(event)
       case 'table_free':
         if (this.#tables.free(event)) this.slots.freeAll()
         return
-      case 'nested_update': return this.#tables.update(event)
-      case 'nested_release': return this.#tables.release(event)
+      case 'nested_update':
+        return this.#tables.update(event)
+      case 'nested_release':
+        return this.#tables.release(event)
       case 'memslot_free':
         this.arrays.forget(event.wordAt(FIELD.rmap))
         return this.slots.free(event.hi[FIELD.rmap]!, event.lo[FIELD.rmap]!, event.numberAt(FIELD.npages))
@@ -336,7 +356,7 @@ export class Replay {
     if (unmapped === undefined) {
       this.found.at(event, 'no leaf of L1 was unmapped', 'its range is removed')
     } else {
-      ({ gpa, hpa, shift } = unmapped)
+      ;({ gpa, hpa, shift } = unmapped)
       this.found.same(event, FIELD.gpa, hiOfNumber(gpa), gpa | 0)
       this.found.same(event, FIELD.hpa, hiOfNumber(hpa), hpa | 0)
       this.found.same(event, FIELD.nbytes, 0, 1 << shift)
@@ -344,16 +364,27 @@ export class Replay {
     const npages = event.numberAt(FIELD.npages)
     const other = this.arrays.contradicts(event.wordAt(FIELD.rmap), event.numberAt(FIELD.base_gfn), npages)
     if (other !== undefined) {
-      this.found.at(event, `an array at ${hex(other.rmap)} of ${other.npages} pages from gfn ${hex(other.baseGfn)}`,
-        `one at ${hex(event.wordAt(FIELD.rmap))} of ${npages} pages from gfn ${hex(event.wordAt(FIELD.base_gfn))}`)
+      this.found.at(
+        event,
+        `an array at ${hex(other.rmap)} of ${other.npages} pages from gfn ${hex(other.baseGfn)}`,
+        `one at ${hex(event.wordAt(FIELD.rmap))} of ${npages} pages from gfn ${hex(event.wordAt(FIELD.base_gfn))}`,
+      )
     }
     this.#learnArray(event)
     const first = gpa / (1 << this.pageShift) - event.numberAt(FIELD.base_gfn)
     if (shift === undefined || hpa >= 2 ** 53 || !Number.isInteger(first) || first < 0 || first >= npages) {
-      return this.found.at(event, 'a leaf inside its memslot', `gpa ${hex(event.wordAt(FIELD.gpa))}, ${npages} pages from gfn ${hex(event.wordAt(FIELD.base_gfn))}`)
+      return this.found.at(
+        event,
+        'a leaf inside its memslot',
+        `gpa ${hex(event.wordAt(FIELD.gpa))}, ${npages} pages from gfn ${hex(event.wordAt(FIELD.base_gfn))}`,
+      )
     }
     task.removal = this.#removals.run({
-      address: event.wordAt(FIELD.rmap) + 8n * BigInt(first), first, npages: Math.min(1 << (shift - this.pageShift), npages - first), hpa, shift,
+      address: event.wordAt(FIELD.rmap) + 8n * BigInt(first),
+      first,
+      npages: Math.min(1 << (shift - this.pageShift), npages - first),
+      hpa,
+      shift,
     })
   }
 

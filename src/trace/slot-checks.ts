@@ -1,8 +1,8 @@
 /** What an event says of a slot, held against the model: the word in it, and the page it is about. */
-import { MAX_GPA } from '../entry'
-import { leafHpa, type Hpa } from '../leaf'
-import { NONE, type RadixTable } from '../radix-table'
-import { hex, hexWord, hiOfNumber } from '../word'
+import { type Hpa, MAX_GPA } from '../base/units'
+import { hex, hexWord, hiOfNumber } from '../base/word'
+import { leafHpa } from '../page-table/leaf'
+import { NONE, type RadixTable } from '../page-table/radix-table'
 import type { Differences } from './differences'
 import { FIELD } from './events'
 import type { KernelArrays } from './kernel-arrays'
@@ -25,7 +25,8 @@ export class SlotChecks {
 
   /** A slot's word before an event must be the model's. */
   word(event: TraceEvent, chunk: Chunk, index: number): void {
-    if ((event.lo[FIELD.rmapp]! & 7) !== 0) this.#found.at(event, 'rmapp a multiple of 8', hex(event.wordAt(FIELD.rmapp)))
+    if ((event.lo[FIELD.rmapp]! & 7) !== 0)
+      this.#found.at(event, 'rmapp a multiple of 8', hex(event.wordAt(FIELD.rmapp)))
     const hi = event.hi[FIELD.old]!
     const lo = event.lo[FIELD.old]!
     if (this.#slots.holds(chunk, index, hi, lo)) return

@@ -2,8 +2,8 @@
  * The tasks of a recording. The events of one belong together, and those of others may stand between them: so what is
  * expected next is kept for each.
  */
-import { LineError } from '../lines'
-import type { InsertOutcome } from '../memslot'
+import { LineError } from '../base/lines'
+import type { InsertOutcome } from '../rmap/memslot'
 import type { Chunk } from './kernel-slots'
 import type { Asked, Creation, Unmapped } from './kernel-tables'
 import type { TraceEvent } from './parser'
@@ -54,7 +54,15 @@ export class Tasks {
     if (this.#last?.pid === pid) return this.#last
     let task = this.#tasks.get(pid)
     if (task === undefined) {
-      task = { pid, begun: false, creation: undefined, outcome: undefined, removal: undefined, unmapped: undefined, asked: undefined }
+      task = {
+        pid,
+        begun: false,
+        creation: undefined,
+        outcome: undefined,
+        removal: undefined,
+        unmapped: undefined,
+        asked: undefined,
+      }
       if (this.#tasks.size === MAX_TASKS) this.#forget(line)
       this.#tasks.set(pid, task)
     }

@@ -4,10 +4,10 @@
  * A word does not say where it was found, and the forms overlap: a kernel pointer has the top bits of a leaf, a table's
  * leaf can be odd like an entry. So every reading that is possible is given, each with what speaks against it.
  */
-import { checkWord, wrongType } from '../args'
-import { unpackEntry } from '../entry'
-import { LEAF, LeafFlag, PRESENT, swapBytes, unpackLeaf } from '../leaf'
-import { hex, hexWord, hiOf, loOf } from '../word'
+import { checkWord, wrongType } from '../base/args'
+import { hex, hexWord, hiOf, loOf } from '../base/word'
+import { LEAF, LeafFlag, PRESENT, swapBytes, unpackLeaf } from '../page-table/leaf'
+import { unpackEntry } from '../rmap/entry'
 import { formatEntry } from './format'
 
 /** One thing that a word may be. */
@@ -32,20 +32,21 @@ const LOW_BITS = 0xffen // bits 1..11 of an entry
 export function readWord(word: bigint): Reading[] {
   checkWord('word', word)
   const readings = [readSlot(word)]
-  if (word !== 0n && (word & 0xfffn) === 0n) readings.push({ as: 'entry', text: formatEntry(unpackEntry(word)), doubt: doubtLpid(word) })
+  if (word !== 0n && (word & 0xfffn) === 0n)
+    readings.push({ as: 'entry', text: formatEntry(unpackEntry(word)), doubt: doubtLpid(word) })
   if ((word & PRESENT) !== 0n) readings.push((word & LEAF) !== 0n ? readLeaf(word) : readLink(word))
   return readings
 }
 
 /** The readings of a word as lines of text, under the word itself. {@link readWord} */
 export function decodeWord(word: bigint): string {
-  const lines = readWord(word).map(({ as, text, doubt }) => (
-    `  ${LABELS[as].padEnd(12)}  ${text}${doubt === undefined ? '' : `  (but ${doubt})`}`
-  ))
+  const lines = readWord(word).map(
+    ({ as, text, doubt }) => `  ${LABELS[as].padEnd(12)}  ${text}${doubt === undefined ? '' : `  (but ${doubt})`}`,
+  )
   return [hexWord(word), ...lines].join('\n')
 }
 
-const LABELS = { slot: 'slot word', entry: 'node\'s entry', leaf: 'table leaf', link: 'table link' }
+const LABELS = { slot: 'slot word', entry: "node's entry", leaf: 'table leaf', link: 'table link' }
 
 /**
  * The word that a text writes: hex after `0x`, or decimal.
@@ -74,8 +75,12 @@ export function swapWord(word: bigint): bigint {
 function readSlot(word: bigint): Reading {
   if (word === 0n) return { as: 'slot', text: 'empty: no entry', doubt: undefined }
   if ((word & 1n) === 0n) {
-    const doubt = (word & 7n) !== 0n ? 'a node\'s address is a multiple of 8'
-      : word >> 60n === 0xcn || word < 2n ** 31n ? undefined : 'the kernel\'s addresses begin with 0xc, a NodeHeap\'s are below 2^31'
+    const doubt =
+      (word & 7n) !== 0n
+        ? "a node's address is a multiple of 8"
+        : word >> 60n === 0xcn || word < 2n ** 31n
+          ? undefined
+          : "the kernel's addresses begin with 0xc, a NodeHeap's are below 2^31"
     return { as: 'slot', text: `pointer to the list node at ${hex(word)}`, doubt }
   }
   const doubt = (word & LOW_BITS) === 0n ? doubtLpid(word) : `an entry has no bits 1..11, here ${hex(word & LOW_BITS)}`
@@ -83,12 +88,14 @@ function readSlot(word: bigint): Reading {
 }
 
 function doubtLpid(word: bigint): string | undefined {
-  return unpackEntry(word).lpid === 0 ? 'LPID 0 is the host\'s' : undefined
+  return unpackEntry(word).lpid === 0 ? "LPID 0 is the host's" : undefined
 }
 
 function readLeaf(word: bigint): Reading {
   const { frame, flags } = unpackLeaf(word)
-  const names = Object.entries(LeafFlag).filter(([, bit]) => (flags & bit) !== 0).map(([name]) => name.toLowerCase())
+  const names = Object.entries(LeafFlag)
+    .filter(([, bit]) => (flags & bit) !== 0)
+    .map(([name]) => name.toLowerCase())
   const known = Object.values(LeafFlag).reduce((sum: number, bit) => sum | bit, 0)
   const others = (word & 0x3fe0000000000000n) | BigInt(flags & ~known)
   const rest = others === 0n ? '' : `, other bits ${hex(others)}`
@@ -96,7 +103,7 @@ function readLeaf(word: bigint): Reading {
   return {
     as: 'leaf',
     text: `frame ${hex(frame)}, host address ${hex(frame * 4096)}: ${names.join(' ') || 'no rights'}${rest}`,
-    doubt: rights === 0 ? 'it allows no access' : (others >> 53n) === 0n ? undefined : 'a frame of L0 has no bits 53..61',
+    doubt: rights === 0 ? 'it allows no access' : others >> 53n === 0n ? undefined : 'a frame of L0 has no bits 53..61',
   }
 }
 

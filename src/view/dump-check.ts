@@ -6,12 +6,12 @@
  * is stale, and legal. Slots and tables must be of one moment; a kernel that went on between the two reads shows as
  * differences that are none of its own.
  */
-import { checkHas, checkInteger, checkIterable, checkObject, wrongType } from '../args'
-import { packEntry, type Entry, type Lpid } from '../entry'
-import { leafHpa, type Hpa } from '../leaf'
-import type { Gfn } from '../memslot'
-import { RadixTable, type Leaf } from '../radix-table'
-import { hex, hiOf, loOf } from '../word'
+import { checkHas, checkInteger, checkIterable, checkObject, wrongType } from '../base/args'
+import type { Gfn, Hpa, Lpid } from '../base/units'
+import { hex, hiOf, loOf } from '../base/word'
+import { leafHpa } from '../page-table/leaf'
+import { RadixTable, type Leaf } from '../page-table/radix-table'
+import { packEntry, type Entry } from '../rmap/entry'
 import { count, formatEntry } from './format'
 import type { Slot } from './slot'
 
@@ -113,7 +113,7 @@ export function formatDumpCheck(check: DumpCheck, most = 20): string {
   checkInteger('most', most, 0, 2 ** 30)
   const lines: string[] = []
   for (const { lpid, leaf, gfns } of lacking.slice(0, most)) {
-    const where = gfns.length === 0 ? 'L1\'s table has that frame nowhere' : `not in gfn ${gfns.map(hex).join(', ')}`
+    const where = gfns.length === 0 ? "L1's table has that frame nowhere" : `not in gfn ${gfns.map(hex).join(', ')}`
     lines.push(`  !! leaf without entry: ${formatEntry({ lpid, gpa: leaf.gpa })} -> ${hex(hpaOf(leaf))}: ${where}`)
   }
   if (lacking.length > most) lines.push(`  !! ... ${lacking.length - most} more ...`)
@@ -121,10 +121,18 @@ export function formatDumpCheck(check: DumpCheck, most = 20): string {
     lines.push(`  stale entry: gfn ${hex(gfn)}  ${formatEntry(entry)}: ${REASONS[reason]}`)
   }
   if (stale.length > most) lines.push(`  ... ${stale.length - most} more stale entries ...`)
-  const reasons = Object.entries(REASONS).map(([reason, text]) => [stale.filter((one) => one.reason === reason).length, text] as const)
-  const why = reasons.filter(([many]) => many > 0).map(([many, text]) => `${text}: ${many}`).join('; ')
-  lines.push(`${count(entries, 'entry', 'entries')}, ${stale.length} stale, which is legal${why === '' ? '' : ` (${why})`}`)
-  if (elsewhere > 0) lines.push(`${count(elsewhere, 'shadow leaf', 'shadow leaves')} outside the slot array: not judged`)
+  const reasons = Object.entries(REASONS).map(
+    ([reason, text]) => [stale.filter((one) => one.reason === reason).length, text] as const,
+  )
+  const why = reasons
+    .filter(([many]) => many > 0)
+    .map(([many, text]) => `${text}: ${many}`)
+    .join('; ')
+  lines.push(
+    `${count(entries, 'entry', 'entries')}, ${stale.length} stale, which is legal${why === '' ? '' : ` (${why})`}`,
+  )
+  if (elsewhere > 0)
+    lines.push(`${count(elsewhere, 'shadow leaf', 'shadow leaves')} outside the slot array: not judged`)
   lines.push(`${count(leaves, 'shadow leaf', 'shadow leaves')}, ${lacking.length} without their entry`)
   return lines.join('\n')
 }
@@ -133,11 +141,14 @@ const REASONS: Record<StaleReason, string> = {
   'no-guest': 'no guest has that LPID',
   'no-leaf': 'no leaf there',
   'other-frame': 'the leaf there maps another page',
-  'no-host-leaf': 'L1\'s own table has no leaf at that gfn',
+  'no-host-leaf': "L1's own table has no leaf at that gfn",
 }
 
 function staleReason(
-  gfn: Gfn, { lpid, gpa }: Entry, host: RadixTable, shadows: ReadonlyMap<Lpid, RadixTable>,
+  gfn: Gfn,
+  { lpid, gpa }: Entry,
+  host: RadixTable,
+  shadows: ReadonlyMap<Lpid, RadixTable>,
 ): StaleReason | undefined {
   const page = gfn < 2 ** (52 - host.pageShift) ? host.lookup(gfn * 2 ** host.pageShift) : undefined
   if (page === undefined) return 'no-host-leaf'

@@ -1,9 +1,9 @@
 /**
  * Numbers and words as the views write them: addresses in hex, raw words with all their 16 digits.
  */
-import { checkObject } from '../args'
-import { checkEntry, type Entry } from '../entry'
-import { hex } from '../word'
+import { checkObject } from '../base/args'
+import { hex } from '../base/word'
+import { checkEntry, type Entry } from '../rmap/entry'
 
 /** An entry in a line: `LPID 3  gpa 0x30261000`. @throws RangeError, TypeError */
 export function formatEntry(entry: Entry): string {

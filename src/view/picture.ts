@@ -9,13 +9,14 @@
  *
  * Where this does not fit the width, a node has two lines. Long lists are shortened in the middle.
  */
-import { checkFunction, checkInteger, checkObject } from '../args'
-import type { Entry } from '../entry'
-import type { Gfn, Memslot } from '../memslot'
+import { checkFunction, checkInteger, checkObject } from '../base/args'
+import type { Gfn } from '../base/units'
+import { hex, hexWord } from '../base/word'
+import type { Entry } from '../rmap/entry'
+import type { Memslot } from '../rmap/memslot'
 import type { VmMemslot } from '../vm/vm-memslot'
 import { count, formatEntry } from './format'
 import { formatSummary, slotsOf, summarize, type Slot } from './slot'
-import { hex, hexWord } from '../word'
 
 /** How to draw. */
 export interface PictureOptions {
@@ -72,7 +73,8 @@ export function drawAlike(pictures: readonly { readonly slot: Slot; readonly opt
  * @throws RangeError, TypeError
  */
 export function drawMemslot(
-  memslot: Memslot | VmMemslot, options: PictureOptions & { readonly gfns?: Iterable<Gfn>; readonly slots?: number } = {},
+  memslot: Memslot | VmMemslot,
+  options: PictureOptions & { readonly gfns?: Iterable<Gfn>; readonly slots?: number } = {},
 ): string {
   const { gfns, slots: most = 64 } = checkObject('options', options)
   checkInteger('slots', most, 1, 2 ** 30)
@@ -97,11 +99,18 @@ function checkOptions(options: PictureOptions): Required<PictureOptions> {
   return { width, entries, remark: checkFunction('remark', remark) }
 }
 
-function rowsOf({ gfn, address, word, nodes, entries, flaws }: Slot, most: number, remarkOn: (place: number) => string): Row[] {
+function rowsOf(
+  { gfn, address, word, nodes, entries, flaws }: Slot,
+  most: number,
+  remarkOn: (place: number) => string,
+): Row[] {
   const title = gfn === undefined ? `slot ${hex(address ?? 0n)}` : `gfn ${hex(gfn)}`
-  const slot = (cell: string, reading: string, ...remarks: string[]): Row => (
-    [`${title}  [ ${cell.padEnd(18)} ]`, '', reading, join(remarks)]
-  )
+  const slot = (cell: string, reading: string, ...remarks: string[]): Row => [
+    `${title}  [ ${cell.padEnd(18)} ]`,
+    '',
+    reading,
+    join(remarks),
+  ]
   if (word === 0n) return [slot('0', 'no entry')]
   if ((word & 1n) === 1n) return [slot(hexWord(word), formatEntry(entries[0]!), 'the only one', remarkOn(0))]
 
@@ -117,7 +126,7 @@ function rowsOf({ gfn, address, word, nodes, entries, flaws }: Slot, most: numbe
   return [
     slot(`-> ${hex(word)}`, count(entries.length, 'entry', 'entries'), flaws.length > 0 ? 'flawed' : ''),
     ...entries.slice(0, head).map(row),
-    ...left > 0 ? [[`  ... ${left} more ...`, '', '', ''] as const] : [],
+    ...(left > 0 ? [[`  ... ${left} more ...`, '', '', ''] as const] : []),
     ...entries.slice(head + left).map((entry, i) => row(entry, head + left + i)),
   ]
 }

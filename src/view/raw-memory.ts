@@ -4,10 +4,10 @@
  * The slot words come as a stream of bytes and are read one at a time; the memory with the nodes is looked into at any
  * place, so it is held. {@link SlotReader} follows the pointers.
  */
-import { checkFunction, checkInteger, checkIterable, checkObject, checkOneOf, checkWord, wrongType } from '../args'
-import type { Gfn } from '../memslot'
+import { checkFunction, checkInteger, checkIterable, checkObject, checkOneOf, checkWord, wrongType } from '../base/args'
+import type { Gfn } from '../base/units'
+import { hex } from '../base/word'
 import { SlotReader, type NodeReader, type Slot } from './slot'
-import { hex } from '../word'
 
 /** The order of the bytes of a word in memory. */
 export type ByteOrder = 'little' | 'big'

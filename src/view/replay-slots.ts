@@ -1,10 +1,10 @@
 /**
  * The slots of a recording: what the kernel had in memory, under its own addresses, as far as a replay has come.
  */
-import { wrongType } from '../args'
-import { unpackEntry } from '../entry'
-import { Replay } from '../trace/replay'
+import { wrongType } from '../base/args'
+import { unpackEntry } from '../rmap/entry'
 import type { Chunk, KernelSlots } from '../trace/kernel-slots'
+import { Replay } from '../trace/replay'
 import type { Slot } from './slot'
 
 /**
@@ -22,7 +22,11 @@ export function* slotsOfReplay(replay: Replay): Generator<Slot, void, undefined>
 }
 
 /** @internal One slot of a replay, empty or not. */
-export function readKernelSlot(slots: KernelSlots, chunk: Chunk, index: number): Pick<Slot, 'word' | 'nodes' | 'entries' | 'flaws'> {
+export function readKernelSlot(
+  slots: KernelSlots,
+  chunk: Chunk,
+  index: number,
+): Pick<Slot, 'word' | 'nodes' | 'entries' | 'flaws'> {
   const word = slots.word(chunk, index)
   const nodes = slots.list(chunk, index)
   const words = nodes.map(({ entry }) => entry)

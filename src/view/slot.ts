@@ -5,12 +5,13 @@
  * read twice, in one list or in several that share a {@link SlotReader}, so the time for all lists goes with the memory
  * that holds them.
  */
-import { checkFunction, checkInteger, checkIterable, checkWord, wrongType } from '../args'
-import { unpackEntry, type Entry } from '../entry'
-import { Memslot, type Gfn } from '../memslot'
+import { checkFunction, checkInteger, checkIterable, checkWord, wrongType } from '../base/args'
+import type { Gfn } from '../base/units'
+import { hex } from '../base/word'
+import { unpackEntry, type Entry } from '../rmap/entry'
+import { Memslot } from '../rmap/memslot'
 import { VmMemslot } from '../vm/vm-memslot'
 import { count, formatEntry } from './format'
-import { hex } from '../word'
 
 /** A list node in the kernel's memory. */
 export interface SlotNode {
@@ -31,8 +32,16 @@ export interface SlotNode {
  * the kernel's own scans and walks end (spec 11).
  */
 export type FlawKind =
-  | 'outside' | 'unaligned' | 'loop' | 'shared' | 'ends-in-0'
-  | 'duplicate' | 'tagged-node' | 'stray-bits' | 'lpid-zero' | 'zero-entry'
+  | 'outside'
+  | 'unaligned'
+  | 'loop'
+  | 'shared'
+  | 'ends-in-0'
+  | 'duplicate'
+  | 'tagged-node'
+  | 'stray-bits'
+  | 'lpid-zero'
+  | 'zero-entry'
 
 /** Something wrong with a list, and where. */
 export interface Flaw {
@@ -98,12 +107,13 @@ export class SlotReader {
       entries.push(entry)
     }
 
-    for (let next = word; next !== 0n || node !== undefined; ) {
+    for (let next = word; next !== 0n || node !== undefined;) {
       if ((next & 1n) === 1n) {
         addEntry(next)
         break
       }
-      const wrong = next === 0n ? ['ends-in-0', 'next is 0: the list has no last entry'] as const : this.#wrongPointer(gfn, next)
+      const wrong =
+        next === 0n ? (['ends-in-0', 'next is 0: the list has no last entry'] as const) : this.#wrongPointer(gfn, next)
       if (wrong !== undefined) {
         flaw(...wrong)
         break
@@ -116,7 +126,7 @@ export class SlotReader {
       this.#owners.set(next, gfn)
       nodes.push({ address: next, next: words.next, entry: words.entry })
       node = next
-      if (words.entry === 0n) flaw('zero-entry', 'its entry is 0: the kernel\'s scans and walks end here')
+      if (words.entry === 0n) flaw('zero-entry', "its entry is 0: the kernel's scans and walks end here")
       if ((words.entry & 1n) === 1n) flaw('tagged-node', `entry ${hex(words.entry)} is odd`)
       addEntry(words.entry)
       next = words.next
@@ -185,6 +195,8 @@ export function summarize(slots: Iterable<Slot>): SlotSummary {
 export function formatSummary({ slots, single, entries, nodes, longest, flaws }: SlotSummary): string {
   const lists = count(slots - single, 'list')
   const wrong = flaws === 0 ? '' : `, ${count(flaws, 'flaw')}`
-  return `${count(slots, 'slot')} not empty (${single} single, ${lists}), ${count(entries, 'entry', 'entries')}, ` +
+  return (
+    `${count(slots, 'slot')} not empty (${single} single, ${lists}), ${count(entries, 'entry', 'entries')}, ` +
     `${count(nodes, 'node')}, longest ${longest}${wrong}`
+  )
 }

@@ -4,26 +4,27 @@
  * They hold after every operation, unless a quirk of Linux broke one: a remap without a tlbie, a fault of a dropped
  * nested guest, LPID 0. A reader of a broken law gets its name and sentence, and where it is broken.
  */
-import { entryOf, MAX_GPA, type Gpa, type Lpid, TAG } from '../entry'
-import { leafFrame, LeafFlag, RC, type HostFrame } from '../leaf'
-import { InsertCounters, type Gfn } from '../memslot'
-import type { NestedGuest } from './nested-guest'
-import { NONE, type Leaf, type RadixTable } from '../radix-table'
+import { type Gfn, type Gpa, type HostFrame, type Lpid, MAX_GPA } from '../base/units'
+import { hex, hiOf, hiOfNumber, loOf } from '../base/word'
+import { leafFrame, LeafFlag, RC } from '../page-table/leaf'
+import { NONE, type Leaf, type RadixTable } from '../page-table/radix-table'
+import { entryOf, TAG } from '../rmap/entry'
+import { InsertCounters } from '../rmap/memslot'
 import { addInserts } from './counters'
-import type { VmMemslot } from './vm-memslot'
+import type { NestedGuest } from './nested-guest'
 import type { VmState } from './state'
-import { hex, hiOf, hiOfNumber, loOf } from '../word'
+import type { VmMemslot } from './vm-memslot'
 
 /** The laws, by name. */
 export const LAWS = {
-  'completeness': 'A present shadow leaf has its entry in the slot of the page it maps, and the entry leads to it.',
-  'composition': 'A shadow leaf is the host leaf after the guest leaf, where L1 has not changed the guest leaf since.',
+  completeness: 'A present shadow leaf has its entry in the slot of the page it maps, and the entry leads to it.',
+  composition: 'A shadow leaf is the host leaf after the guest leaf, where L1 has not changed the guest leaf since.',
   'no-duplicates': 'No slot holds an entry twice.',
   'list-end': 'A list ends in a tagged entry, and every node on the way is in use.',
-  'nodes': 'The list nodes in use are those that the slots lead to.',
+  nodes: 'The list nodes in use are those that the slots lead to.',
   'inside-memslot': 'A host leaf lies wholly in one memslot, so that no walk takes a slot outside it.',
   'host-leaf': 'A host leaf is present wherever a slot is not empty.',
-  'counters': 'The counters agree with the state.',
+  counters: 'The counters agree with the state.',
 } as const
 
 /** A law that the state breaks, and where. */
@@ -194,7 +195,7 @@ interface Mapped {
 function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): Mapped[] {
   const found = guest.root?.lookup(leaf.gpa)
   if (found === undefined) return []
-  const gpa = (leafFrame(hiOf(found.word), loOf(found.word)) * 4096 + (leaf.gpa - found.gpa))
+  const gpa = leafFrame(hiOf(found.word), loOf(found.word)) * 4096 + (leaf.gpa - found.gpa)
   const host = gpa <= MAX_GPA ? vm.host.lookup(gpa) : undefined
   return host === undefined ? [] : [{ host, gfn: Math.floor(gpa / 2 ** vm.pageShift) }]
 }
@@ -202,11 +203,14 @@ function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): Mapped[] {
 /** The host leaves that map the frame that a shadow leaf maps; several where the host shares a page. */
 function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): Mapped[] {
   const frame = frameOf(leaf, vm.pageShift)
-  return [vm.pageShift, 21, 30].filter((shift) => shift >= leaf.shift).flatMap((shift) =>
-    (hostPages.get(pageOf(frame, shift)) ?? []).map((host) => {
-      const offset = frame - frameOf(host, vm.pageShift)
-      return { host, gfn: Math.floor((host.gpa + offset * 4096) / 2 ** vm.pageShift) }
-    }))
+  return [vm.pageShift, 21, 30]
+    .filter((shift) => shift >= leaf.shift)
+    .flatMap((shift) =>
+      (hostPages.get(pageOf(frame, shift)) ?? []).map((host) => {
+        const offset = frame - frameOf(host, vm.pageShift)
+        return { host, gfn: Math.floor((host.gpa + offset * 4096) / 2 ** vm.pageShift) }
+      }),
+    )
 }
 
 /**
@@ -265,7 +269,11 @@ function checkCounters(vm: VmState, slots: Slots, breaks: Break): void {
   agree('entries', inserts.empty + inserts.second + inserts.list - vm.walks.entries - vm.released, slots.entries)
   agree('shadow leaves', vm.leavesCreated - vm.leavesClearedByL0 - vm.leavesClearedByL1, leaves)
   agree('host leaves', vm.hostLeavesCreated - vm.hostLeavesCleared, vm.host.leafCount)
-  agree('table pages', vm.gate.pages, tables.reduce((sum, table) => sum + table.pageCount, 0))
+  agree(
+    'table pages',
+    vm.gate.pages,
+    tables.reduce((sum, table) => sum + table.pageCount, 0),
+  )
   const { walks, rcWalks } = vm
   agree('entries taken', walks.cleared + walks.staleNoGuest + walks.staleNoLeaf + walks.staleOtherFrame, walks.entries)
   const kept = rcWalks.staleNoGuest + rcWalks.staleNoLeaf + rcWalks.staleOtherFrame

@@ -2,15 +2,16 @@
  * Clearing one leaf. A shadow leaf goes alone: that never touches the rmap. A host leaf goes with the walk: every
  * shadow leaf that reaches its page is cleared with it (spec 6).
  */
-import type { Entry, Gpa } from '../entry'
-import { LeafFlag, leafHpa } from '../leaf'
-import { removeRmapRange, type EntryFate, type RangeVisitor } from '../invalidate'
-import type { Gfn, ListNode } from '../memslot'
+import type { Gfn, Gpa } from '../base/units'
+import { numberOf } from '../base/word'
+import { LeafFlag, leafHpa } from '../page-table/leaf'
+import type { Leaf, LeafRef, RadixTable } from '../page-table/radix-table'
+import type { Entry } from '../rmap/entry'
+import { removeRmapRange, type EntryFate, type RangeVisitor } from '../rmap/invalidate'
+import type { ListNode } from '../rmap/memslot'
 import type { NestedGuest } from './nested-guest'
-import type { Leaf, LeafRef, RadixTable } from '../radix-table'
-import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './state'
-import { numberOf } from '../word'
+import type { VmMemslot } from './vm-memslot'
 
 /** @internal One entry that a walk took, kept until it can be shown. */
 export interface TakenEntry {
@@ -22,7 +23,12 @@ export interface TakenEntry {
 
 /** @internal Clears a shadow leaf, for L0 or because L1 said so, and flushes it from the nested guest's TLB. */
 export function clearShadowLeaf(
-  vm: VmState, guest: NestedGuest, ref: LeafRef, hi: number, lo: number, by: 'L0' | 'L1',
+  vm: VmState,
+  guest: NestedGuest,
+  ref: LeafRef,
+  hi: number,
+  lo: number,
+  by: 'L0' | 'L1',
 ): void {
   if (vm.observer !== undefined) emitUnmap(vm, leafAt(guest.shadow, ref, hi, lo), guest)
   guest.shadow.clearAt(ref)
@@ -38,7 +44,12 @@ export function clearShadowLeaf(
  * @param taken gets what the walk met
  */
 export function clearHostLeaf(
-  vm: VmState, ref: LeafRef, hi: number, lo: number, named: Gfn, taken: TakenEntry[] | undefined,
+  vm: VmState,
+  ref: LeafRef,
+  hi: number,
+  lo: number,
+  named: Gfn,
+  taken: TakenEntry[] | undefined,
 ): void {
   const { host, pageShift } = vm
   const shift = host.shiftOf(ref)
@@ -61,9 +72,10 @@ export function clearHostLeaf(
   const listsBefore = walks.lists
   const clearedBefore = walks.cleared
   const met: TakenEntry[] = taken ?? []
-  const visitor: RangeVisitor | undefined = taken === undefined && observed === undefined
-    ? undefined
-    : { entry: (gfn, entry, fate, leaf) => met.push({ gfn, entry, fate, leaf }) }
+  const visitor: RangeVisitor | undefined =
+    taken === undefined && observed === undefined
+      ? undefined
+      : { entry: (gfn, entry, fate, leaf) => met.push({ gfn, entry, fate, leaf }) }
   const metBefore = met.length
   removeRmapRange(vm.guests, range, visitor, walks)
   const lists = walks.lists - listsBefore
@@ -92,12 +104,24 @@ function leafAt(table: RadixTable, ref: LeafRef, hi: number, lo: number): Leaf {
 }
 
 /** `gpa`: the address by which the leaf was found, which may lie in the middle of a large one. */
-function emitUnmap(vm: VmState, leaf: Leaf, guest: NestedGuest | undefined, slot?: VmMemslot, gpa: Gpa = leaf.gpa): void {
+function emitUnmap(
+  vm: VmState,
+  leaf: Leaf,
+  guest: NestedGuest | undefined,
+  slot?: VmMemslot,
+  gpa: Gpa = leaf.gpa,
+): void {
   const table = vm.tableAddress(guest)
   const lpid = vm.hardwareLpid(guest)
   vm.emit({
-    event: 'pte_unmap', kvm: vm.kvmAddress, ptep: table + BigInt(leaf.gpa / 4096), pteval: leaf.word, gpa,
-    shift: leaf.shift, memslot: slot?.address ?? 0n, lpid,
+    event: 'pte_unmap',
+    kvm: vm.kvmAddress,
+    ptep: table + BigInt(leaf.gpa / 4096),
+    pteval: leaf.word,
+    gpa,
+    shift: leaf.shift,
+    memslot: slot?.address ?? 0n,
+    lpid,
   })
   vm.emit({ event: 'tlb_flush', lpid, gpa: leaf.gpa, shift: leaf.shift })
 }
@@ -106,12 +130,22 @@ function emitUnmap(vm: VmState, leaf: Leaf, guest: NestedGuest | undefined, slot
 type Observed = Map<Gfn, { readonly word: bigint; readonly nodes: ListNode[] }>
 
 function observeRange(
-  vm: VmState, slot: VmMemslot, range: { gfn: Gfn; npages: number; hpa: number }, leaf: Leaf,
+  vm: VmState,
+  slot: VmMemslot,
+  range: { gfn: Gfn; npages: number; hpa: number },
+  leaf: Leaf,
 ): Observed {
   emitUnmap(vm, leaf, undefined, slot)
   vm.emit({
-    event: 'rmap_remove_range', kvm: vm.kvmAddress, memslot: slot.address, gpa: leaf.gpa, hpa: BigInt(range.hpa),
-    nbytes: 2 ** leaf.shift, base_gfn: slot.baseGfn, npages: slot.npages, rmap: slot.arrayAddress,
+    event: 'rmap_remove_range',
+    kvm: vm.kvmAddress,
+    memslot: slot.address,
+    gpa: leaf.gpa,
+    hpa: BigInt(range.hpa),
+    nbytes: 2 ** leaf.shift,
+    base_gfn: slot.baseGfn,
+    npages: slot.npages,
+    rmap: slot.arrayAddress,
   })
   const observed: Observed = new Map()
   for (let gfn = range.gfn; gfn < range.gfn + range.npages; gfn++) {
@@ -132,8 +166,11 @@ function emitTaken(vm: VmState, slot: VmMemslot, observed: Observed, met: TakenE
       if (leaf !== undefined) emitUnmap(vm, leaf, guest, undefined, entry.gpa)
       const node = nodes[i]
       vm.emit({
-        event: 'rmap_take_node', node: BigInt(node?.address ?? 0), next: node?.next ?? 0n,
-        gp: guest === undefined ? 0n : vm.guestAddress(guest), rmap: node?.entry ?? 0n,
+        event: 'rmap_take_node',
+        node: BigInt(node?.address ?? 0),
+        next: node?.next ?? 0n,
+        gp: guest === undefined ? 0n : vm.guestAddress(guest),
+        rmap: node?.entry ?? 0n,
       })
     }
   }

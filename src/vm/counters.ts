@@ -1,6 +1,6 @@
 /** What an L1 has done and holds, at one moment, as plain numbers (spec 12). */
-import type { RangeCounters } from '../invalidate'
-import type { InsertCounters } from '../memslot'
+import type { RangeCounters } from '../rmap/invalidate'
+import type { InsertCounters } from '../rmap/memslot'
 import type { FaultResult } from './fault-result'
 import type { VmState } from './state'
 
@@ -9,7 +9,12 @@ export interface VmCounters {
   /** Faults of nested guests, by outcome. */
   readonly faults: Readonly<Record<FaultResult['outcome'], number>>
   /** Inserts of entries, by outcome. */
-  readonly inserts: { readonly empty: number; readonly second: number; readonly list: number; readonly duplicate: number }
+  readonly inserts: {
+    readonly empty: number
+    readonly second: number
+    readonly list: number
+    readonly duplicate: number
+  }
   /** Entries compared, as Linux would have paid for them. */
   readonly scanSteps: number
   /** Most entries that a slot ever held. */

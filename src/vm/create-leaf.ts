@@ -7,15 +7,16 @@
  *     a table stands where the leaf goes  -> freed, with what is below
  *     set the leaf, insert its entry      -> 'made'
  */
-import { entryHi, entryLo, TAG } from '../entry'
+import type { LeafShift } from '../base/units'
+import { hex, hiOfNumber, numberOf, wordOf } from '../base/word'
+import { RC, LeafFlag } from '../page-table/leaf'
+import { NONE, type LeafRef, type RadixTable } from '../page-table/radix-table'
+import { entryHi, entryLo, TAG } from '../rmap/entry'
+import type { InsertOutcome } from '../rmap/memslot'
 import { clearHostLeaf, clearShadowLeaf } from './clear-leaf'
-import { RC, LeafFlag, type LeafShift } from '../leaf'
-import type { InsertOutcome } from '../memslot'
 import type { NestedGuest } from './nested-guest'
-import { NONE, type LeafRef, type RadixTable } from '../radix-table'
-import type { VmMemslot } from './vm-memslot'
 import type { VmState } from './state'
-import { hex, hiOfNumber, numberOf, wordOf } from '../word'
+import type { VmMemslot } from './vm-memslot'
 
 /** @internal What came of it: `'no-table-page'` for the page right below a larger leaf, `'no-memory'` for any other. */
 export type Created = 'made' | 'grown' | 'same' | 'mmu-seq' | 'no-table-page' | 'no-memory'
@@ -57,7 +58,12 @@ export class NewLeaf {
 }
 
 const ERRNO: Record<Created, number> = {
-  'made': 0, 'grown': 0, 'same': 0, 'mmu-seq': -11, 'no-table-page': -11, 'no-memory': -12,
+  made: 0,
+  grown: 0,
+  same: 0,
+  'mmu-seq': -11,
+  'no-table-page': -11,
+  'no-memory': -12,
 }
 
 /** @internal Creates the leaf. Unless it is `'made'` or `'grown'`, no leaf and no slot has changed. */
@@ -110,8 +116,9 @@ function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, leaf: NewLeaf)
   if (oldHi !== leaf.wordHi || ((oldLo ^ leaf.wordLo) & ~(LeafFlag.WRITE | RC)) !== 0) {
     const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
     leaf.warn(
-      vm, `${whose}: the leaf at ${hex(firstAddress(leaf))} is ${hex(wordOf(oldHi, oldLo))}, ` +
-      `and ${hex(wordOf(leaf.wordHi, leaf.wordLo))} is OR-ed into it`,
+      vm,
+      `${whose}: the leaf at ${hex(firstAddress(leaf))} is ${hex(wordOf(oldHi, oldLo))}, ` +
+        `and ${hex(wordOf(leaf.wordHi, leaf.wordLo))} is OR-ed into it`,
     )
   }
   const wordHi = oldHi | leaf.wordHi
@@ -169,14 +176,26 @@ export function firstAddress(leaf: NewLeaf): number {
 
 function emitCreate(vm: VmState, leaf: NewLeaf): void {
   vm.emit({
-    event: 'pte_create', kvm: vm.kvmAddress, pgtable: vm.tableAddress(leaf.guest), pte: wordOf(leaf.wordHi, leaf.wordLo),
-    gpa: numberOf(leaf.hi, leaf.lo), level: leaf.shift === 30 ? 2 : leaf.shift === 21 ? 1 : 0,
-    mmu_seq: leaf.mmuSeq, lpid: vm.hardwareLpid(leaf.guest), rmapp: leaf.slot?.slotAddress(leaf.index) ?? 0n,
+    event: 'pte_create',
+    kvm: vm.kvmAddress,
+    pgtable: vm.tableAddress(leaf.guest),
+    pte: wordOf(leaf.wordHi, leaf.wordLo),
+    gpa: numberOf(leaf.hi, leaf.lo),
+    level: leaf.shift === 30 ? 2 : leaf.shift === 21 ? 1 : 0,
+    mmu_seq: leaf.mmuSeq,
+    lpid: vm.hardwareLpid(leaf.guest),
+    rmapp: leaf.slot?.slotAddress(leaf.index) ?? 0n,
   })
 }
 
 function emitInsert(
-  vm: VmState, slot: VmMemslot, index: number, old: bigint, address: number, entry: bigint, outcome: InsertOutcome,
+  vm: VmState,
+  slot: VmMemslot,
+  index: number,
+  old: bigint,
+  address: number,
+  entry: bigint,
+  outcome: InsertOutcome,
 ): void {
   const rmapp = slot.slotAddress(index)
   const node = BigInt(address)

@@ -1,7 +1,6 @@
 /** How a nested fault can come out (spec 5). */
-import type { Gpa } from '../entry'
-import type { LeafShift } from '../leaf'
-import type { Gfn, InsertOutcome } from '../memslot'
+import type { Gfn, Gpa, LeafShift } from '../base/units'
+import type { InsertOutcome } from '../rmap/memslot'
 
 /** What a nested guest does to a page. */
 export type Access = 'read' | 'write' | 'execute'
@@ -49,7 +48,14 @@ export interface Present extends Warned {
 export interface Retry extends Warned {
   readonly outcome: 'retry'
   readonly reason:
-    | 'refused' | 'mmu-seq' | 'no-node' | 'no-table-page' | 'no-backing' | 'dropped' | 'tlbie' | 'host-leaf'
+    | 'refused'
+    | 'mmu-seq'
+    | 'no-node'
+    | 'no-table-page'
+    | 'no-backing'
+    | 'dropped'
+    | 'tlbie'
+    | 'host-leaf'
     | 'shadow-leaf'
 }
 

@@ -4,18 +4,18 @@
  * Its two halves are what the mmuSeq check is for (section 7): the first reads the guest table and the host table and
  * plans the shadow leaf, the second creates it. Between them the host may take the page away.
  */
-import { createLeaf, firstAddress, NewLeaf, type Created } from './create-leaf'
+import type { Lpid } from '../base/units'
+import { numberOf } from '../base/word'
+import { LeafFlag } from '../page-table/leaf'
+import { NONE, type LeafRef } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
+import { createLeaf, firstAddress, NewLeaf, type Created } from './create-leaf'
 import type { Access, FaultResult, ForwardToL1, NoMemory, Present, Retry } from './fault-result'
+import { readPartitionEntry } from './guest-life'
 import { MALFORMED, type GuestTable } from './guest-table'
 import { instantiateHostLeaf } from './host-page'
-import type { Lpid } from '../entry'
-import { LeafFlag } from '../leaf'
-import { readPartitionEntry } from './lifetimes'
 import type { NestedGuest } from './nested-guest'
-import { NONE, type LeafRef } from '../radix-table'
 import type { VmState } from './state'
-import { numberOf } from '../word'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 
@@ -32,7 +32,11 @@ const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'for
 
 /** @internal The first half: steps 1 to 5. The leaf to be, or how the fault came out without one. */
 export function planLeaf(
-  vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access,
+  vm: VmState,
+  guest: NestedGuest,
+  hi: number,
+  lo: number,
+  access: Access,
 ): NewLeaf | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
@@ -105,9 +109,14 @@ export function commitLeaf(vm: VmState, leaf: NewLeaf): FaultResult {
   const created = createLeaf(vm, leaf)
   return created === 'made' || created === 'grown'
     ? {
-      outcome: 'mapped', change: created, gpa: firstAddress(leaf), shift: leaf.shift,
-      gfn: leaf.slot!.baseGfn + leaf.index, insert: leaf.insert, warning: leaf.warning,
-    }
+        outcome: 'mapped',
+        change: created,
+        gpa: firstAddress(leaf),
+        shift: leaf.shift,
+        gfn: leaf.slot!.baseGfn + leaf.index,
+        insert: leaf.insert,
+        warning: leaf.warning,
+      }
     : withoutLeaf(created, leaf.warning)
 }
 
@@ -129,7 +138,11 @@ export const ISA_FRAME_HI = 0x01ffffff
 
 /** @internal L0's walk of L1's table, and its permission check: the guest leaf, or why there is none to use. */
 export function walkGuestTable(
-  vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access,
+  vm: VmState,
+  guest: NestedGuest,
+  hi: number,
+  lo: number,
+  access: Access,
 ): LeafRef | ForwardToL1['reason'] {
   let root: GuestTable | undefined = guest.root
   if (root === undefined) {
@@ -145,7 +158,12 @@ export function walkGuestTable(
 
 /** After a miss L1 gets the fault; after a refusal the leaf goes, and the retried access misses. */
 function refuse(
-  vm: VmState, guest: NestedGuest, there: LeafRef, hi: number, lo: number, reason: ForwardToL1['reason'],
+  vm: VmState,
+  guest: NestedGuest,
+  there: LeafRef,
+  hi: number,
+  lo: number,
+  reason: ForwardToL1['reason'],
 ): ForwardToL1 | Retry {
   if (there === NONE) return forward(reason)
   clearShadowLeaf(vm, guest, there, hi, lo, 'L0')

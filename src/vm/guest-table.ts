@@ -4,12 +4,12 @@
  * L1 may write nonsense, and L0 must live with it: a leaf in the root, frame bits below a leaf's size, another geometry
  * than 13, 9, 9 and a last level of 5 or 9 bits. {@link GuestTable.write} and `rootBits` make such tables.
  */
-import { checkInteger, checkObject, checkOneOf, checkWord } from '../args'
-import { MAX_GPA, type Gpa } from '../entry'
-import { INSPECT } from '../inspect'
-import { LEAF, packLeaf, PRESENT, LeafFlag, type LeafShift, type PageShift } from '../leaf'
-import { NONE, RadixTable, type Leaf, type LeafRef } from '../radix-table'
-import { hex, pow2 } from '../word'
+import { checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
+import { INSPECT } from '../base/inspect'
+import { type Gpa, type LeafShift, MAX_GPA, type PageShift } from '../base/units'
+import { hex, pow2 } from '../base/word'
+import { LEAF, packLeaf, PRESENT, LeafFlag } from '../page-table/leaf'
+import { NONE, RadixTable, type Leaf, type LeafRef } from '../page-table/radix-table'
 
 /** @internal What {@link GuestTable.find} says of a table that L0 cannot walk. */
 export const MALFORMED = -1

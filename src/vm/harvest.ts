@@ -4,11 +4,11 @@
  * While a memslot logs dirty pages the host maps base pages only, and switching the logging flushes it first: so every
  * leaf that a harvest meets is a base page.
  */
-import { LeafFlag } from '../leaf'
-import type { Gfn } from '../memslot'
+import type { Gfn } from '../base/units'
+import { LeafFlag } from '../page-table/leaf'
+import type { VmState } from './state'
 import { clearBits } from './update-rc'
 import type { VmMemslot } from './vm-memslot'
-import type { VmState } from './state'
 
 /**
  * @internal The pages that are dirty, ascending: those that an unmap marked, and those whose host leaf has its changed

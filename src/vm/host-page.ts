@@ -4,14 +4,14 @@
  * What backs the page, and how large it is, the caller of the model decides; whether the leaf is large, L0: where the
  * backing is that large, gpa and backing address agree modulo the size, and the memslot does not log dirty pages.
  */
-import { checkBoolean, checkInteger, checkObject, checkOneOf } from '../args'
+import { checkBoolean, checkInteger, checkObject, checkOneOf } from '../base/args'
+import { type Gfn, type LeafShift, MAX_FRAME } from '../base/units'
+import { hex, hiOfNumber, pow2 } from '../base/word'
+import { LEAF_HI, LeafFlag, PRESENT_HI, RC } from '../page-table/leaf'
 import { createLeaf, NewLeaf } from './create-leaf'
 import type { FaultResult } from './fault-result'
-import { LEAF_HI, LeafFlag, MAX_FRAME, PRESENT_HI, RC, type LeafShift } from '../leaf'
-import type { Gfn } from '../memslot'
-import type { VmMemslot } from './vm-memslot'
 import type { Backing, VmState } from './state'
-import { hex, hiOfNumber, pow2 } from '../word'
+import type { VmMemslot } from './vm-memslot'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 const NAMED = RC | READ | WRITE | EXECUTE
@@ -24,7 +24,11 @@ const NAMED = RC | READ | WRITE | EXECUTE
  *   Nothing has changed then
  */
 export function instantiateHostLeaf(
-  vm: VmState, slot: VmMemslot, gfn: Gfn, write: boolean, shadow: NewLeaf,
+  vm: VmState,
+  slot: VmMemslot,
+  gfn: Gfn,
+  write: boolean,
+  shadow: NewLeaf,
 ): FaultResult | undefined {
   const { pageShift } = vm
   const leaf = new NewLeaf(undefined)
@@ -42,7 +46,8 @@ export function instantiateHostLeaf(
     throw new RangeError(`backing.attributes: expected none of the bits ${hex(NAMED)}, got ${hex(attributes)}`)
   }
   const frames = pow2(pageShift - 12) // in a base page
-  if (frame % frames !== 0) throw new RangeError(`backing.frame: expected a multiple of ${hex(frames)}, got ${hex(frame)}`)
+  if (frame % frames !== 0)
+    throw new RangeError(`backing.frame: expected a multiple of ${hex(frames)}, got ${hex(frame)}`)
 
   const pageFrame = frame / frames // in base pages, as gfn is
   leaf.shift = pageShift
@@ -60,7 +65,7 @@ export function instantiateHostLeaf(
   if (first < slot.baseGfn || first + pages > slot.baseGfn + slot.npages) {
     throw new RangeError(
       `backing.shift: a host leaf of 2^${leaf.shift} bytes for gfn ${hex(gfn)} reaches outside the memslot of gfns ` +
-      `${hex(slot.baseGfn)}..${hex(slot.baseGfn + slot.npages - 1)}: Linux's walk would go out of bounds`,
+        `${hex(slot.baseGfn)}..${hex(slot.baseGfn + slot.npages - 1)}: Linux's walk would go out of bounds`,
     )
   }
 
@@ -69,7 +74,8 @@ export function instantiateHostLeaf(
   leaf.hi = hiOfNumber(gpa)
   leaf.lo = gpa | 0
   leaf.wordHi = PRESENT_HI | LEAF_HI | Math.floor(firstFrame / 2 ** 20)
-  leaf.wordLo = (firstFrame % 2 ** 20 * 4096) | READ | EXECUTE | REFERENCED | (mayWrite ? WRITE | CHANGED : 0) | attributes
+  leaf.wordLo =
+    ((firstFrame % 2 ** 20) * 4096) | READ | EXECUTE | REFERENCED | (mayWrite ? WRITE | CHANGED : 0) | attributes
 
   const created = createLeaf(vm, leaf)
   shadow.warning = leaf.warning

@@ -4,18 +4,27 @@
  * Before one is deleted or moved it is invalid, and flushed: every present host leaf in it is unmapped, which empties
  * its lists. Deleting frees the array of words; a move, and a change of flags, keep it.
  */
-import { Memslot, type Gfn } from '../memslot'
-import { unmapRange } from './notifier'
+import type { Gfn } from '../base/units'
+import { hex } from '../base/word'
+import { Memslot } from '../rmap/memslot'
 import { addInserts } from './counters'
-import { VmMemslot } from './vm-memslot'
+import { unmapRange } from './notifier'
 import type { VmState } from './state'
-import { hex } from '../word'
+import { VmMemslot } from './vm-memslot'
 
-const enum Change { Create, Delete, Move, Flags }
+const enum Change {
+  Create,
+  Delete,
+  Move,
+  Flags,
+}
 
 /** @internal A new memslot. The caller has checked that it overlaps none. */
 export function addMemslot(
-  vm: VmState, baseGfn: Gfn, npages: number, flags: { readOnly: boolean; logDirty: boolean },
+  vm: VmState,
+  baseGfn: Gfn,
+  npages: number,
+  flags: { readOnly: boolean; logDirty: boolean },
 ): VmMemslot {
   const { allowLpidZero } = vm.settings
   const rmap = new Memslot({ baseGfn, npages, nodes: vm.nodes, allowLpidZero })
@@ -93,7 +102,15 @@ function sortMemslots(vm: VmState): void {
 
 function emitCommit(vm: VmState, slot: VmMemslot, change: Change, old: bigint, logging = slot.logging): void {
   vm.emit({
-    event: 'memslot_commit', kvm: vm.kvmAddress, old, new: change === Change.Delete ? 0n : slot.address, change,
-    base_gfn: slot.baseGfn, npages: slot.npages, rmap: slot.arrayAddress, uaddr: 0n, flags: logging ? 1 : 0,
+    event: 'memslot_commit',
+    kvm: vm.kvmAddress,
+    old,
+    new: change === Change.Delete ? 0n : slot.address,
+    change,
+    base_gfn: slot.baseGfn,
+    npages: slot.npages,
+    rmap: slot.arrayAddress,
+    uaddr: 0n,
+    flags: logging ? 1 : 0,
   })
 }

@@ -4,10 +4,10 @@
  * It is reference counted: the registry holds one reference, every user (a vCPU that runs it, a fault in two halves)
  * one more. Dropped, it is in no registry any more; its shadow table lasts until the last put, its rmap entries longer.
  */
-import type { Gpa, Lpid } from '../entry'
+import { INSPECT } from '../base/inspect'
+import type { Gpa, Lpid } from '../base/units'
+import type { RadixTable } from '../page-table/radix-table'
 import type { GuestTable } from './guest-table'
-import { INSPECT } from '../inspect'
-import type { RadixTable } from '../radix-table'
 
 /** How a nested guest stands to the registry: in it, dropped by L1's flush, or gone with L1 (release all). */
 export type GuestState = 'live' | 'dropped' | 'released'

@@ -4,14 +4,13 @@
  * Taking away runs in two halves: from its begin to its end the invalidation counts as in progress, and at the end
  * mmuSeq moves (section 7). Ageing does neither.
  */
+import type { Gfn, Gpa } from '../base/units'
+import { hiOfNumber, pow2 } from '../base/word'
+import { LeafFlag } from '../page-table/leaf'
+import { NONE } from '../page-table/radix-table'
 import { clearHostLeaf, type TakenEntry } from './clear-leaf'
-import type { Gpa } from '../entry'
-import { LeafFlag } from '../leaf'
-import type { Gfn } from '../memslot'
-import { NONE } from '../radix-table'
-import { clearBits } from './update-rc'
 import type { VmState } from './state'
-import { hiOfNumber, pow2 } from '../word'
+import { clearBits } from './update-rc'
 
 /** @internal Begins to take gfns away: their host leaves go, each whole, with the walk. */
 export function beginUnmap(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): void {

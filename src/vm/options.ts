@@ -1,12 +1,11 @@
 /** What a caller gives to an L1: its options, requests and operands; and their checks. */
-import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, checkWord } from '../args'
-import { MAX_LPID, type Gpa, type Lpid } from '../entry'
+import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
+import { type Gpa, type Lpid, MAX_LPID, type PageShift } from '../base/units'
+import { MAX_NPAGES } from '../rmap/memslot'
+import { MAX_NODES } from '../rmap/node-heap'
 import type { VmObserver } from './events'
 import type { Access } from './fault-result'
-import type { PageShift } from '../leaf'
-import { MAX_NPAGES } from '../memslot'
 import type { NestedGuest } from './nested-guest'
-import { MAX_NODES } from '../node-heap'
 import type { BackingOf, Placement, VmSettings } from './state'
 
 /** What an L1 is made with. */
@@ -55,7 +54,13 @@ const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
 /** @internal An L1's settings. @throws RangeError, TypeError */
 export function checkOptions(options: VmOptions): VmSettings {
-  const { pageShift = 16, placement = 'head', backing, lpid = 1, maxNodes = MAX_NODES } = checkObject('options', options)
+  const {
+    pageShift = 16,
+    placement = 'head',
+    backing,
+    lpid = 1,
+    maxNodes = MAX_NODES,
+  } = checkObject('options', options)
   const { maxTablePages = MAX_SAFE, maxNpages = MAX_NPAGES, allowLpidZero, allowDroppedFaults } = options
   if (backing !== undefined) checkFunction('backing', backing)
   return {

@@ -1,6 +1,6 @@
 /** A fault and an invalidation between their halves, for the caller to put anything in between (spec 7). */
+import type { RangeCounters } from '../rmap/invalidate'
 import type { FaultResult } from './fault-result'
-import type { RangeCounters } from '../invalidate'
 
 /** A fault between its halves (section 7): its shadow leaf is planned, and not yet made. */
 export class PendingFault {

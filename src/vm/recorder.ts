@@ -2,10 +2,10 @@
  * Writes the events of an L1 as a recording: lines of ftrace's text, as a real kernel's probes write them, that
  * `nested-rmap replay` reads. Words of tables have their bytes reversed, as a little-endian kernel shows them.
  */
-import { checkFunction } from '../args'
+import { checkFunction } from '../base/args'
+import { hiOf, loOf } from '../base/word'
+import { swapBytes } from '../page-table/leaf'
 import type { VmEvent, VmObserver } from './events'
-import { swapBytes } from '../leaf'
-import { hiOf, loOf } from '../word'
 
 /** Fields that ftrace prints in decimal. */
 const DECIMAL: ReadonlySet<string> = new Set(['level', 'lpid', 'ret', 'shift', 'l1_lpid', 'shadow_lpid', 'change'])

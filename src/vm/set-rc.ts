@@ -1,14 +1,14 @@
 /**
  * Set rc: the hardware found the shadow leaf, but could not set its referenced or changed bit (spec 6).
  */
+import { numberOf } from '../base/word'
+import { LeafFlag } from '../page-table/leaf'
+import { NONE, type RadixTable } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
 import { ISA_FRAME_HI, walkGuestTable } from './fault'
 import type { Access, Retry, SetRcResult } from './fault-result'
-import { LeafFlag } from '../leaf'
 import type { NestedGuest } from './nested-guest'
-import { NONE, type RadixTable } from '../radix-table'
 import type { VmState } from './state'
-import { numberOf } from '../word'
 
 /** Bits 51..32 of an address: a guest leaf may name one beyond, which no host leaf maps. */
 const MAX_GPA_HI = 0xfffff

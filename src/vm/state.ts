@@ -4,17 +4,16 @@
  *
  * Nothing here decides anything; who reads the files of the operations need only know these fields.
  */
-import { AllocationGate } from '../allocation-gate'
-import type { Lpid } from '../entry'
+import type { Gfn, HostFrame, LeafShift, Lpid, PageShift } from '../base/units'
+import { AllocationGate } from '../page-table/allocation-gate'
+import { RadixTable } from '../page-table/radix-table'
+import { RangeCounters } from '../rmap/invalidate'
+import { InsertCounters } from '../rmap/memslot'
+import { NodeHeap } from '../rmap/node-heap'
 import type { HappeningEvent, Task, VmEvent, VmObserver } from './events'
 import type { FaultResult } from './fault-result'
 import type { GuestTable } from './guest-table'
-import type { HostFrame, LeafShift, PageShift } from '../leaf'
-import { InsertCounters, type Gfn } from '../memslot'
-import { RangeCounters } from '../invalidate'
 import type { NestedGuest } from './nested-guest'
-import { NodeHeap } from '../node-heap'
-import { RadixTable } from '../radix-table'
 import type { VmMemslot } from './vm-memslot'
 
 /** Which slot gets the entry: of the host leaf's first gfn (today), or of the faulting one (2018); spec 5 step 4. */
@@ -107,7 +106,14 @@ export class VmState {
   invalidationsInProgress = 0
 
   readonly faults: Record<FaultResult['outcome'], number> = {
-    'mapped': 0, 'present': 0, 'retry': 0, 'forward-to-l1': 0, 'mmio': 0, 'fault-to-l2': 0, 'invalid': 0, 'no-memory': 0,
+    mapped: 0,
+    present: 0,
+    retry: 0,
+    'forward-to-l1': 0,
+    mmio: 0,
+    'fault-to-l2': 0,
+    invalid: 0,
+    'no-memory': 0,
   }
   readonly walks = new RangeCounters()
   readonly rcWalks = new RcWalkCounters()
@@ -233,7 +239,7 @@ export class VmState {
   /** A place for an array of slot words; never used again, and with no end in sight. */
   newArrayAddress(npages: number): bigint {
     const address = ARRAY_BASE + BigInt(this.nextArray)
-    this.nextArray += Math.ceil(npages * 8 / ARRAY_ALIGNMENT + 1) * ARRAY_ALIGNMENT
+    this.nextArray += Math.ceil((npages * 8) / ARRAY_ALIGNMENT + 1) * ARRAY_ALIGNMENT
     return address
   }
 }

@@ -4,14 +4,14 @@
  * None of this touches the rmap: entries stay behind, stale. A refault of the same page finds its entry still there
  * (duplicate), which is why stale entries do not pile up.
  */
+import type { Gpa, LeafShift, Lpid } from '../base/units'
+import { hiOfNumber, pow2 } from '../base/word'
+import { AP_SHIFT } from '../page-table/leaf'
+import { NONE } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
-import type { Gpa, Lpid } from '../entry'
-import { AP_SHIFT, type LeafShift } from '../leaf'
-import { clearAllLeaves, dropGuest, readPartitionEntry } from './lifetimes'
+import { clearAllLeaves, dropGuest, readPartitionEntry } from './guest-life'
 import type { NestedGuest } from './nested-guest'
-import { NONE } from '../radix-table'
 import type { VmState } from './state'
-import { hiOfNumber, pow2 } from '../word'
 
 /** What of an LPID a tlbie invalidates: 0 the TLB, 1 the page walk cache, 2 both and the partition table entry. */
 export type Ric = 0 | 1 | 2
@@ -103,7 +103,12 @@ export function tlbInvalidate(vm: VmState, instr: bigint, rs: bigint, rb: bigint
 export const RptType = { NESTED: 1, TLB: 2, WALK_CACHE: 4, PARTITION_TABLE: 8 } as const
 
 /** H_RPT_INVALIDATE's page sizes, smallest first: 4 KiB, 64 KiB, 2 MiB, 1 GiB. */
-const RPT_SIZES: readonly (readonly [bit: bigint, shift: LeafShift])[] = [[1n, 12], [2n, 16], [4n, 21], [8n, 30]]
+const RPT_SIZES: readonly (readonly [bit: bigint, shift: LeafShift])[] = [
+  [1n, 12],
+  [2n, 16],
+  [4n, 21],
+  [8n, 30],
+]
 
 const ALL_NESTED = BigInt(RptType.TLB | RptType.WALK_CACHE | RptType.PARTITION_TABLE)
 const TARGET_CORE_MMU = 1n

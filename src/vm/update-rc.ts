@@ -5,13 +5,13 @@
  * **Quirk**: the nested guest's TLB is flushed under the number in the entry, which is L1's, not under the shadow LPID
  * that the hardware knows it by: in the wrong partition.
  */
-import { entryLpid } from '../entry'
-import { followEntry, hostPage } from '../invalidate'
-import { leafHpa } from '../leaf'
-import type { Gfn } from '../memslot'
-import { NONE } from '../radix-table'
+import type { Gfn } from '../base/units'
+import { hiOfNumber, pow2 } from '../base/word'
+import { leafHpa } from '../page-table/leaf'
+import { NONE } from '../page-table/radix-table'
+import { entryLpid } from '../rmap/entry'
+import { followEntry, hostPage } from '../rmap/invalidate'
 import type { VmState } from './state'
-import { hiOfNumber, pow2 } from '../word'
 
 /**
  * @internal Clears a bit in the leaf that maps a gfn, if it is there and has it, and in the shadow leaves that the
@@ -34,14 +34,20 @@ export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
   const index = gfn - slot.baseGfn
   if (vm.observer !== undefined) {
     vm.emit({
-      event: 'rmap_update_rc', kvm: vm.kvmAddress, rmapp: slot.slotAddress(index), old: slot.rmap.words[index]!, clr: bits,
-      set: 0, hpa: BigInt(hpa), nbytes: shift === pageShift ? 1 : pow2(shift),
+      event: 'rmap_update_rc',
+      kvm: vm.kvmAddress,
+      rmapp: slot.slotAddress(index),
+      old: slot.rmap.words[index]!,
+      clr: bits,
+      set: 0,
+      hpa: BigInt(hpa),
+      nbytes: shift === pageShift ? 1 : pow2(shift),
     })
   }
   const { rcWalks } = vm
   const page = hostPage(hpa, shift)
   if (!slot.rmap.isEmptyAt(index)) rcWalks.slots++
-  for (const list = slot.rmap.walk(index); list.next(); ) {
+  for (const list = slot.rmap.walk(index); list.next();) {
     const shadow = vm.guests.get(entryLpid(list.hi))?.shadow
     const leaf = followEntry(page, shadow, list.hi, list.lo, rcWalks)
     if (leaf === NONE) continue

@@ -3,9 +3,10 @@
  *
  * The rmap's own rules are in `memslot.ts`; this adds the flags, the dirty log, and what the L1 counts of it.
  */
-import type { Entry } from '../entry'
-import { INSPECT } from '../inspect'
-import type { Gfn, ListNode, Memslot } from '../memslot'
+import { INSPECT } from '../base/inspect'
+import type { Gfn } from '../base/units'
+import type { Entry } from '../rmap/entry'
+import type { ListNode, Memslot } from '../rmap/memslot'
 
 /** A memslot of an L1. Made by adding it to an L1, which changes it; to read. */
 export class VmMemslot {
@@ -85,7 +86,11 @@ export class VmMemslot {
   /** @internal What `console.log` shows. */
   [INSPECT](): string {
     const { baseGfn, npages, singles, lists } = this
-    const flags = [this.readOnly ? ', read-only' : '', this.logDirty ? ', logs dirty' : '', this.invalid ? ', invalid' : ''].join('')
+    const flags = [
+      this.readOnly ? ', read-only' : '',
+      this.logDirty ? ', logs dirty' : '',
+      this.invalid ? ', invalid' : '',
+    ].join('')
     const last = baseGfn + npages - 1
     return `VmMemslot { gfn 0x${baseGfn.toString(16)}..0x${last.toString(16)}, singles: ${singles}, lists: ${lists}${flags} }`
   }

@@ -5,33 +5,40 @@
  * Every operation is whole when it returns. The observer is called last, and the caller's backing before anything has
  * changed: both may call the L1.
  */
-import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, wrongType } from '../args'
+import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, wrongType } from '../base/args'
+import { INSPECT } from '../base/inspect'
+import { type Gfn, type Gpa, type LeafShift, type Lpid, MAX_GPA, MAX_LPID, type PageShift } from '../base/units'
+import { hex, hiOfNumber } from '../base/word'
+import type { RadixTable } from '../page-table/radix-table'
+import { type Entry } from '../rmap/entry'
+import { RangeCounters, type RangeVisitor } from '../rmap/invalidate'
 import { check, type BrokenLaw } from './check'
 import type { TakenEntry } from './clear-leaf'
+import { readCounters, type VmCounters } from './counters'
 import type { NewLeaf } from './create-leaf'
-import { MAX_GPA, MAX_LPID, type Entry, type Gpa, type Lpid } from '../entry'
 import type { Task, VmObserver } from './events'
 import { commitLeaf, finishFault, planLeaf } from './fault'
 import type { Access, FaultResult, SetRcResult } from './fault-result'
+import { findOrMakeGuest, putGuest, releaseAll } from './guest-life'
 import { GuestTable } from './guest-table'
 import { harvestDirty } from './harvest'
-import { RangeCounters, type RangeVisitor } from '../invalidate'
-import { INSPECT } from '../inspect'
-import type { LeafShift, PageShift } from '../leaf'
-import { findOrMakeGuest, putGuest, releaseAll } from './lifetimes'
-import type { Gfn } from '../memslot'
-import { addMemslot, flushMemslot, invalidateMemslot, moveMemslot, overlapped, removeMemslot, setLogDirty } from './memslot-life'
+import {
+  addMemslot,
+  flushMemslot,
+  invalidateMemslot,
+  moveMemslot,
+  overlapped,
+  removeMemslot,
+  setLogDirty,
+} from './memslot-life'
 import { NestedGuest } from './nested-guest'
 import { age, beginUnmap, endUnmap, testAge } from './notifier'
-import { PendingFault, PendingUnmap } from './pending'
-import type { RadixTable } from '../radix-table'
-import { setRc } from './set-rc'
-import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus, type Tlbie } from './tlbie'
-import { readCounters, type VmCounters } from './counters'
-import { VmMemslot } from './vm-memslot'
 import { checkOperand, checkOptions, type AnyRequest, type FaultRequest, type Operand, type VmOptions } from './options'
+import { PendingFault, PendingUnmap } from './pending'
+import { setRc } from './set-rc'
 import { VmState, type Placement } from './state'
-import { hex, hiOfNumber } from '../word'
+import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus, type Tlbie } from './tlbie'
+import { VmMemslot } from './vm-memslot'
 
 const ACCESSES: readonly Access[] = ['read', 'write', 'execute']
 
@@ -74,7 +81,8 @@ export class Vm {
     checkInteger('npages', npages, 1, this.state.settings.maxNpages)
     this.#checkRange('baseGfn', baseGfn, npages)
     const flags = {
-      readOnly: checkBoolean('readOnly', readOnly, false), logDirty: checkBoolean('logDirty', logDirty, false),
+      readOnly: checkBoolean('readOnly', readOnly, false),
+      logDirty: checkBoolean('logDirty', logDirty, false),
     }
     return this.#run(() => addMemslot(this.state, baseGfn + 0, npages, flags), 'host')
   }
@@ -199,7 +207,8 @@ export class Vm {
     this.#checkLpid(lpid)
     return this.#run(() => {
       const guest = findOrMakeGuest(this.state, lpid + 0)
-      if (guest === undefined) throw new Error('enter: no table page for a new nested guest: give the Vm more maxTablePages')
+      if (guest === undefined)
+        throw new Error('enter: no table page for a new nested guest: give the Vm more maxTablePages')
       guest.refCount++
       guest.entered++
       return guest
@@ -296,12 +305,13 @@ export class Vm {
         try {
           const leaf = planLeaf(state, guest, hi, lo, access)
           if ('outcome' in leaf) return finishFault(state, guest.lpid, hi, lo, leaf)
-          return pending = this.#pendingFault(guest, hi, lo, leaf)
+          return (pending = this.#pendingFault(guest, hi, lo, leaf))
         } finally {
           if (pending === undefined) putGuest(state, guest)
         }
       })
-    } catch (error) { // the observer's, maybe: nobody will commit it
+    } catch (error) {
+      // the observer's, maybe: nobody will commit it
       pending?.abandon()
       throw error
     }
@@ -415,12 +425,21 @@ export class Vm {
    * @throws RangeError, TypeError
    */
   rptInvalidate(operands: {
-    lpid: Operand; target: Operand; type: Operand; pageSizes: Operand; start: Operand; end: Operand
+    lpid: Operand
+    target: Operand
+    type: Operand
+    pageSizes: Operand
+    start: Operand
+    end: Operand
   }): HcallStatus {
     const { lpid, target, type, pageSizes, start, end } = checkObject('operands', operands)
     const checked = {
-      lpid: checkOperand('lpid', lpid), target: checkOperand('target', target), type: checkOperand('type', type),
-      pageSizes: checkOperand('pageSizes', pageSizes), start: checkOperand('start', start), end: checkOperand('end', end),
+      lpid: checkOperand('lpid', lpid),
+      target: checkOperand('target', target),
+      type: checkOperand('type', type),
+      pageSizes: checkOperand('pageSizes', pageSizes),
+      start: checkOperand('start', start),
+      end: checkOperand('end', end),
     }
     return this.#run(() => rptInvalidate(this.state, checked))
   }
@@ -457,9 +476,17 @@ export class Vm {
 
   /** @internal What `console.log` shows. */
   [INSPECT](): string {
-    const { memslots, guests, pageShift, placement, counters: { slots, nodes } } = this
-    return `Vm { page shift: ${pageShift}, placement: ${placement}, memslots: ${memslots.length}, nested guests: ${guests.length}, ` +
+    const {
+      memslots,
+      guests,
+      pageShift,
+      placement,
+      counters: { slots, nodes },
+    } = this
+    return (
+      `Vm { page shift: ${pageShift}, placement: ${placement}, memslots: ${memslots.length}, nested guests: ${guests.length}, ` +
       `singles: ${slots.single}, lists: ${slots.list}, nodes: ${nodes.inUse} }`
+    )
   }
 
   /** All counters at this moment (spec 12). Cost: the memslots and nested guests, not what they hold. */
@@ -495,7 +522,8 @@ export class Vm {
   #unmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor }, whole: boolean): RangeCounters {
     const { npages = 1, visitor } = checkObject('options', options)
     this.#checkGfns('gfn', gfn, npages)
-    const visit = visitor === undefined ? undefined : checkFunction('visitor.entry', checkObject('visitor', visitor).entry)
+    const visit =
+      visitor === undefined ? undefined : checkFunction('visitor.entry', checkObject('visitor', visitor).entry)
     const { state } = this
     const taken: TakenEntry[] | undefined = visit === undefined ? undefined : []
     const walks = new RangeCounters()
@@ -505,13 +533,15 @@ export class Vm {
         const before = { ...state.walks }
         beginUnmap(state, gfn + 0, npages, taken)
         inProgress = true
-        for (const name of Object.keys(before) as (keyof RangeCounters)[]) walks[name] = state.walks[name] - before[name]
+        for (const name of Object.keys(before) as (keyof RangeCounters)[])
+          walks[name] = state.walks[name] - before[name]
         if (!whole) return
         endUnmap(state)
         inProgress = false
       }, 'host')
       for (const { gfn, entry, fate, leaf } of taken ?? []) visit!.call(visitor, gfn, entry, fate, leaf)
-    } catch (error) { // the observer's, or the visitor's: nobody will end it
+    } catch (error) {
+      // the observer's, or the visitor's: nobody will end it
       if (inProgress) endUnmap(state)
       throw error
     }
@@ -533,11 +563,12 @@ export class Vm {
 
   #pendingFault(guest: NestedGuest, hi: number, lo: number, leaf: NewLeaf): PendingFault {
     const { state } = this
-    const commit = (): FaultResult => this.#run(() => {
-      const result = finishFault(state, guest.lpid, hi, lo, commitLeaf(state, leaf))
-      putGuest(state, guest)
-      return result
-    })
+    const commit = (): FaultResult =>
+      this.#run(() => {
+        const result = finishFault(state, guest.lpid, hi, lo, commitLeaf(state, leaf))
+        putGuest(state, guest)
+        return result
+      })
     return new PendingFault(commit, () => this.#run(() => putGuest(state, guest)))
   }
 
@@ -589,7 +620,7 @@ export class Vm {
     if (other === undefined) return
     throw new RangeError(
       `${name}: expected gfns that no other memslot has, got ${hex(baseGfn)}, which overlaps the memslot of gfns ` +
-      `${hex(other.baseGfn)}..${hex(other.baseGfn + other.npages - 1)}`,
+        `${hex(other.baseGfn)}..${hex(other.baseGfn + other.npages - 1)}`,
     )
   }
 

@@ -1,0 +1,89 @@
+/**
+ * Argument checks at the public edge, and the one form of their error texts.
+ *
+ * A value of the wrong type is a TypeError, a wrong value a RangeError; both name the argument, the range and what
+ * was received. Errors are built on the throw path only, so a check costs its comparisons.
+ */
+
+/** How a number is shown in an error: addresses and frame numbers in hex, counts in decimal. */
+export type Radix = 10 | 16
+
+/** Returns `value` (with -0 as 0) if it is an integer of `min..max`; throws {@link badInteger} otherwise. */
+export function checkInteger(name: string, value: number, min: number, max: number, radix: Radix = 10): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value + 0
+  throw badInteger(name, value, min, max, radix)
+}
+
+/** The error for a value that is not an integer of `min..max`. */
+export function badInteger(name: string, value: unknown, min: number, max: number, radix: Radix = 10): Error {
+  return badNumber(name, `an integer in ${show(min, radix)}..${show(max, radix)}`, value, radix)
+}
+
+/** The error for a value that is not a number of the kind that `expected` says. */
+export function badNumber(name: string, expected: string, value: unknown, radix: Radix = 10): Error {
+  return typeof value === 'number'
+    ? new RangeError(`${name}: expected ${expected}, got ${show(value, radix)}`)
+    : wrongType(name, expected, value)
+}
+
+/** Returns `word` if it is a BigInt of 0..2^64-1. */
+export function checkWord(name: string, word: bigint): bigint {
+  if (typeof word !== 'bigint') throw wrongType(name, 'a BigInt in 0x0..0xffffffffffffffff', word)
+  if (word >= 0n && word <= 0xffffffffffffffffn) return word
+  throw new RangeError(`${name}: expected a BigInt in 0x0..0xffffffffffffffff, got ${showWord(word)}`)
+}
+
+/** Returns `value` if it is one of `allowed`. */
+export function checkOneOf<T extends string | number>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value
+  const range = `one of ${allowed.join(', ')}`
+  if (typeof value !== typeof allowed[0]) throw wrongType(name, range, value)
+  throw new RangeError(`${name}: expected ${range}, got ${String(value)}`)
+}
+
+/** Returns `value`, which may be left out (then `fallback`), if it is a boolean. */
+export function checkBoolean(name: string, value: boolean | undefined, fallback: boolean): boolean {
+  if (value === undefined) return fallback
+  if (typeof value === 'boolean') return value
+  throw wrongType(name, 'a boolean', value)
+}
+
+/** Returns `value` if it is an object that is not null: an options bag, say. */
+export function checkObject<T extends object>(name: string, value: T): T {
+  if (typeof value === 'object' && value !== null) return value
+  throw wrongType(name, 'an object', value)
+}
+
+/** Returns `value` if it is a function. */
+export function checkFunction<T>(name: string, value: T): T {
+  if (typeof value === 'function') return value
+  throw wrongType(name, 'a function', value)
+}
+
+/** Returns `value` if it is an object that can be iterated: an array, a Set, a generator ... */
+export function checkIterable<T>(name: string, value: Iterable<T>): Iterable<T> {
+  if (typeof value === 'object' && value !== null && typeof value[Symbol.iterator] === 'function') return value
+  throw wrongType(name, 'something to iterate', value)
+}
+
+/** Returns `value` if it is an object with a function of this name. */
+export function checkHas<T extends object>(name: string, value: T, method: keyof T & string): T {
+  if (typeof checkObject(name, value)[method] === 'function') return value
+  throw wrongType(name, `an object with a function ${method}`, value)
+}
+
+/** The TypeError for an argument of another type than `expected`. */
+export function wrongType(name: string, expected: string, value: unknown): TypeError {
+  const got =
+    value === null ? 'null' : typeof value === 'string' ? `string ${JSON.stringify(value.slice(0, 40))}` : typeof value
+  return new TypeError(`${name}: expected ${expected}, got ${got}`)
+}
+
+function show(value: number, radix: Radix): string {
+  if (radix === 10 || !Number.isInteger(value)) return Object.is(value, -0) ? '0' : String(value)
+  return showWord(BigInt(value))
+}
+
+function showWord(word: bigint): string {
+  return word < 0n ? `-0x${(-word).toString(16)}` : `0x${word.toString(16)}`
+}

@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+/** The command line: finds the command, and turns what goes wrong into a line on standard error and an exit code. */
+import { version } from '../../package.json'
+import { Failure, UsageError, type Command } from './command'
+import { decode } from './decode'
+import { dump } from './dump'
+import { replay } from './replay'
+import { report } from './report'
+
+const COMMANDS: readonly Command[] = [replay, report, dump, decode]
+
+const HELP = `nested-rmap: an executable model of Linux KVM's nested reverse map (PowerPC Book3S HV)
+
+Usage: nested-rmap COMMAND ...
+
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
+
+  nested-rmap COMMAND --help   what a command takes, with an example
+  nested-rmap --version        ${version}
+
+Exit code: 0 all is well, 1 something differs or is wrong, 2 wrong usage or unreadable input.
+`
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === '--version' || name === '-v') return print(`${version}\n`)
+  if (name === 'help' && args[0] !== undefined) return main([args[0], '--help'])
+  if (name === '--help' || name === '-h' || name === 'help') return print(HELP)
+  const command = COMMANDS.find((known) => known.name === name)
+  if (command === undefined) {
+    process.stderr.write(
+      name === undefined ? HELP : `nested-rmap: no command ${JSON.stringify(name)}: see nested-rmap --help\n`,
+    )
+    return 2
+  }
+  if (args.includes('--help') || args.includes('-h')) return print(command.help)
+  try {
+    return await command.run(args)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`nested-rmap ${command.name}: ${error.message}: see nested-rmap ${command.name} --help\n`)
+    } else if (error instanceof Failure) {
+      process.stderr.write(`nested-rmap: ${error.message}\n`)
+    } else {
+      throw error
+    }
+    return 2
+  }
+}
+
+function print(text: string): 0 {
+  process.stdout.write(text)
+  return 0
+}
+
+// Whoever reads our output may have seen enough: `nested-rmap ... | head` is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  process.stderr.write(`nested-rmap: standard output: cannot be written: ${error.message}\n`)
+  process.exit(2)
+})
+process.exitCode = await main(process.argv.slice(2))

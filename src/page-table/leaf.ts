@@ -1,0 +1,107 @@
+/**
+ * The leaf of a page table: which frame, and what may be done to it, in one 64-bit word (spec 4).
+ *
+ *     63  62  61                56                                      12  11   9  8  7 6  4  3  2  1  0
+ *     | P | L |  software       |            frame (4 KiB units)          | soft | R | C | att | p | r | w | x |
+ *
+ *     P present, L leaf, R referenced (accessed), C changed (dirty), att cache attributes, p privileged,
+ *     r read, w write, x execute
+ *
+ * The ISA's frame field has bits 56..12; L0's own frame mask keeps those below 53, and of them the ones at and above
+ * the page shift. So a host frame number is below 2^41, and a host address below 2^53: exact JavaScript numbers.
+ */
+import { checkInteger, checkObject, checkWord } from '../base/args'
+import { type HostFrame, type Hpa, type LeafShift, MAX_FRAME } from '../base/units'
+import { hiOf, loOf, numberOf, wordOf } from '../base/word'
+
+/** The low 12 bits of a leaf word, by name (spec 4). */
+export const LeafFlag = {
+  REFERENCED: 0x100,
+  CHANGED: 0x080,
+  PRIVILEGED: 0x008,
+  READ: 0x004,
+  WRITE: 0x002,
+  EXECUTE: 0x001,
+} as const
+
+/** What a leaf word says: the frame it maps, in units of 4 KiB, and bits 11..0 ({@link LeafFlag}). */
+export interface LeafFields {
+  readonly frame: HostFrame
+  readonly flags: number
+}
+
+/** The word's present bit (spec 4). */
+export const PRESENT = 0x8000000000000000n
+
+/** The word's leaf bit (spec 4). */
+export const LEAF = 0x4000000000000000n
+
+/** @internal The present and the leaf bit in the high half of a word. */
+export const PRESENT_HI = 1 << 31
+/** @internal */
+export const LEAF_HI = 1 << 30
+
+/** @internal L0's frame mask, bits 52..32: the part in the high half of a word. */
+export const FRAME_HI = 0x1fffff
+
+/** @internal log2 of a page's size by the field AP in rB of a tlbie (spec 8). */
+export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([
+  [0, 12],
+  [1, 21],
+  [2, 30],
+  [5, 16],
+])
+
+/** @internal Bits that the hardware sets on its own: referenced and changed. */
+export const RC = LeafFlag.REFERENCED | LeafFlag.CHANGED
+
+/**
+ * The word of a present leaf (spec 4).
+ *
+ * @param fields.frame 0..2^41-1, in units of 4 KiB
+ * @param fields.flags 0..0xfff
+ * @throws RangeError, TypeError
+ */
+export function packLeaf(fields: LeafFields): bigint {
+  const { frame, flags } = checkObject('fields', fields)
+  checkInteger('frame', frame, 0, MAX_FRAME, 16)
+  checkInteger('flags', flags, 0, 0xfff, 16)
+  return PRESENT | LEAF | (BigInt(frame) << 12n) | BigInt(flags)
+}
+
+/**
+ * What a leaf's word says (spec 4): L0's frame (bits 52..12, whatever the page shift) and bits 11..0. The others
+ * are not looked at.
+ *
+ * @param word 0..2^64-1
+ * @throws RangeError, TypeError
+ */
+export function unpackLeaf(word: bigint): LeafFields {
+  checkWord('word', word)
+  return { frame: leafFrame(hiOf(word), loOf(word)), flags: Number(word & 0xfffn) }
+}
+
+/** @internal The frame in a leaf's halves, in units of 4 KiB. */
+export function leafFrame(hi: number, lo: number): HostFrame {
+  return (hi & FRAME_HI) * 0x100000 + (lo >>> 12)
+}
+
+/** @internal The host address in a leaf's halves, in bytes, cut down to a page of `shift`. */
+export function leafHpa(hi: number, lo: number, shift: number): Hpa {
+  return numberOf(hi & FRAME_HI, lo & (-1 << shift))
+}
+
+/** @internal A leaf word with its frame kept and its referenced and changed bits left out: what two dumps compare. */
+export function withoutRc(word: bigint): bigint {
+  return word & ~BigInt(RC)
+}
+
+/** @internal The word's bytes reversed: a big-endian table word as a little-endian kernel prints it (spec 4). */
+export function swapBytes(hi: number, lo: number): bigint {
+  return wordOf(swap32(lo), swap32(hi))
+}
+
+/** @internal The four bytes of a 32-bit half reversed. */
+export function swap32(half: number): number {
+  return (half << 24) | ((half & 0xff00) << 8) | ((half >>> 8) & 0xff00) | (half >>> 24)
+}

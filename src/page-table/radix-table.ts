@@ -1,0 +1,431 @@
+/**
+ * A page table: a radix tree of 64-bit words (spec 4). It stands three times in the model: as the host's table of
+ * an L1, as L1's table of a nested guest, and as the shadow of the two.
+ *
+ *     page shift   bits a level, root first   a leaf may stand at            the address bits of a level
+ *         16          13   9   9   5          1 GiB, 2 MiB, 64 KiB           51..39  38..30  29..21  20..16
+ *         12          13   9   9   9          1 GiB, 2 MiB, 4 KiB            51..39  38..30  29..21  20..12
+ *
+ * The pages of a table lie in one growing buffer of words. A word is 0, a leaf (present and leaf bit), or a link:
+ * the present bit, and in the low half the position of the next page. Clearing a leaf leaves its page linked, empty
+ * or not, as Linux does; pages go when a larger leaf takes their place, or with the whole table.
+ */
+import { checkInteger, checkOneOf, checkObject, checkWord } from '../base/args'
+import { INSPECT } from '../base/inspect'
+import { type Gpa, type LeafShift, MAX_GPA, type PageShift } from '../base/units'
+import { hiOf, hiOfNumber, loOf, numberOf, pow2, wordOf } from '../base/word'
+import { AllocationGate } from './allocation-gate'
+import { LEAF, LEAF_HI, PRESENT, PRESENT_HI } from './leaf'
+
+/** A leaf as it stands in a table. */
+export interface Leaf {
+  /** The first address it maps, in bytes. */
+  readonly gpa: Gpa
+  /** log2 of its size. */
+  readonly shift: LeafShift
+  /** Its word, in plain order (not as a big-endian table has it in memory). */
+  readonly word: bigint
+}
+
+/**
+ * @internal Where a leaf stands: the position of its word in the buffer times 4, plus its level 1..3 (1 GiB, 2 MiB,
+ * base page). {@link NONE} is no leaf's: level 0, the root, never holds one.
+ */
+export type LeafRef = number
+/** @internal */
+export const NONE: LeafRef = 0
+
+const ROOT_ENTRIES = 1 << 13
+const MID_ENTRIES = 1 << 9
+/** Most words of one table's buffer: 2 GiB, so that a position times 4 is a positive 32-bit integer. */
+const MAX_WORDS = 2 ** 28
+
+/** A radix page table over 52-bit addresses, with leaves of three sizes (spec 4). */
+export class RadixTable {
+  /** log2 of the base page size: the geometry. */
+  readonly pageShift: PageShift
+
+  /** @internal The pages: two 32-bit halves a word, little-endian. Replaced when the table grows. */
+  halves: Int32Array
+
+  #end = ROOT_ENTRIES // words in use from the front
+  #freePages: [mid: number, last: number] = [0, 0] // heads of the lists of free pages, by size; 0: none
+  #pages = 1
+  #pageBytes = ROOT_ENTRIES * 8
+  #leaves = 0
+  #epoch = 0
+  #reserved = 0 // pages that stand free and are promised
+  readonly #gate: AllocationGate | undefined
+
+  /**
+   * Cost: 64 KiB for the root, then 4 KiB a page (256 bytes for a last level of 64 KiB pages).
+   *
+   * @param options.pageShift 16 or 12
+   * @throws RangeError, TypeError
+   */
+  constructor(options: { pageShift: PageShift })
+  /** @internal A table whose pages, the root aside, must pass a gate, which several tables share. */
+  constructor(options: { pageShift: PageShift }, gate: AllocationGate)
+  constructor(options: { pageShift: PageShift }, gate?: AllocationGate) {
+    const { pageShift } = checkObject('options', options)
+    this.#gate = gate
+    this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
+    this.halves = new Int32Array(ROOT_ENTRIES * 2)
+  }
+
+  /** Leaves in the table. */
+  get leafCount(): number {
+    return this.#leaves
+  }
+
+  /** Table pages in use, the root included. */
+  get pageCount(): number {
+    return this.#pages
+  }
+
+  /** Bytes of the table pages in use: 8 for each entry of each page (spec 12). */
+  get pageBytes(): number {
+    return this.#pageBytes
+  }
+
+  /**
+   * The leaf that maps `gpa`, whatever its size. O(1).
+   *
+   * @param gpa 0..2^52-1, in bytes
+   * @throws RangeError, TypeError
+   */
+  lookup(gpa: Gpa): Leaf | undefined {
+    const [hi, lo] = this.#split(gpa)
+    const ref = this.find(hi, lo)
+    if (ref === NONE) return undefined
+    const shift = this.shiftOf(ref)
+    return { gpa: gpa - offsetIn(gpa, shift) + 0, shift, word: this.wordAt(ref) }
+  }
+
+  /**
+   * Puts a leaf where none, or one of the same size, stands.
+   *
+   * @param gpa 0..2^52-1, in bytes, a multiple of the leaf's size
+   * @param shift log2 of its size: the page shift, 21 or 30
+   * @param word a leaf word: present bit and leaf bit set
+   * @returns false when a table page is needed and there is no memory for it (upper pages may stay linked)
+   * @throws RangeError, TypeError; Error when a larger leaf or smaller leaves stand there: clear them first
+   */
+  set(gpa: Gpa, shift: LeafShift, word: bigint): boolean {
+    const [hi, lo] = this.#split(gpa)
+    this.#checkShift(gpa, shift)
+    checkWord('word', word)
+    if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
+      throw new RangeError(`word: expected a present leaf, got 0x${word.toString(16)}`)
+    }
+    const there = this.find(hi, lo)
+    if (there !== NONE && this.shiftOf(there) > shift) {
+      throw new Error(`a leaf of 2^${this.shiftOf(there)} bytes maps 0x${gpa.toString(16)}: call clear(gpa) first`)
+    }
+    if (this.leavesBelow(hi, lo, shift).length > 0) {
+      throw new Error(`smaller leaves stand below 0x${gpa.toString(16)}: clear them first`)
+    }
+    return this.place(hi, lo, shift, hiOf(word), loOf(word)) !== NONE
+  }
+
+  /**
+   * Clears the leaf that maps `gpa`, whole, whatever its size. O(1).
+   *
+   * @returns the leaf that was there
+   * @throws RangeError, TypeError
+   */
+  clear(gpa: Gpa): Leaf | undefined {
+    const leaf = this.lookup(gpa)
+    if (leaf !== undefined) this.clearAt(this.find(...this.#split(gpa)))
+    return leaf
+  }
+
+  /** Clears all leaves and frees all pages but the root. */
+  clearAll(): void {
+    this.#gate?.givePages(this.#pages - 1)
+    this.halves = new Int32Array(ROOT_ENTRIES * 2)
+    this.#end = ROOT_ENTRIES
+    this.#freePages = [0, 0]
+    this.#pages = 1
+    this.#pageBytes = ROOT_ENTRIES * 8
+    this.#leaves = 0
+    this.#epoch++
+  }
+
+  /**
+   * The leaves in address order. Leaves may be cleared and set on the way; whether the walk meets a new one depends
+   * on where it is.
+   *
+   * @throws Error on the way, when pages were freed under the walk: take a copy of the leaves first
+   */
+  *leaves(): Generator<Leaf, void, undefined> {
+    yield* this.#leavesOf(0, 0, 0, 0, MAX_GPA + 1)
+  }
+
+  /** {@link leaves} */
+  [Symbol.iterator](): Generator<Leaf, void, undefined> {
+    return this.leaves()
+  }
+
+  /** @internal What `console.log` shows. */
+  [INSPECT](): string {
+    return `RadixTable { page shift: ${this.pageShift}, leaves: ${this.#leaves}, pages: ${this.#pages} }`
+  }
+
+  /**
+   * @internal The leaves that map an address of `from` up to, not including, `to`, in order. The first may begin
+   * before `from`, the last end after `to`. Cost: the table pages of the range, not its size.
+   */
+  leavesBetween(from: Gpa, to: Gpa): Generator<Leaf, void, undefined> {
+    return this.#leavesOf(0, 0, 0, from, to)
+  }
+
+  /** @internal The leaf that maps an address given as halves; bits 52 and up are not looked at. */
+  find(hi: number, lo: number): LeafRef {
+    const { halves } = this
+    let at = ((hi >>> 7) & (ROOT_ENTRIES - 1)) << 1
+    if (halves[at | 1] === 0) return NONE
+    at = (halves[at]! + (((hi & 0x7f) << 2) | (lo >>> 30))) << 1
+    let top = halves[at | 1]!
+    if ((top & LEAF_HI) !== 0) return (at << 1) | 1
+    if (top === 0) return NONE
+    at = (halves[at]! + ((lo >>> 21) & (MID_ENTRIES - 1))) << 1
+    top = halves[at | 1]!
+    if ((top & LEAF_HI) !== 0) return (at << 1) | 2
+    if (top === 0) return NONE
+    at = (halves[at]! + this.#lastIndex(lo)) << 1
+    return halves[at | 1] === 0 ? NONE : (at << 1) | 3
+  }
+
+  /** @internal log2 of the size of a leaf. */
+  shiftOf(ref: LeafRef): LeafShift {
+    const level = ref & 3
+    return level === 3 ? this.pageShift : level === 2 ? 21 : 30
+  }
+
+  /** @internal A leaf's word. */
+  wordAt(ref: LeafRef): bigint {
+    const at = (ref >>> 2) * 2
+    return wordOf(this.halves[at + 1]!, this.halves[at]!)
+  }
+
+  /** @internal Writes a leaf's word. It must stay a present leaf. */
+  writeAt(ref: LeafRef, hi: number, lo: number): void {
+    const at = (ref >>> 2) * 2
+    this.halves[at] = lo
+    this.halves[at + 1] = hi
+  }
+
+  /** @internal Clears a leaf. */
+  clearAt(ref: LeafRef): void {
+    this.writeAt(ref, 0, 0)
+    this.#leaves--
+  }
+
+  /** @internal The leaves that a leaf of `shift` at this address would hide: smaller ones, in address order. */
+  leavesBelow(hi: number, lo: number, shift: LeafShift): Leaf[] {
+    const at = this.#entryAt(hi, lo, shift)
+    if (at < 0 || !this.#isLink(at)) return []
+    const first = numberOf(hi & 0xfffff, lo)
+    return [
+      ...this.#leavesOf(this.halves[at * 2]!, shift === 30 ? 2 : 3, first - offsetIn(first, shift), 0, MAX_GPA + 1),
+    ]
+  }
+
+  /**
+   * @internal Puts a leaf, taking the pages below it away (the caller has dealt with their leaves). There must be no
+   * larger leaf. {@link NONE}: a table page was needed and there is no memory for it.
+   */
+  place(hi: number, lo: number, shift: LeafShift, wordHi: number, wordLo: number): LeafRef {
+    let page = 0
+    for (let level = 0; ; level++) {
+      const at = page + this.#index(level, hi, lo)
+      if (this.#shiftOfLevel(level) === shift) {
+        if (this.#isLink(at)) this.#freeBelow(at, level)
+        if (this.halves[at * 2 + 1] === 0) this.#leaves++
+        const ref = at * 4 + level
+        this.writeAt(ref, wordHi, wordLo)
+        return ref
+      }
+      if (this.halves[at * 2 + 1] === 0) {
+        const next = this.#allocatePage(level + 1)
+        if (next === 0) return NONE
+        this.#link(at, next)
+      }
+      page = this.halves[at * 2]!
+    }
+  }
+
+  /**
+   * @internal Sets pages aside for a leaf of `shift` below a larger leaf, so that once that one is cleared the very next
+   * {@link place} there cannot fail. Returns 0; or, having changed nothing, which page was missing: 1, the one right
+   * below the larger leaf; 2, the one below that.
+   */
+  reserveBelow(larger: LeafRef, shift: LeafShift): 0 | 1 | 2 {
+    const first = (larger & 3) + 1
+    const last = this.#shiftOfLevel(first) === shift ? first : first + 1
+    const upper = this.#allocatePage(first)
+    if (upper === 0) return 1
+    const lower = last === first ? upper : this.#allocatePage(last)
+    this.#freePage(upper, first)
+    if (lower === 0) return 2
+    if (lower !== upper) this.#freePage(lower, last)
+    this.#reserved = last - first + 1
+    return 0
+  }
+
+  /** @internal Links the pages that lead to an address, down to `level`; false when one was needed and not to be had. */
+  reach(hi: number, lo: number, level: number): boolean {
+    for (let page = 0, above = 0; above < level; above++) {
+      const at = page + this.#index(above, hi, lo)
+      if (this.halves[at * 2 + 1] === 0) {
+        const next = this.#allocatePage(above + 1)
+        if (next === 0) return false
+        this.#link(at, next)
+      }
+      page = this.halves[at * 2]!
+    }
+    return true
+  }
+
+  #link(at: number, page: number): void {
+    this.halves[at * 2] = page
+    this.halves[at * 2 + 1] = PRESENT_HI
+  }
+
+  #split(gpa: Gpa): [hi: number, lo: number] {
+    checkInteger('gpa', gpa, 0, MAX_GPA, 16)
+    return [hiOfNumber(gpa), gpa | 0]
+  }
+
+  #checkShift(gpa: Gpa, shift: LeafShift): void {
+    checkOneOf<LeafShift>('shift', shift, [this.pageShift, 21, 30])
+    if (offsetIn(gpa, shift) !== 0) {
+      throw new RangeError(`gpa: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${gpa.toString(16)}`)
+    }
+  }
+
+  #shiftOfLevel(level: number): number {
+    return level === 3 ? this.pageShift : 39 - 9 * level
+  }
+
+  #lastIndex(lo: number): number {
+    return this.pageShift === 16 ? (lo >>> 16) & 0x1f : (lo >>> 12) & 0x1ff
+  }
+
+  #index(level: number, hi: number, lo: number): number {
+    if (level === 0) return (hi >>> 7) & (ROOT_ENTRIES - 1)
+    if (level === 1) return ((hi & 0x7f) << 2) | (lo >>> 30)
+    return level === 2 ? (lo >>> 21) & (MID_ENTRIES - 1) : this.#lastIndex(lo)
+  }
+
+  /** Entries of a page at a level. */
+  #entries(level: number): number {
+    return level === 3 ? 1 << (21 - this.pageShift) : level === 0 ? ROOT_ENTRIES : MID_ENTRIES
+  }
+
+  /** The position of the word where a leaf of `shift` stands or would stand; -1 where no page leads there. */
+  #entryAt(hi: number, lo: number, shift: LeafShift): number {
+    let page = 0
+    for (let level = 0; ; level++) {
+      const at = page + this.#index(level, hi, lo)
+      if (this.#shiftOfLevel(level) === shift) return at
+      if (!this.#isLink(at)) return -1
+      page = this.halves[at * 2]!
+    }
+  }
+
+  #isLink(at: number): boolean {
+    const top = this.halves[at * 2 + 1]!
+    return top !== 0 && (top & LEAF_HI) === 0
+  }
+
+  *#leavesOf(page: number, level: number, first: Gpa, from: Gpa, to: Gpa): Generator<Leaf, void, undefined> {
+    const epoch = this.#epoch
+    const shift = this.#shiftOfLevel(level)
+    const size = pow2(shift)
+    const end = Math.min(this.#entries(level), Math.ceil((to - first) / size))
+    for (let i = Math.max(0, Math.floor((from - first) / size)); i < end; i++) {
+      if (this.#epoch !== epoch)
+        throw new Error('leaves: pages were freed under the walk: take a copy of the leaves first')
+      i = this.#nextUsed(page + i, page + end) - page
+      if (i === end) return
+      const at = page + i
+      const top = this.halves[at * 2 + 1]!
+      const gpa = first + i * size
+      if ((top & LEAF_HI) === 0) yield* this.#leavesOf(this.halves[at * 2]!, level + 1, gpa, from, to)
+      else yield { gpa, shift: shift as LeafShift, word: this.wordAt(at * 4 + level) }
+    }
+  }
+
+  /** The first position from `at` whose word is not 0; `end` where there is none. (Apart, so that it runs as a loop.) */
+  #nextUsed(at: number, end: number): number {
+    const { halves } = this
+    while (at < end && halves[at * 2 + 1] === 0) at++
+    return at
+  }
+
+  /** Frees the pages that a link leads to, and the link. */
+  #freeBelow(link: number, level: number): void {
+    const page = this.halves[link * 2]!
+    for (let at = page; at < page + this.#entries(level + 1); at++) {
+      if (this.#isLink(at)) this.#freeBelow(at, level + 1)
+      else if (this.halves[at * 2 + 1] !== 0) this.#leaves--
+    }
+    this.#freePage(page, level + 1)
+    this.halves[link * 2] = 0
+    this.halves[link * 2 + 1] = 0
+    this.#epoch++
+  }
+
+  #freePage(page: number, level: number): void {
+    const free = level === 3 ? 1 : 0
+    this.halves.fill(0, page * 2, (page + this.#entries(level)) * 2)
+    this.halves[page * 2] = this.#freePages[free]
+    this.#freePages[free] = page
+    this.#pages--
+    this.#pageBytes -= this.#entries(level) * 8
+    this.#gate?.givePages(1)
+  }
+
+  /** The position of a page of zeros; 0 when there is no memory. */
+  #allocatePage(level: number): number {
+    if (this.#gate !== undefined && !this.#gate.takePage(this.#reserved > 0)) return 0
+    if (this.#reserved > 0) this.#reserved--
+    const free = level === 3 ? 1 : 0
+    const entries = this.#entries(level)
+    let page = this.#freePages[free]
+    if (page !== 0) {
+      this.#freePages[free] = this.halves[page * 2]!
+      this.halves[page * 2] = 0
+    } else {
+      if ((this.#end + entries) * 2 > this.halves.length && !this.#grow()) {
+        this.#gate?.givePages(1)
+        return 0
+      }
+      page = this.#end
+      this.#end += entries
+    }
+    this.#pages++
+    this.#pageBytes += entries * 8
+    return page
+  }
+
+  /** Twice the room; a page is at most half of what there is, so once is enough. */
+  #grow(): boolean {
+    if (this.halves.length >= MAX_WORDS * 2) return false
+    try {
+      const halves = new Int32Array(this.halves.length * 2)
+      halves.set(this.halves)
+      this.halves = halves
+      return true
+    } catch {
+      return false // out of memory, like the kernel's allocator
+    }
+  }
+}
+
+/** How far inside its leaf an address lies. */
+function offsetIn(gpa: Gpa, shift: number): number {
+  return gpa & ~(-1 << shift)
+}

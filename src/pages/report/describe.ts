@@ -1,0 +1,145 @@
+/**
+ * A step of a report in words and pictures: what happened, and the slots before and after, drawn as everywhere else.
+ */
+import { hex } from '../../base/word'
+import type { EntryFate } from '../../rmap/invalidate'
+import { formatEntry, count } from '../../view/format'
+import { drawAlike } from '../../view/picture'
+import { listOf, slotOf, type Cell, type Effect, type History } from './history'
+
+/** Where a slot lies: its gfn, if that is known, and the address of its word. */
+export interface Place {
+  readonly gfn: number | undefined
+  readonly address: bigint
+}
+
+/** A picture of a slot under a title. */
+export interface Picture {
+  readonly title: string
+  readonly text: string
+}
+
+/** A shadow leaf that a range removal cleared. */
+export interface ClearedLeaf {
+  readonly lpid: number
+  readonly gpa: number
+  readonly place: Place
+}
+
+const FATES: Record<EntryFate, string> = {
+  cleared: 'leaf cleared',
+  'no-guest': 'stale: no such guest',
+  'no-leaf': 'stale: no leaf there',
+  'other-frame': 'stale: its leaf maps another page',
+}
+
+/** `gfn 0x3db0` */
+export function placeText({ gfn, address }: Place): string {
+  return gfn === undefined ? `slot ${hex(address)}` : `gfn ${hex(gfn)}`
+}
+
+/** What a step did, in a sentence. */
+export function describeStep(history: History, index: number, places: readonly Place[]): string {
+  const step = history.steps[index]!
+  const effects = history.effects[index]!
+  const where = (slot: number): string => placeText(places[slot]!)
+  switch (step.kind) {
+    case 'insert': {
+      const before = effects[0]!.before?.length ?? 0
+      const outcome = {
+        empty: 'the slot was empty, the word holds it',
+        second: 'the second entry, a node is put before the first',
+        list: 'a node at the head of the list',
+        duplicate: 'it is there already, nothing changes',
+        'no-memory': 'no node was to be had',
+      }[step.outcome]
+      const compared = step.outcome === 'duplicate' ? duplicatePlace(effects[0]!.before, step.held) + 1 : before
+      return `insert ${formatEntry(step.held)} into ${where(step.slot)}: ${outcome} (${count(compared, 'entry', 'entries')} compared)`
+    }
+    case 'remove': {
+      const fates = step.taken.flatMap((taken) => taken.fates)
+      const cleared = fates.filter((fate) => fate === 'cleared').length
+      const what = `the host takes away gpa ${hex(step.gpa)}, 2^${step.shift} bytes at host address ${hex(step.hpa)}`
+      if (fates.length === 0) return `${what}: no slot held an entry`
+      return (
+        `${what}: ${count(fates.length, 'entry', 'entries')} of ${count(step.taken.length, 'slot')}, ` +
+        `${count(cleared, 'shadow leaf', 'shadow leaves')} cleared, ${fates.length - cleared} stale`
+      )
+    }
+    case 'rc': {
+      const bits = [
+        [0x100, 'referenced'],
+        [0x80, 'changed'],
+      ]
+        .filter(([bit]) => (step.clear & (bit as number)) !== 0)
+        .map(([, name]) => name)
+      return `ageing or harvest at ${where(step.slot)}: clears ${bits.join(' and ') || hex(step.clear)} in the leaves of its entries`
+    }
+    case 'guest':
+      return `nested guest LPID ${step.lpid} is set up or read again (shadow LPID ${step.shadowLpid})`
+    case 'release':
+      return `nested guest LPID ${step.lpid} is freed (shadow LPID ${step.shadowLpid}); its entries stay, stale`
+    case 'tlbie':
+      return `L1 invalidates mappings of LPID ${step.lpid}: ${step.what}; the rmap stays as it is`
+    case 'free':
+      return (
+        `the slots of gfn ${hex(step.baseGfn)}..${hex(step.baseGfn + step.npages - 1)} are freed, ` +
+        `${step.slots.length} of them not empty`
+      )
+    case 'state':
+      return `${where(step.slot)}: the model takes over what the kernel had`
+  }
+}
+
+/** The slots of a step as pictures, at most `most` slots; what is left out is the last one's title. */
+export function drawStep(
+  history: History,
+  index: number,
+  places: readonly Place[],
+  options: { width: number; entries: number },
+  most = 8,
+): Picture[] {
+  const step = history.steps[index]!
+  const effects = history.effects[index]!
+  const pictures = effects.slice(0, most).flatMap(({ slot, before, after }, i): Picture[] => {
+    const place = places[slot]!
+    const draw = (
+      ...drawn: (readonly [when: string, head: Cell | undefined, remark: (entry: number) => string])[]
+    ): Picture[] => {
+      const texts = drawAlike(
+        drawn.map(([, head, remark]) => ({
+          slot: slotOf(place.gfn, place.address, head),
+          options: { ...options, remark },
+        })),
+      )
+      return drawn.map(([when], picture) => ({ title: `${placeText(place)}${when}`, text: texts[picture]! }))
+    }
+    if (before === after) {
+      const there = step.kind === 'insert' ? duplicatePlace(before, step.held) : -1
+      return draw([', unchanged', before, (entry) => (entry === there ? 'found' : '')])
+    }
+    const fates = step.kind === 'remove' ? step.taken[i]!.fates : []
+    return draw(
+      [' before', before, (entry) => (fates[entry] === undefined ? '' : FATES[fates[entry]])],
+      [' after', after, (entry) => (step.kind === 'insert' && entry === 0 ? 'new' : '')],
+    )
+  })
+  if (effects.length > most) pictures.push({ title: `... ${count(effects.length - most, 'slot')} more ...`, text: '' })
+  return pictures
+}
+
+/** The shadow leaves that a step cleared, in the order of the walk. */
+export function clearedLeaves(history: History, index: number, places: readonly Place[]): ClearedLeaf[] {
+  const step = history.steps[index]!
+  if (step.kind !== 'remove') return []
+  return step.taken.flatMap(({ slot, fates }, i) => {
+    const list = listOf((history.effects[index]![i] as Effect).before)
+    return list
+      .filter((_, entry) => fates[entry] === 'cleared')
+      .map(({ lpid, gpa }) => ({ lpid, gpa, place: places[slot]! }))
+  })
+}
+
+function duplicatePlace(head: Cell | undefined, { lpid, gpa }: { lpid: number; gpa: number }): number {
+  return listOf(head).findIndex((held) => held.lpid === lpid && held.gpa === gpa)
+}

@@ -1,0 +1,195 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  badInteger,
+  badNumber,
+  checkBoolean,
+  checkFunction,
+  checkHas,
+  checkInteger,
+  checkIterable,
+  checkObject,
+  checkOneOf,
+  checkWord,
+  wrongType,
+} from '../../src/base/args'
+import { refuses } from '../support/refuses'
+
+test('an integer of the range is returned, -0 as 0', () => {
+  fc.assert(
+    fc.property(fc.maxSafeInteger(), fc.maxSafeInteger(), fc.maxSafeInteger(), (a, b, c) => {
+      const [min, value, max] = [a, b, c].sort((x, y) => x - y) as [number, number, number]
+      expect(checkInteger('n', value, min, max)).toBe(value)
+    }),
+  )
+  expect(Object.is(checkInteger('n', -0, -1, 1), 0)).toBe(true)
+  expect(Object.is(checkInteger('n', -0, 0, 0), 0)).toBe(true)
+})
+
+test('a number outside it is a RangeError with name, range and value', () => {
+  for (const [value, shown] of [
+    [-1, '-1'],
+    [4096, '4096'],
+    [1.5, '1.5'],
+    [NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+    [-Infinity, '-Infinity'],
+    [2 ** 53, '9007199254740992'],
+    [0, '0'],
+    [-0, '0'],
+  ] as const) {
+    refuses(
+      () => checkInteger('lpid', value, 1, 4095),
+      RangeError,
+      `lpid: expected an integer in 1..4095, got ${shown}`,
+    )
+  }
+})
+
+test('addresses are shown in hex', () => {
+  for (const [value, shown] of [
+    [-16, '-0x10'],
+    [2 ** 52, '0x10000000000000'],
+    [1.5, '1.5'],
+    [NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+    [1e300, `0x${BigInt(1e300).toString(16)}`],
+  ] as const) {
+    refuses(
+      () => checkInteger('gpa', value, 0, 2 ** 52 - 1, 16),
+      RangeError,
+      `gpa: expected an integer in 0x0..0xfffffffffffff, got ${shown}`,
+    )
+  }
+  refuses(() => checkInteger('n', -0, 1, 2, 16), RangeError, 'n: expected an integer in 0x1..0x2, got 0x0')
+})
+
+/** Values that are not numbers, and how an error shows them. */
+const OTHER_TYPES: [unknown, string][] = [
+  [undefined, 'undefined'],
+  [null, 'null'],
+  ['7', 'string "7"'],
+  ['x'.repeat(50), `string "${'x'.repeat(40)}"`],
+  ['"\n', 'string "\\"\\n"'],
+  [true, 'boolean'],
+  [Symbol('s'), 'symbol'],
+  [{ valueOf: () => 7 }, 'object'],
+  [[7], 'object'],
+  [new Number(7), 'object'],
+  [() => 7, 'function'],
+]
+
+test('another type is a TypeError that shows it', () => {
+  for (const [value, shown] of [...OTHER_TYPES, [7n, 'bigint'] as const]) {
+    refuses(() => checkInteger('n', value as never, 0, 9), TypeError, `n: expected an integer in 0..9, got ${shown}`)
+  }
+  for (const [value, shown] of [...OTHER_TYPES, [7, 'number'] as const]) {
+    refuses(
+      () => checkWord('word', value as never),
+      TypeError,
+      `word: expected a BigInt in 0x0..0xffffffffffffffff, got ${shown}`,
+    )
+  }
+})
+
+test('badInteger, badNumber and wrongType build errors and do not throw them', () => {
+  expect(badInteger('n', 3, 1, 2)).toEqual(new RangeError('n: expected an integer in 1..2, got 3'))
+  expect(badInteger('n', '3', 1, 2)).toEqual(new TypeError('n: expected an integer in 1..2, got string "3"'))
+  expect(badNumber('n', 'an even number', 3)).toEqual(new RangeError('n: expected an even number, got 3'))
+  expect(badNumber('n', 'an even number', 33, 16)).toEqual(new RangeError('n: expected an even number, got 0x21'))
+  expect(badNumber('n', 'an even number', null, 16)).toEqual(new TypeError('n: expected an even number, got null'))
+  expect(wrongType('n', 'a thing', 1)).toEqual(new TypeError('n: expected a thing, got number'))
+})
+
+test('a word is a BigInt of 64 bits', () => {
+  for (const word of [0n, 1n, 2n ** 63n, 2n ** 64n - 1n]) expect(checkWord('word', word)).toBe(word)
+  for (const [word, shown] of [
+    [-1n, '-0x1'],
+    [-255n, '-0xff'],
+    [2n ** 64n, '0x10000000000000000'],
+  ] as const) {
+    refuses(
+      () => checkWord('word', word),
+      RangeError,
+      `word: expected a BigInt in 0x0..0xffffffffffffffff, got ${shown}`,
+    )
+  }
+})
+
+test('one of a list', () => {
+  expect(checkOneOf('shift', 16, [16, 12])).toBe(16)
+  expect(checkOneOf('shift', 12, [16, 12])).toBe(12)
+  expect(checkOneOf('access', 'read', ['read', 'write'])).toBe('read')
+  refuses(() => checkOneOf<number>('shift', 13, [16, 12]), RangeError, 'shift: expected one of 16, 12, got 13')
+  refuses(() => checkOneOf<number>('shift', NaN, [16, 12]), RangeError, 'shift: expected one of 16, 12, got NaN')
+  refuses(
+    () => checkOneOf<string>('access', 'x', ['read', 'write']),
+    RangeError,
+    'access: expected one of read, write, got x',
+  )
+  refuses(
+    () => checkOneOf('shift', '16' as never, [16, 12]),
+    TypeError,
+    'shift: expected one of 16, 12, got string "16"',
+  )
+  refuses(
+    () => checkOneOf('access', undefined as never, ['read']),
+    TypeError,
+    'access: expected one of read, got undefined',
+  )
+})
+
+test('a boolean, or its fallback', () => {
+  expect(checkBoolean('b', true, false)).toBe(true)
+  expect(checkBoolean('b', false, true)).toBe(false)
+  expect(checkBoolean('b', undefined, true)).toBe(true)
+  expect(checkBoolean('b', undefined, false)).toBe(false)
+  refuses(() => checkBoolean('b', 0 as never, false), TypeError, 'b: expected a boolean, got number')
+  refuses(() => checkBoolean('b', null as never, false), TypeError, 'b: expected a boolean, got null')
+})
+
+test('an object that is not null', () => {
+  const bag = {}
+  expect(checkObject('options', bag)).toBe(bag)
+  for (const [value, shown] of [
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [1, 'number'],
+    ['a', 'string "a"'],
+  ] as const) {
+    refuses(() => checkObject('options', value as never), TypeError, `options: expected an object, got ${shown}`)
+  }
+})
+
+test('a function; something to iterate', () => {
+  const call = (): number => 1
+  expect(checkFunction('visit', call)).toBe(call)
+  refuses(() => checkFunction('visit', {}), TypeError, 'visit: expected a function, got object')
+  refuses(() => checkFunction('visit', undefined), TypeError, 'visit: expected a function, got undefined')
+  for (const value of [[], new Set([1]), new Map()]) expect(checkIterable<unknown>('gfns', value)).toBe(value)
+  for (const [value, shown] of [
+    [{}, 'object'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+    ['ab', 'string "ab"'],
+    [1, 'number'],
+  ] as const) {
+    refuses(() => checkIterable('gfns', value as never), TypeError, `gfns: expected something to iterate, got ${shown}`)
+  }
+})
+
+test('an object with a function', () => {
+  const map = new Map<number, number>()
+  expect(checkHas('guests', map, 'get')).toBe(map)
+  refuses(
+    () => checkHas('guests', { get: 1 }, 'get'),
+    TypeError,
+    'guests: expected an object with a function get, got object',
+  )
+  refuses(
+    () => checkHas<{ get?: () => void }>('guests', {}, 'get'),
+    TypeError,
+    'guests: expected an object with a function get, got object',
+  )
+  refuses(() => checkHas('guests', null as never, 'get'), TypeError, 'guests: expected an object, got null')
+})

@@ -1,0 +1,168 @@
+/** The command line as it is installed: runs dist/cli.js, which `npm test` builds first. */
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+const A = fileURLToPath(new URL('../data/A.txt.gz', import.meta.url))
+const RADIX = fileURLToPath(new URL('../data/A-radix.txt', import.meta.url))
+const TEXT = gunzipSync(readFileSync(A))
+
+export function cli(
+  args: string[],
+  input?: string | Uint8Array,
+): { status: number | null; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    input: input ?? '',
+    encoding: 'utf8',
+  })
+  return { status, stdout, stderr }
+}
+
+describe('replay', () => {
+  test('a report for a person', () => {
+    const { status, stdout, stderr } = cli(['replay', A, '--radix', RADIX])
+    expect(stdout).toContain('inserts     1,151  empty 155, second 146, list 737, duplicate 113; of 9 LPIDs')
+    expect(stdout).toContain('8-15  ##################### 18')
+    expect(stdout).toMatch(/\nNo difference: .*\n$/)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+
+  test('one object for a program, the same from a file, from gzip and from standard input', () => {
+    const [file, zipped, plain] = [
+      cli(['replay', '--json', A]),
+      cli(['replay', '-', '--json'], gzipSync(TEXT)),
+      cli(['replay', '-', '--json'], TEXT),
+    ]
+    expect(JSON.parse(file.stdout)).toMatchObject({
+      events: 12204,
+      scanSteps: 3825,
+      radix: null,
+      differences: 0,
+      first: [],
+    })
+    expect(file.stdout.indexOf('\n')).toBe(file.stdout.length - 1)
+    expect([zipped, plain]).toEqual([file, file])
+  })
+
+  test('differences: exit code 1, with the line and what both had', () => {
+    const { status, stdout, stderr } = cli(
+      ['replay', '-'],
+      TEXT.toString('latin1').replace(/ slot=0x(\w+)1\n/, ' slot=0x$13\n'),
+    )
+    expect(stdout).toMatch(
+      /\n2 differences\n  line 4251, rmap_insert_empty\n    model: slot 0x\w+1; kernel: 0x\w+3\n  line 10818, rmap_update_rc\n/,
+    )
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
+  })
+
+  test('lost events: a warning', () => {
+    const { status, stderr } = cli(
+      ['replay', '-', '--json'],
+      TEXT.toString('latin1').replace('12204/12204', '12204/12205'),
+    )
+    expect(stderr).toBe('warning: standard input says that events were lost: differences may come of that\n')
+    expect(status).toBe(0)
+  })
+})
+
+describe('what is refused: exit code 2, a line on standard error, nothing on standard output', () => {
+  const zipped = readFileSync(A)
+  const refused: [string, string[], string | Uint8Array, RegExp][] = [
+    ['no file', ['replay'], '', /^nested-rmap replay: expected one FILE: see nested-rmap replay --help$/],
+    ['two files', ['replay', A, A], '', /expected one FILE/],
+    ['an unknown option', ['replay', '--jsn', A], '', /^nested-rmap replay: Unknown option '--jsn'/],
+    ['a page shift', ['replay', '--page-shift', '13', A], '', /--page-shift: expected one of 16, 12, got 13/],
+    ['a file that is not there', ['replay', 'nowhere'], '', /^nested-rmap: nowhere: no such file or directory$/],
+    ['a folder', ['replay', '.'], '', /^nested-rmap: \.: illegal operation on a directory$/],
+    [
+      'a truncated .gz',
+      ['replay', '-'],
+      zipped.subarray(0, 70_000),
+      /^nested-rmap: standard input: damaged or truncated gzip data after line \d+ \(/,
+    ],
+    [
+      'a damaged .gz',
+      ['replay', '-'],
+      Buffer.concat([zipped.subarray(0, 70_000), Buffer.alloc(9), zipped.subarray(70_009)]),
+      /^nested-rmap: standard input: /,
+    ],
+    [
+      'no event',
+      ['replay', '-'],
+      'hello\n\n# header\n',
+      /^nested-rmap: standard input: no event of a recording in 3 lines$/,
+    ],
+    ['nothing', ['replay', '-'], '', /no event of a recording in 0 lines/],
+    [
+      'a bad line',
+      ['replay', '-'],
+      TEXT.toString('latin1').replace(' level=0', ' level='),
+      /^nested-rmap: standard input: line 13: pte_create: field level is malformed: level=$/,
+    ],
+    ['a long line', ['replay', '-'], `#${'x'.repeat(2 ** 20)}`, /line 1: longer than 1048576 bytes/],
+    [
+      'a bad dump',
+      ['replay', A, '--radix', '-'],
+      'pgdir: xyz\n',
+      /^nested-rmap: standard input: line 1: expected "pgdir/,
+    ],
+    ['an unknown command', ['reply'], '', /^nested-rmap: no command "reply": see nested-rmap --help$/],
+    ['no command', [], '', /^nested-rmap: an executable model/],
+  ]
+  test.each(refused)('%s', (_name, args, input, message) => {
+    const { status, stdout, stderr } = cli(args, input)
+    expect(stderr.trimEnd()).toMatch(message)
+    expect(stderr).not.toMatch(/^\s+at /m)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  })
+})
+
+describe('what may lie behind many differences is said', () => {
+  const late = TEXT.toString('latin1').split('\n').slice(7000).join('\n')
+  test.each([
+    [
+      'the wrong page shift',
+      ['replay', A, '--page-shift', '12'],
+      '',
+      "the kernel's base pages have 2^16 bytes: give it --page-shift 16",
+    ],
+    [
+      'a recording that begins late',
+      ['replay', '-'],
+      late,
+      'nested guests were there before the recording began: it must begin before the first',
+    ],
+    [
+      'the dump of another VM',
+      ['replay', A, '--radix', A.replace('A.txt.gz', 'D-radix.txt')],
+      '',
+      'no leaf of the dump agrees: it may be of another VM, or of another time',
+    ],
+  ])('%s', (_name, args, input, hint) => {
+    const { status, stdout } = cli(args, input)
+    expect(status).toBe(1)
+    expect(stdout.split('\n').filter((line) => line.startsWith('hint: '))).toEqual([`hint: ${hint}`])
+  })
+})
+
+test('help and version', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(cli(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' })
+  const help = cli(['--help'])
+  expect(help.status).toBe(0)
+  const commands = [...help.stdout.matchAll(/^  ([a-z]+) +\S/gm)]
+    .map(([, name]) => name!)
+    .filter((name) => name !== 'nested')
+  expect(commands).toContain('replay')
+  for (const name of commands) {
+    const { status, stdout } = cli([name, '--help'])
+    expect(status).toBe(0)
+    expect(cli(['help', name]).stdout).toBe(stdout)
+    expect(stdout).toMatch(new RegExp(`^Usage: nested-rmap ${name} `))
+    expect(stdout).toMatch(/\nExit code: /)
+    expect(stdout).toMatch(new RegExp(`\nExample: .*nested-rmap ${name} `))
+  }
+})

@@ -1,0 +1,150 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  FRAME_HI,
+  LEAF,
+  LEAF_HI,
+  LeafFlag,
+  leafFrame,
+  leafHpa,
+  packLeaf,
+  PRESENT,
+  PRESENT_HI,
+  RC,
+  swap32,
+  swapBytes,
+  unpackLeaf,
+  withoutRc,
+} from '../../src/page-table/leaf'
+import { MAX_FRAME } from '../../src/base/units'
+import { refuses } from '../support/refuses'
+
+const FRAME_EDGES = [0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 41 - 1]
+const frames = fc.oneof(
+  fc.maxSafeNat().map((n) => n % 2 ** 41),
+  fc.constantFrom(...FRAME_EDGES),
+)
+const flagSets = fc.integer({ min: 0, max: 0xfff })
+const words = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(0n, 2n ** 64n - 1n, 2n ** 63n))
+const RUNS = { numRuns: 2000 }
+
+/** The halves of a word, as a typed array holds them. */
+function halvesOf(word: bigint): [hi: number, lo: number] {
+  const bytes = new DataView(new ArrayBuffer(8))
+  bytes.setBigUint64(0, word)
+  return [bytes.getInt32(0), bytes.getInt32(4)]
+}
+
+test('the bits are those of the spec', () => {
+  expect([PRESENT, LEAF]).toEqual([0x8000000000000000n, 0x4000000000000000n])
+  expect(LeafFlag).toEqual({
+    REFERENCED: 0x100,
+    CHANGED: 0x080,
+    PRIVILEGED: 0x008,
+    READ: 0x004,
+    WRITE: 0x002,
+    EXECUTE: 0x001,
+  })
+  expect(RC).toBe(0x180)
+  expect(MAX_FRAME).toBe(2 ** 41 - 1)
+  expect(halvesOf(PRESENT)).toEqual([PRESENT_HI, 0])
+  expect(halvesOf(LEAF)).toEqual([LEAF_HI, 0])
+  expect(FRAME_HI).toBe(0x001fffff) // 0x001FFFFFFFFFF000 >> 32
+})
+
+test('a leaf word is present bit, leaf bit, frame and flags', () => {
+  fc.assert(
+    fc.property(frames, flagSets, (frame, flags) => {
+      const word = packLeaf({ frame, flags })
+      expect(word).toBe(2n ** 63n + 2n ** 62n + BigInt(frame) * 4096n + BigInt(flags))
+      expect(unpackLeaf(word)).toEqual({ frame, flags })
+    }),
+    RUNS,
+  )
+  expect(packLeaf({ frame: 0x12345, flags: LeafFlag.READ | LeafFlag.REFERENCED })).toBe(0xc000000012345104n)
+  expect(packLeaf({ frame: -0, flags: -0 })).toBe(0xc000000000000000n)
+})
+
+test('of any word, the frame is what L0 keeps: bits 52..12', () => {
+  fc.assert(
+    fc.property(words, (word) => {
+      expect(unpackLeaf(word)).toEqual({ frame: Number((word % 2n ** 53n) / 4096n), flags: Number(word % 4096n) })
+      expect(leafFrame(...halvesOf(word))).toBe(Number((word & 0x001ffffffffff000n) >> 12n))
+    }),
+    RUNS,
+  )
+})
+
+test('the host address is the frame cut down to the size of a page', () => {
+  for (const shift of [12, 16, 21, 30]) {
+    fc.assert(
+      fc.property(words, (word) => {
+        const frame = word & 0x001ffffffffff000n
+        expect(leafHpa(...halvesOf(word), shift)).toBe(Number((frame >> BigInt(shift)) << BigInt(shift)))
+      }),
+      RUNS,
+    )
+  }
+})
+
+test('referenced and changed left out, all else kept', () => {
+  fc.assert(
+    fc.property(words, (word) => {
+      const bits = (n: bigint): bigint => (word / n) % 2n
+      expect(withoutRc(word)).toBe(word - bits(0x100n) * 0x100n - bits(0x80n) * 0x80n)
+    }),
+    RUNS,
+  )
+})
+
+test('bytes reversed', () => {
+  fc.assert(
+    fc.property(words, (word) => {
+      const bytes = new DataView(new ArrayBuffer(8))
+      bytes.setBigUint64(0, word, false)
+      expect(swapBytes(...halvesOf(word))).toBe(bytes.getBigUint64(0, true))
+      expect(swap32(bytes.getInt32(0))).toBe(bytes.getInt32(0, true))
+    }),
+    RUNS,
+  )
+  expect(swapBytes(...halvesOf(0x8701452301000080n))).toBe(0x8000000123450187n)
+})
+
+test('other arguments are refused', () => {
+  for (const [frame, shown] of [
+    [-1, '-0x1'],
+    [2 ** 41, '0x20000000000'],
+    [0.5, '0.5'],
+    [NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+    [2 ** 53, '0x20000000000000'],
+  ] as const) {
+    refuses(
+      () => packLeaf({ frame, flags: 0 }),
+      RangeError,
+      `frame: expected an integer in 0x0..0x1ffffffffff, got ${shown}`,
+    )
+  }
+  for (const [flags, shown] of [
+    [-1, '-0x1'],
+    [4096, '0x1000'],
+    [1.5, '1.5'],
+    [NaN, 'NaN'],
+  ] as const) {
+    refuses(() => packLeaf({ frame: 0, flags }), RangeError, `flags: expected an integer in 0x0..0xfff, got ${shown}`)
+  }
+  refuses(
+    () => packLeaf({ frame: 1n as never, flags: 0 }),
+    TypeError,
+    'frame: expected an integer in 0x0..0x1ffffffffff, got bigint',
+  )
+  refuses(() => packLeaf({ frame: 0 } as never), TypeError, 'flags: expected an integer in 0x0..0xfff, got undefined')
+  refuses(() => packLeaf(undefined as never), TypeError, 'fields: expected an object, got undefined')
+  refuses(() => unpackLeaf(-1n), RangeError, 'word: expected a BigInt in 0x0..0xffffffffffffffff, got -0x1')
+  refuses(
+    () => unpackLeaf(2n ** 64n),
+    RangeError,
+    'word: expected a BigInt in 0x0..0xffffffffffffffff, got 0x10000000000000000',
+  )
+  refuses(() => unpackLeaf(0 as never), TypeError, 'word: expected a BigInt in 0x0..0xffffffffffffffff, got number')
+})

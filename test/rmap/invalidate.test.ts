@@ -1,0 +1,350 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { packLeaf } from '../../src/page-table/leaf'
+import { RadixTable, type Leaf } from '../../src/page-table/radix-table'
+import { RangeCounters, removeRmapRange, type EntryFate, type RangeVisitor } from '../../src/rmap/invalidate'
+import { Memslot } from '../../src/rmap/memslot'
+import { NodeHeap } from '../../src/rmap/node-heap'
+import { refuses } from '../support/refuses'
+
+type PageShift = 16 | 12
+
+interface Report {
+  gfn: number
+  lpid: number
+  gpa: number
+  fate: EntryFate
+  leaf: Leaf | undefined
+}
+
+/** A visitor that keeps what it is shown. */
+function keeper(): RangeVisitor & { shown: Report[] } {
+  const shown: Report[] = []
+  return {
+    shown,
+    entry(gfn, { lpid, gpa }, fate, leaf) {
+      shown.push({ gfn, lpid, gpa, fate, leaf })
+    },
+  }
+}
+
+// The model: plain lists, searched from end to end. Nothing of the library's tables, masks or words.
+
+interface Model {
+  readonly pageShift: PageShift
+  /** By index: (LPID, 4 KiB frame of the nested guest), newest first. */
+  readonly slots: { lpid: number; frame: number }[][]
+  /** By LPID: the leaves of a shadow table. */
+  readonly shadows: Map<number, Leaf[]>
+}
+
+/** Spec 6, "remove rmap range", by search. */
+function modelRange(
+  model: Model,
+  baseGfn: number,
+  index: number,
+  npages: number,
+  hpa: number,
+  shift: number,
+): Report[] {
+  const shown: Report[] = []
+  const hostPage = Math.floor((hpa % 2 ** 53) / 2 ** shift)
+  for (let at = index; at < index + npages; at++) {
+    for (const { lpid, frame } of model.slots[at]!) {
+      const gpa = frame * 4096
+      const report = (fate: EntryFate, leaf?: Leaf): void => {
+        shown.push({ gfn: baseGfn + at, lpid, gpa, fate, leaf })
+      }
+      const leaves = model.shadows.get(lpid)
+      const leaf = leaves?.find((one) => gpa >= one.gpa && gpa < one.gpa + 2 ** one.shift)
+      if (leaves === undefined) report('no-guest')
+      else if (leaf === undefined) report('no-leaf')
+      else if (Math.floor(Number(leaf.word % 2n ** 53n) / 2 ** shift) !== hostPage) report('other-frame')
+      else {
+        leaves.splice(leaves.indexOf(leaf), 1)
+        report('cleared', leaf)
+      }
+    }
+    model.slots[at] = []
+  }
+  return shown
+}
+
+const BASE_GFN = 0x1000
+const SLOTS = 40
+
+/** Leaves to place and entries to insert: few frames and addresses, so that they meet in every way. */
+const worlds = fc.record({
+  pageShift: fc.constantFrom<PageShift>(16, 12),
+  guests: fc.uniqueArray(fc.constantFrom(1, 2, 7, 2048, 4095), { maxLength: 4 }),
+  leaves: fc.array(
+    fc.record({
+      guest: fc.nat(3),
+      place: fc.nat(5),
+      size: fc.constantFrom(0, 0, 0, 1, 2),
+      host: fc.nat(7),
+      odd: fc.nat(4095),
+      high: fc.constantFrom(0n, 0n, 0x001fn << 48n), // the ISA's frame bits at and above 53 are not L0's
+    }),
+    { maxLength: 25 },
+  ),
+  entries: fc.array(
+    fc.record({
+      index: fc.nat(SLOTS - 1),
+      lpid: fc.constantFrom(1, 2, 7, 2048, 4095, 3),
+      place: fc.nat(5),
+      step: fc.constantFrom(0, 0, 0, 1),
+    }),
+    { maxLength: 80 },
+  ),
+  range: fc.record({
+    index: fc.nat(SLOTS - 1),
+    npages: fc.integer({ min: 1, max: SLOTS }),
+    host: fc.nat(7),
+    size: fc.nat(2),
+    low: fc.nat(0xffff),
+  }),
+  times: fc.integer({ min: 1, max: 3 }),
+})
+
+/** Nested addresses and host addresses that the worlds choose from: near, far, and at the edges. */
+const PLACES = [0, 0x10000, 2 ** 21, 2 ** 30, 2 ** 32 + 2 ** 21, 2 ** 52 - 2 ** 30]
+const HOSTS = [0, 0x10000, 0x20000, 2 ** 21, 2 ** 30, 2 ** 32, 2 ** 52, 2 ** 53 - 2 ** 30]
+
+test('the walk clears, takes and calls stale what a search of everything finds', () => {
+  const fates = new Set<string>()
+  fc.assert(
+    fc.property(worlds, ({ pageShift, guests, leaves, entries, range, times }) => {
+      const shifts = [pageShift, 21, 30] as const
+      const nodes = new NodeHeap()
+      const memslot = new Memslot({ baseGfn: BASE_GFN, npages: SLOTS, nodes })
+      const other = new Memslot({ baseGfn: 0, npages: 1, nodes })
+      for (const lpid of [1, 2, 3]) other.insert(0, lpid, 0)
+      const registry = new Map<number, { shadow: RadixTable }>()
+      for (const lpid of guests) registry.set(lpid, { shadow: new RadixTable({ pageShift }) })
+      const model: Model = {
+        pageShift,
+        slots: Array.from({ length: SLOTS }, () => []),
+        shadows: new Map(guests.map((lpid) => [lpid, []])),
+      }
+      for (const { guest, place, size, host, odd, high } of leaves) {
+        const lpid = guests[guest]
+        if (lpid === undefined) continue
+        const shift = shifts[size]!
+        const gpa = PLACES[place]! - (PLACES[place]! % 2 ** shift)
+        const overlaps = model.shadows
+          .get(lpid)!
+          .some((leaf) => leaf.gpa < gpa + 2 ** shift && gpa < leaf.gpa + 2 ** leaf.shift)
+        if (overlaps) continue
+        const word = packLeaf({ frame: HOSTS[host]! / 4096, flags: odd }) | (high << 5n)
+        expect(registry.get(lpid)!.shadow.set(gpa, shift, word)).toBe(true)
+        model.shadows.get(lpid)!.push({ gpa, shift, word })
+      }
+      for (const { index, lpid, place, step } of entries) {
+        const frame = PLACES[place]! / 4096 + step
+        const outcome = memslot.insert(BASE_GFN + index, lpid, frame * 4096)
+        if (outcome !== 'duplicate') model.slots[index]!.unshift({ lpid, frame })
+      }
+
+      const counters = new RangeCounters()
+      const totals = {
+        ranges: 0,
+        slots: 0,
+        lists: 0,
+        entries: 0,
+        cleared: 0,
+        staleNoGuest: 0,
+        staleNoLeaf: 0,
+        staleOtherFrame: 0,
+      }
+      for (let round = 0; round < times; round++) {
+        const index = (range.index + round * 3) % SLOTS
+        const npages = Math.min(range.npages, SLOTS - index)
+        const shift = shifts[range.size]!
+        const hpa = HOSTS[(range.host + round) % HOSTS.length]! + range.low // the walk drops the bits below the size
+        const met = model.slots.slice(index, index + npages).filter((slot) => slot.length > 0)
+        const slots = met.length
+        const lists = met.filter((slot) => slot.length > 1).length
+        const expected = modelRange(model, BASE_GFN, index, npages, hpa, shift)
+        const visitor = keeper()
+        const args = [registry, { memslot, gfn: BASE_GFN + index, npages, hpa, shift }] as const
+        expect(removeRmapRange(...args, round === 2 ? undefined : visitor, counters)).toBe(counters)
+        if (round !== 2) expect(visitor.shown).toEqual(expected)
+
+        totals.ranges++
+        totals.slots += slots
+        totals.lists += lists
+        totals.entries += expected.length
+        for (const { fate } of expected) {
+          fates.add(fate)
+          if (fate === 'cleared') totals.cleared++
+          else totals[fate === 'no-guest' ? 'staleNoGuest' : fate === 'no-leaf' ? 'staleNoLeaf' : 'staleOtherFrame']++
+        }
+        expect({ ...counters }).toEqual(totals)
+        for (const [lpid, left] of model.shadows) {
+          expect([...registry.get(lpid)!.shadow]).toEqual(left.slice().sort((a, b) => a.gpa - b.gpa))
+        }
+        model.slots.forEach((slot, at) => {
+          expect(memslot.entries(BASE_GFN + at)).toEqual(slot.map(({ lpid, frame }) => ({ lpid, gpa: frame * 4096 })))
+        })
+        expect(nodes.inUse).toBe(2 + model.slots.reduce((sum, slot) => sum + Math.max(0, slot.length - 1), 0))
+      }
+    }),
+    { numRuns: 600 },
+  )
+  expect([...fates].sort()).toEqual(['cleared', 'no-guest', 'no-leaf', 'other-frame'])
+}, 60_000)
+
+test('completeness: no leaf that has its entry outlives the page it maps', () => {
+  // Each gfn has a host page of its own; leaves come with their entries. Then one page after another goes.
+  const mappings = fc.array(
+    fc.record({
+      gfn: fc.nat(9),
+      lpid: fc.integer({ min: 1, max: 3 }),
+      page: fc.nat(30),
+      entryFirst: fc.boolean(),
+    }),
+    { maxLength: 120 },
+  )
+  fc.assert(
+    fc.property(mappings, fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), (some, taken) => {
+      const memslot = new Memslot({ baseGfn: 0, npages: 10 })
+      const guests = new Map([1, 2, 3].map((lpid) => [lpid, { shadow: new RadixTable({ pageShift: 16 }) }]))
+      const frameOf = (gfn: number): number => 0x100000 + gfn * 16
+      for (const { gfn, lpid, page } of some) {
+        // a remap: the entry of the page before stays behind, stale
+        guests.get(lpid)!.shadow.set(page * 0x10000, 16, packLeaf({ frame: frameOf(gfn), flags: 6 }))
+        memslot.insert(gfn, lpid, page * 0x10000)
+      }
+      for (const gfn of taken) {
+        removeRmapRange(guests, { memslot, gfn, npages: 1, hpa: frameOf(gfn) * 4096, shift: 16 })
+        const frames = [...guests.values()].flatMap(({ shadow }) =>
+          [...shadow].map((leaf) => Number(leaf.word % 2n ** 53n) >> 12),
+        )
+        expect(frames).not.toContain(frameOf(gfn))
+      }
+      const left = [...guests.values()].flatMap(({ shadow }) => [...shadow])
+      const last = new Map(some.map(({ gfn, lpid, page }) => [`${lpid}:${page}`, gfn]))
+      expect(left.length).toBe([...last.values()].filter((gfn) => !taken.includes(gfn)).length)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('any base page of a large host page matches, and nothing beyond it', () => {
+  for (const [shift, pages] of [
+    [21, 32],
+    [30, 16384],
+  ] as const) {
+    const memslot = new Memslot({ baseGfn: 0, npages: pages })
+    const shadow = new RadixTable({ pageShift: 16 })
+    const first = 2 ** 40
+    const within = [0, 0x10000, 2 ** (shift - 1), 2 ** shift - 0x10000]
+    const outside = [-0x10000, 2 ** shift, 2 ** 45]
+    ;[...within, ...outside].forEach((offset, n) => {
+      shadow.set(n * 0x10000, 16, packLeaf({ frame: (first + offset) / 4096, flags: 6 }))
+      memslot.insert(0, 5, n * 0x10000)
+    })
+    const counters = removeRmapRange(new Map([[5, { shadow }]]), { memslot, gfn: 0, npages: pages, hpa: first, shift })
+    expect(counters).toMatchObject({ ranges: 1, slots: 1, entries: 7, cleared: 4, staleOtherFrame: 3 })
+    expect([...shadow].map((leaf) => leaf.gpa)).toEqual([4, 5, 6].map((n) => n * 0x10000))
+  }
+})
+
+test('entries are met newest first, gfn by gfn; a second one of a cleared leaf is stale', () => {
+  const memslot = new Memslot({ baseGfn: 100, npages: 4 })
+  const shadow = new RadixTable({ pageShift: 16 })
+  shadow.set(0, 21, packLeaf({ frame: 0x4000, flags: 6 }))
+  for (const gpa of [0, 0x10000, 0x20000]) memslot.insert(101, 9, gpa) // three addresses of one leaf
+  memslot.insert(103, 8, 0)
+  memslot.insert(100, 9, 2 ** 30)
+  const visitor = keeper()
+  removeRmapRange(new Map([[9, { shadow }]]), { memslot, gfn: 100, npages: 4, hpa: 0x4000000, shift: 21 }, visitor)
+  const leaf = { gpa: 0, shift: 21, word: packLeaf({ frame: 0x4000, flags: 6 }) }
+  expect(visitor.shown).toEqual([
+    { gfn: 100, lpid: 9, gpa: 2 ** 30, fate: 'no-leaf', leaf: undefined },
+    { gfn: 101, lpid: 9, gpa: 0x20000, fate: 'cleared', leaf },
+    { gfn: 101, lpid: 9, gpa: 0x10000, fate: 'no-leaf', leaf: undefined },
+    { gfn: 101, lpid: 9, gpa: 0, fate: 'no-leaf', leaf: undefined },
+    { gfn: 103, lpid: 8, gpa: 0, fate: 'no-guest', leaf: undefined },
+  ])
+})
+
+test('a visitor that throws or inserts finds the walk whole', () => {
+  const make = (): { memslot: Memslot; shadow: RadixTable; guests: Map<number, { shadow: RadixTable }> } => {
+    const memslot = new Memslot({ baseGfn: 0, npages: 3 })
+    const shadow = new RadixTable({ pageShift: 16 })
+    for (const gfn of [0, 1, 2]) {
+      shadow.set(gfn * 0x10000, 16, packLeaf({ frame: 16, flags: 6 }))
+      memslot.insert(gfn, 1, gfn * 0x10000)
+    }
+    return { memslot, shadow, guests: new Map([[1, { shadow }]]) }
+  }
+  const one = make()
+  const range = { gfn: 0, npages: 3, hpa: 0x10000, shift: 16 } as const
+  const counters = new RangeCounters()
+  refuses(
+    () =>
+      removeRmapRange(
+        one.guests,
+        { memslot: one.memslot, ...range },
+        {
+          entry() {
+            throw new Error('stop')
+          },
+        },
+        counters,
+      ),
+    Error,
+    'stop',
+  )
+  expect([one.shadow.leafCount, counters.cleared, one.memslot.words.every((word) => word === 0n)]).toEqual([0, 3, true])
+
+  const two = make()
+  removeRmapRange(two.guests, { memslot: two.memslot, ...range }, { entry: (gfn) => two.memslot.insert(gfn, 2, 0) })
+  expect([0, 1, 2].map((gfn) => two.memslot.entries(gfn))).toEqual(Array(3).fill([{ lpid: 2, gpa: 0 }]))
+})
+
+test('refused arguments; nothing has changed', () => {
+  const memslot = new Memslot({ baseGfn: 0x10, npages: 4 })
+  memslot.insert(0x10, 1, 0)
+  const guests = new Map<number, { shadow: RadixTable }>()
+  const good = { memslot, gfn: 0x10, npages: 1, hpa: 0, shift: 16 as const }
+  const walk =
+    (bad: object): (() => unknown) =>
+    () =>
+      removeRmapRange(guests, { ...good, ...bad })
+  const cases: [object, new (message?: string) => Error, string][] = [
+    [{ gfn: 0xf }, RangeError, 'gfn: expected an integer in 0x10..0x13, got 0xf'],
+    [{ gfn: 0x14 }, RangeError, 'gfn: expected an integer in 0x10..0x13, got 0x14'],
+    [{ gfn: '16' }, TypeError, 'gfn: expected an integer in 0x10..0x13, got string "16"'],
+    [{ npages: 5 }, RangeError, 'npages: expected an integer in 1..4, got 5'],
+    [{ gfn: 0x12, npages: 3 }, RangeError, 'npages: expected an integer in 1..2, got 3'],
+    [{ npages: 0 }, RangeError, 'npages: expected an integer in 1..4, got 0'],
+    [{ npages: NaN }, RangeError, 'npages: expected an integer in 1..4, got NaN'],
+    [{ npages: 1n }, TypeError, 'npages: expected an integer in 1..4, got bigint'],
+    [{ hpa: -1 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1'],
+    [{ hpa: 2 ** 53 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got 0x20000000000000'],
+    [{ hpa: 0.5 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got 0.5'],
+    [{ hpa: undefined }, TypeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got undefined'],
+    [{ shift: 20 }, RangeError, 'shift: expected one of 12, 16, 21, 30, got 20'],
+    [{ shift: '16' }, TypeError, 'shift: expected one of 12, 16, 21, 30, got string "16"'],
+    [{ memslot: {} }, TypeError, 'memslot: expected a Memslot, got object'],
+    [{ memslot: undefined }, TypeError, 'memslot: expected a Memslot, got undefined'],
+  ]
+  for (const [bad, type, message] of cases) refuses(walk(bad), type, message)
+  const others: [unknown[], string][] = [
+    [[undefined, good], 'guests: expected an object, got undefined'],
+    [[{}, good], 'guests: expected an object with a function get, got object'],
+    [[guests, undefined], 'range: expected an object, got undefined'],
+    [[guests, good, null], 'visitor: expected an object, got null'],
+    [[guests, good, { entry: 1 }], 'visitor: expected an object with a function entry, got object'],
+    [[guests, good, undefined, null], 'counters: expected an object, got null'],
+  ]
+  for (const [args, message] of others) {
+    refuses(() => removeRmapRange(...(args as Parameters<typeof removeRmapRange>)), TypeError, message)
+  }
+  expect(memslot.entries(0x10)).toEqual([{ lpid: 1, gpa: 0 }])
+  removeRmapRange(guests, { ...good, hpa: 2 ** 53 - 1, gfn: 0x10, npages: 4, shift: 12 })
+  expect(memslot.entries(0x10)).toEqual([])
+})

@@ -1,0 +1,177 @@
+/** A headless Chromium to try pages in, driven by its DevTools protocol over a pipe: no dependency, no port. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
+
+/** Where Chromium is: $CHROMIUM, or the first that the PATH has; undefined if there is none. */
+export const chromiumPath: string | undefined =
+  process.env.CHROMIUM ??
+  ['chromium', 'chromium-browser', 'google-chrome']
+    .flatMap((name) => (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--hide-scrollbars',
+  '--remote-debugging-pipe',
+]
+
+type Params = Record<string, unknown>
+
+/** One page. */
+export class Page {
+  /** What the page complained of: exceptions, errors on its console. */
+  readonly complaints: string[] = []
+  /** What it asked for, beyond itself and data: URLs. */
+  readonly requests: string[] = []
+
+  readonly #browser: Chromium
+  readonly #session: string
+
+  constructor(browser: Chromium, session: string) {
+    this.#browser = browser
+    this.#session = session
+    browser.onEvent = (method, params) => {
+      if (method === 'Runtime.exceptionThrown' || method === 'Log.entryAdded')
+        this.complaints.push(JSON.stringify(params))
+      if (method === 'Network.requestWillBeSent') {
+        const { url } = params.request as { url: string }
+        if (!/^(data:|file:\/\/.*\.html)/.test(url)) this.requests.push(url)
+      }
+    }
+  }
+
+  send(method: string, params: Params = {}): Promise<Params> {
+    return this.#browser.send(method, params, this.#session)
+  }
+
+  /** Opens an address and waits until it is loaded. */
+  async open(url: string): Promise<void> {
+    for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'Accessibility']) await this.send(`${domain}.enable`)
+    const loaded = this.#browser.event('Page.loadEventFired')
+    await this.send('Page.navigate', { url })
+    await loaded
+  }
+
+  /** The value of an expression in the page; a promise is waited for. */
+  async evaluate<T>(expression: string): Promise<T> {
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
+      expression,
+      returnByValue: true,
+      awaitPromise: true,
+    })
+    if (exceptionDetails !== undefined) throw new Error(JSON.stringify(exceptionDetails))
+    return (result as { value: T }).value
+  }
+
+  /** The text of an element. */
+  text(selector: string): Promise<string> {
+    return this.evaluate(`document.querySelector(${JSON.stringify(selector)}).textContent`)
+  }
+
+  /** Presses a key: a character, or a name such as `ArrowRight`. */
+  async press(key: string): Promise<void> {
+    const text = key.length === 1 ? { text: key } : key === 'Enter' ? { text: '\r' } : {}
+    await this.send('Input.dispatchKeyEvent', { type: 'keyDown', key, ...text })
+    await this.send('Input.dispatchKeyEvent', { type: 'keyUp', key })
+  }
+
+  /** Gives the page a size, and light or dark. */
+  async look(width: number, height: number, scheme: 'light' | 'dark'): Promise<void> {
+    await this.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false })
+    await this.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] })
+    await this.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
+  }
+}
+
+export class Chromium {
+  onEvent: (method: string, params: Params) => void = () => {}
+
+  readonly #process: ChildProcess
+  readonly #to: Writable
+  readonly #profile = mkdtempSync(join(tmpdir(), 'nested-rmap-chromium-'))
+  readonly #answers = new Map<number, { resolve: (result: Params) => void; reject: (error: Error) => void }>()
+  readonly #events = new Map<string, () => void>()
+  #next = 0
+
+  constructor(path: string) {
+    this.#process = spawn(path, [...FLAGS, `--user-data-dir=${this.#profile}`], {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    })
+    this.#to = this.#process.stdio[3] as Writable
+    let rest = ''
+    const from = this.#process.stdio[4] as Readable
+    from.setEncoding('utf8').on('data', (chunk: string) => {
+      const messages = (rest + chunk).split('\0')
+      rest = messages.pop()!
+      for (const message of messages) this.#onMessage(JSON.parse(message))
+    })
+    this.#process.on('exit', () => {
+      for (const { reject } of this.#answers.values()) reject(new Error('Chromium has ended'))
+    })
+  }
+
+  async page(): Promise<Page> {
+    const { targetId } = await this.send('Target.createTarget', { url: 'about:blank' })
+    const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true })
+    return new Page(this, sessionId as string)
+  }
+
+  send(method: string, params: Params, sessionId?: string): Promise<Params> {
+    const id = ++this.#next
+    this.#to.write(`${JSON.stringify({ id, method, params, sessionId })}\0`)
+    return new Promise((resolve, reject) => this.#answers.set(id, { resolve, reject }))
+  }
+
+  /** The next event of a kind. */
+  event(method: string): Promise<void> {
+    return new Promise((resolve) => this.#events.set(method, resolve))
+  }
+
+  async close(): Promise<void> {
+    const ended = new Promise((resolve) => this.#process.once('exit', resolve))
+    this.#process.kill()
+    await ended
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  #onMessage({
+    id,
+    result,
+    error,
+    method,
+    params,
+  }: {
+    id?: number
+    result?: Params
+    error?: { message: string }
+    method?: string
+    params?: Params
+  }): void {
+    if (id !== undefined) {
+      const answer = this.#answers.get(id)
+      this.#answers.delete(id)
+      if (error === undefined) answer?.resolve(result!)
+      else answer?.reject(new Error(error.message))
+    } else if (method !== undefined) {
+      this.onEvent(method, params!)
+      this.#events.get(method)?.()
+    }
+  }
+}

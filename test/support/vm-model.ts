@@ -1,0 +1,374 @@
+/**
+ * The simplest model of an L1 that one can write: lists of leaves, found by searching everything. There is no rmap at
+ * all: when a page goes, every nested guest's every leaf is looked at for its frame.
+ */
+import type { Access, FaultResult, ForwardToL1, LeafShift, PageShift, Placement, SetRcResult } from '../../src/index'
+
+const [R, C, READ, WRITE, EXECUTE] = [0x100, 0x080, 0x004, 0x002, 0x001] as const
+const ALLOWING = { read: READ | WRITE, write: WRITE, execute: EXECUTE } as const
+
+/** A leaf of any table; `frame` in units of 4 KiB: the host's, or in a guest table L1's. */
+export interface ModelLeaf {
+  gpa: number
+  shift: number
+  frame: number
+  flags: number
+  malformed?: boolean
+  /** Of a shadow leaf: L1 has changed its guest table there since. */
+  outdated?: boolean
+}
+
+export interface ModelSlot {
+  base: number
+  npages: number
+  readOnly: boolean
+  log: boolean
+  invalid: boolean
+  marked: Set<number>
+}
+
+export interface ModelGuest {
+  lpid: number
+  root: ModelLeaf[] | undefined
+  leaves: ModelLeaf[]
+  live: boolean
+  refs: number
+  tlbies: number
+}
+
+export interface Plan {
+  guest: ModelGuest
+  root: ModelLeaf[]
+  leaf: ModelLeaf
+  seq: number
+  tlbies: number
+}
+
+export const find = (leaves: readonly ModelLeaf[], gpa: number): ModelLeaf | undefined =>
+  leaves.find((leaf) => leaf.gpa <= gpa && gpa < leaf.gpa + 2 ** leaf.shift)
+
+const overlaps = (leaf: ModelLeaf, from: number, to: number): boolean =>
+  leaf.gpa < to && from < leaf.gpa + 2 ** leaf.shift
+
+function remove(leaves: ModelLeaf[], which: (leaf: ModelLeaf) => boolean): void {
+  for (let i = leaves.length - 1; i >= 0; i--) if (which(leaves[i]!)) leaves.splice(i, 1)
+}
+
+/** What backs L1's memory: units of `unitShift`, each in base pages, as one large page, or large and out of step. */
+export class HostMemory {
+  readonly #units = new Map<number, { mode: 'base' | 'large' | 'skewed'; frame: number }>()
+  readonly #pages = new Map<number, { frame: number; writable: boolean }>()
+  #next = 1
+
+  constructor(
+    readonly pageShift: PageShift,
+    readonly unitShift: 21 | 30,
+  ) {}
+
+  get unitPages(): number {
+    return 2 ** (this.unitShift - this.pageShift)
+  }
+
+  unitOf(gfn: number): number {
+    return Math.floor(gfn / this.unitPages)
+  }
+
+  /** A unit moves to other frames. */
+  moveUnit(unit: number, mode: 'base' | 'large' | 'skewed'): void {
+    this.#units.set(unit, { mode, frame: this.#nextFrame() })
+    for (let i = 0; i < this.unitPages; i++) this.#pages.delete(unit * this.unitPages + i)
+  }
+
+  /** A page gets another frame; its unit is in base pages from now on. */
+  movePage(gfn: number, writable: boolean): void {
+    this.#unit(gfn).mode = 'base'
+    this.#pages.set(gfn, { frame: this.#nextFrame(), writable })
+  }
+
+  backing(gfn: number): { frame: number; shift: LeafShift; writable: boolean } {
+    const { mode, frame } = this.#unit(gfn)
+    const page = this.#pages.get(gfn)
+    if (page !== undefined) return { ...page, shift: this.pageShift }
+    const at = (gfn % this.unitPages) + (mode === 'skewed' ? 1 : 0)
+    return {
+      frame: frame + at * 2 ** (this.pageShift - 12),
+      shift: mode === 'base' ? this.pageShift : this.unitShift,
+      writable: true,
+    }
+  }
+
+  /** Room for a unit that is out of step; every other one differs from the one before in its high half alone. */
+  #nextFrame(): number {
+    const n = this.#next++
+    return Math.floor(n / 2) * 2 ** (this.unitShift - 11) + (n % 2) * 2 ** 32
+  }
+
+  #unit(gfn: number): { mode: 'base' | 'large' | 'skewed'; frame: number } {
+    const unit = this.unitOf(gfn)
+    if (!this.#units.has(unit)) this.moveUnit(unit, unit % 3 === 0 ? 'base' : 'large')
+    return this.#units.get(unit)!
+  }
+}
+
+/** Thrown where the real one refuses to map a large page that reaches outside its memslot. */
+export class OutsideMemslot extends Error {}
+
+export class Model {
+  readonly host: ModelLeaf[] = []
+  readonly slots: ModelSlot[] = []
+  readonly guests = new Map<number, ModelGuest>()
+  readonly partition = new Map<number, ModelLeaf[]>()
+  readonly tables: ModelLeaf[][]
+  seq = 0
+  inProgress = 0
+
+  constructor(
+    readonly pageShift: PageShift,
+    readonly placement: Placement,
+    readonly memory: HostMemory,
+    tables: number,
+  ) {
+    this.tables = Array.from({ length: tables }, () => [])
+  }
+
+  get page(): number {
+    return 2 ** this.pageShift
+  }
+
+  slotOf(gfn: number): ModelSlot | undefined {
+    return this.slots.find((slot) => slot.base <= gfn && gfn < slot.base + slot.npages)
+  }
+
+  enter(lpid: number): ModelGuest {
+    let guest = this.guests.get(lpid)
+    if (guest === undefined) {
+      guest = { lpid, root: this.partition.get(lpid), leaves: [], live: true, refs: 1, tlbies: 0 }
+      this.guests.set(lpid, guest)
+    }
+    return guest
+  }
+
+  put(guest: ModelGuest): void {
+    if (--guest.refs === 0) guest.leaves.length = 0
+  }
+
+  drop(guest: ModelGuest): void {
+    guest.live = false
+    this.guests.delete(guest.lpid)
+    this.put(guest)
+  }
+
+  // ---- L1 ----
+
+  /** Writes a leaf of a guest table, or with no flags takes away what is there. */
+  edit(table: ModelLeaf[], leaf: ModelLeaf | undefined, gpa: number): void {
+    const gone =
+      leaf === undefined
+        ? [find(table, gpa)]
+        : table.filter((old) => overlaps(old, leaf.gpa, leaf.gpa + 2 ** leaf.shift))
+    const changed = [...gone, leaf].filter((one) => one !== undefined)
+    remove(table, (old) => gone.includes(old))
+    if (leaf !== undefined) table.push(leaf)
+    for (const guest of this.guests.values()) {
+      if (guest.root !== table) continue
+      for (const shadow of guest.leaves) {
+        if (changed.some((one) => overlaps(shadow, one.gpa, one.gpa + 2 ** one.shift))) shadow.outdated = true
+      }
+    }
+  }
+
+  tlbiePage(lpid: number, gpa: number, shift: number): void {
+    const guest = this.guests.get(lpid)
+    if (guest === undefined) return
+    guest.tlbies++
+    const from = gpa - (gpa % 2 ** shift)
+    remove(guest.leaves, (leaf) => overlaps(leaf, from, from + 2 ** shift))
+  }
+
+  tlbieLpid(lpid: number, ric: number): void {
+    const guest = this.guests.get(lpid)
+    if (guest === undefined || ric === 1) return
+    guest.tlbies++
+    guest.leaves.length = 0
+    if (ric === 0) return
+    guest.root = this.partition.get(lpid)
+    if (guest.root === undefined) this.drop(guest)
+  }
+
+  // ---- the host ----
+
+  /** A host leaf goes, and every leaf of every nested guest that maps a frame of it. */
+  clearHost(host: ModelLeaf, named: number): void {
+    remove(this.host, (leaf) => leaf === host)
+    const npages = 2 ** (host.shift - this.pageShift)
+    const slot = this.slotOf(Math.floor(host.gpa / this.page))!
+    if (slot.log && (host.flags & C) !== 0) {
+      for (let gfn = named; gfn < Math.min(named + npages, slot.base + slot.npages); gfn++)
+        slot.marked.add(gfn - slot.base)
+    }
+    for (const guest of this.guests.values()) {
+      remove(guest.leaves, (leaf) => leaf.frame >= host.frame && leaf.frame < host.frame + 2 ** (host.shift - 12))
+    }
+  }
+
+  unmap(gfn: number, npages: number): void {
+    const [from, to] = [gfn * this.page, (gfn + npages) * this.page]
+    for (const leaf of this.host.filter((leaf) => overlaps(leaf, from, to))) {
+      this.clearHost(leaf, Math.max(gfn, Math.floor(leaf.gpa / this.page)))
+    }
+  }
+
+  flush(slot: ModelSlot): void {
+    this.unmap(slot.base, slot.npages)
+    this.seq++
+  }
+
+  /** The host leaf of a gfn loses a bit, and so do the leaves that its own slot leads to. */
+  clearBits(gfn: number, bits: number): boolean {
+    const host = find(this.host, gfn * this.page)
+    if (host === undefined || (host.flags & bits) === 0) return false
+    host.flags &= ~bits
+    const listed = this.placement === 'faulting' || host.gpa === gfn * this.page
+    for (const guest of this.guests.values()) {
+      for (const leaf of guest.leaves) {
+        if (listed && leaf.frame >= host.frame && leaf.frame < host.frame + 2 ** (host.shift - 12)) leaf.flags &= ~bits
+      }
+    }
+    return true
+  }
+
+  harvest(slot: ModelSlot): number[] {
+    const dirty = new Set([...slot.marked].map((index) => slot.base + index))
+    slot.marked.clear()
+    for (let gfn = slot.base; gfn < slot.base + slot.npages; gfn++) if (this.clearBits(gfn, C)) dirty.add(gfn)
+    return [...dirty].sort((a, b) => a - b)
+  }
+
+  releaseAll(): void {
+    for (const guest of [...this.guests.values()]) this.drop(guest)
+  }
+
+  // ---- faults ----
+
+  /** The guest leaf, or how the fault comes out. */
+  #translate(guest: ModelGuest, gpa: number, access: Access): ModelLeaf | ForwardToL1['reason'] {
+    guest.root ??= this.partition.get(guest.lpid)
+    if (guest.root === undefined) return 'no-root'
+    const leaf = find(guest.root, gpa)
+    if (leaf === undefined) return 'no-translation'
+    return leaf.malformed === true ? 'malformed' : (leaf.flags & ALLOWING[access]) === 0 ? 'not-allowed' : leaf
+  }
+
+  #walk(guest: ModelGuest, gpa: number, access: Access): ModelLeaf | FaultResult {
+    const walked = this.#translate(guest, gpa, access)
+    if (typeof walked !== 'string') return walked
+    const there = find(guest.leaves, gpa)
+    if (walked === 'no-root' || there === undefined) return { outcome: 'forward-to-l1', reason: walked }
+    remove(guest.leaves, (one) => one === there)
+    return { outcome: 'retry', reason: 'refused' }
+  }
+
+  plan(guest: ModelGuest, gpa: number, access: Access): Plan | FaultResult {
+    const there = find(guest.leaves, gpa)
+    if (there !== undefined && (there.flags & ALLOWING[access]) !== 0) return { outcome: 'present' }
+    const walked = this.#walk(guest, gpa, access)
+    if ('outcome' in walked) return walked
+    if (walked.shift < this.pageShift) return { outcome: 'invalid', shift: walked.shift as LeafShift }
+    const to = walked.frame * 4096 + gpa - walked.gpa
+    const gfn = Math.floor(to / this.page)
+    const slot = this.slotOf(gfn)
+    if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: to }
+    if (slot.readOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: to }
+    const seq = this.seq
+    let host = find(this.host, to)
+    if (host === undefined || (access === 'write' && (host.flags & WRITE) === 0)) {
+      const backing = this.memory.backing(gfn)
+      if (access === 'write' && !backing.writable) {
+        // the host breaks the sharing first
+        this.unmap(gfn, 1)
+        this.seq++
+        return { outcome: 'retry', reason: 'mmu-seq' }
+      }
+      if (!this.#instantiate(slot, gfn, backing)) return { outcome: 'retry', reason: 'mmu-seq' }
+      host = find(this.host, to)!
+    }
+    const shift = host.shift <= walked.shift ? host.shift : this.pageShift
+    const offset = shift === host.shift ? 0 : to - host.gpa - ((to - host.gpa) % this.page)
+    let flags = host.flags & walked.flags
+    if (access !== 'write') flags &= ~C
+    const leaf = { gpa: gpa - (gpa % 2 ** shift), shift, frame: host.frame + offset / 4096, flags }
+    return { guest, root: guest.root!, leaf, seq, tlbies: guest.tlbies }
+  }
+
+  #instantiate(slot: ModelSlot, gfn: number, backing: { frame: number; shift: number; writable: boolean }): boolean {
+    const pageFrames = this.page / 4096
+    const shift = slot.log
+      ? this.pageShift
+      : ([30, 21].find(
+          (shift) => shift <= backing.shift && (gfn * pageFrames - backing.frame) % 2 ** (shift - 12) === 0,
+        ) ?? this.pageShift)
+    const npages = 2 ** (shift - this.pageShift)
+    const first = gfn - (gfn % npages)
+    if (first < slot.base || first + npages > slot.base + slot.npages) throw new OutsideMemslot()
+    if (this.inProgress > 0) return false
+    const writable = backing.writable && !slot.readOnly
+    const leaf = {
+      gpa: first * this.page,
+      shift,
+      frame: backing.frame - (gfn - first) * pageFrames,
+      flags: READ | EXECUTE | R | (writable ? WRITE | C : 0),
+    }
+    const there = find(this.host, leaf.gpa)
+    if (there !== undefined && there.shift === shift) {
+      there.flags |= leaf.flags
+      return true
+    }
+    this.unmap(first, npages)
+    this.host.push(leaf)
+    return true
+  }
+
+  /** How a planned leaf would come out, without making it; the leaf of that size that is there. */
+  static sameSize(plan: Plan): ModelLeaf | undefined {
+    return plan.guest.leaves.find((leaf) => leaf.gpa === plan.leaf.gpa && leaf.shift === plan.leaf.shift)
+  }
+
+  commit(plan: Plan): FaultResult | 'mapped' {
+    const { guest, leaf } = plan
+    if (!guest.live) return { outcome: 'retry', reason: 'dropped' }
+    if (plan.tlbies !== guest.tlbies) return { outcome: 'retry', reason: 'tlbie' }
+    if (this.inProgress > 0 || plan.seq !== this.seq) return { outcome: 'retry', reason: 'mmu-seq' }
+    const same = Model.sameSize(plan)
+    if (same !== undefined) {
+      const flags = same.flags | leaf.flags
+      if (flags === same.flags && leaf.frame === same.frame) return { outcome: 'present' }
+      same.flags = flags
+      return 'mapped'
+    }
+    remove(guest.leaves, (old) => overlaps(old, leaf.gpa, leaf.gpa + 2 ** leaf.shift))
+    guest.leaves.push({ ...leaf })
+    return 'mapped'
+  }
+
+  setRc(guest: ModelGuest, gpa: number, access: Access): SetRcResult | FaultResult {
+    const walked = this.#translate(guest, gpa, access)
+    if (typeof walked === 'string') return { outcome: 'forward-to-l1', reason: walked }
+    const write = access === 'write'
+    const bits = write ? R | C : R
+    if ((walked.flags & bits) !== bits) return { outcome: 'forward-to-l1', reason: 'no-rc' }
+    const to = walked.frame * 4096 + gpa - walked.gpa
+    for (const [leaves, at, reason] of [
+      [this.host, to, 'host-leaf'],
+      [guest.leaves, gpa, 'shadow-leaf'],
+    ] as const) {
+      const leaf = find(leaves, at)
+      if (leaf === undefined || (write && (leaf.flags & WRITE) === 0)) {
+        const shadow = find(guest.leaves, gpa)
+        remove(guest.leaves, (one) => one === shadow)
+        return { outcome: 'retry', reason }
+      }
+      leaf.flags |= bits
+    }
+    return { outcome: 'set' }
+  }
+}

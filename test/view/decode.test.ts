@@ -1,0 +1,112 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { decodeWord, parseWord, readWord, swapWord } from '../../src/view/decode'
+import { MAX_FRAME, MAX_GPA, MAX_LPID, packEntry, packLeaf, LeafFlag } from '../../src/index'
+
+const text = (word: bigint): string[] => decodeWord(word).split('\n')
+
+test('an empty slot', () => {
+  expect(text(0n)).toEqual(['0x0000000000000000', '  slot word     empty: no entry'])
+})
+
+test('a tagged entry', () => {
+  expect(text(0x0030000030261001n)).toEqual([
+    '0x0030000030261001',
+    '  slot word     tagged entry: LPID 3  gpa 0x30261000',
+  ])
+})
+
+test('a leaf of a table is no entry, though it is odd', () => {
+  expect(text(0xc000000033900387n)).toEqual([
+    '0xc000000033900387',
+    '  slot word     tagged entry: LPID 3072  gpa 0x33900000  (but an entry has no bits 1..11, here 0x386)',
+    '  table leaf    frame 0x33900, host address 0x33900000: referenced changed read write execute, other bits 0x200',
+  ])
+})
+
+test('a kernel pointer could be a leaf', () => {
+  expect(text(0xc00000002d4d4a20n)).toEqual([
+    '0xc00000002d4d4a20',
+    '  slot word     pointer to the list node at 0xc00000002d4d4a20',
+    '  table leaf    frame 0x2d4d4, host address 0x2d4d4000: no rights, other bits 0xa20  (but it allows no access)',
+  ])
+})
+
+test('an entry with tag 0 could be a pointer', () => {
+  expect(text(0x0030000030261000n)).toEqual([
+    '0x0030000030261000',
+    "  slot word     pointer to the list node at 0x30000030261000  (but the kernel's addresses begin with 0xc, a NodeHeap's are below 2^31)",
+    "  node's entry  LPID 3  gpa 0x30261000",
+  ])
+})
+
+test('a link and doubtful words', () => {
+  expect(text(0x800000002f4e000dn)[2]).toBe('  table link    to a lower table (present, no leaf): 0x2f4e000d')
+  expect(text(0x7001n)[1]).toBe("  slot word     tagged entry: LPID 0  gpa 0x7000  (but LPID 0 is the host's)")
+  expect(text(0x22n)[1]).toBe(
+    "  slot word     pointer to the list node at 0x22  (but a node's address is a multiple of 8)",
+  )
+  expect(text(0xe000000000001004n).at(-1)).toBe(
+    '  table leaf    frame 0x1, host address 0x1000: read, other bits 0x2000000000000000  (but a frame of L0 has no bits 53..61)',
+  )
+})
+
+test('every entry and every leaf is read back without doubt', () => {
+  const lpid = fc.integer({ min: 1, max: MAX_LPID })
+  const gpa = fc.integer({ min: 0, max: MAX_GPA })
+  fc.assert(
+    fc.property(lpid, gpa, (lpid, gpa) => {
+      const [slot] = readWord(packEntry(lpid, gpa) | 1n)
+      const page = gpa - (gpa % 4096)
+      expect(slot).toEqual({
+        as: 'slot',
+        text: `tagged entry: LPID ${lpid}  gpa 0x${page.toString(16)}`,
+        doubt: undefined,
+      })
+      expect(readWord(packEntry(lpid, gpa)).find(({ as }) => as === 'entry')?.doubt).toBeUndefined()
+    }),
+  )
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: MAX_FRAME }), fc.integer({ min: 1, max: 0xfff }), (frame, flags) => {
+      const leaf = readWord(packLeaf({ frame, flags: flags | LeafFlag.READ })).find(({ as }) => as === 'leaf')
+      expect(leaf!.text).toContain(`frame 0x${frame.toString(16)}, host address 0x${(frame * 4096).toString(16)}:`)
+      expect(leaf!.doubt).toBeUndefined()
+    }),
+  )
+})
+
+test('any text is a word or a RangeError, and words survive writing', () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (word) => {
+      expect(parseWord(`0x${word.toString(16)}`)).toBe(word)
+      expect(parseWord(`0X${word.toString(16).toUpperCase().padStart(20, '0')}`)).toBe(word)
+      expect(parseWord(`${word}`)).toBe(word)
+      expect(swapWord(swapWord(word))).toBe(word)
+    }),
+  )
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      try {
+        const word = parseWord(text)
+        expect(BigInt(text)).toBe(word)
+      } catch (error) {
+        expect(error).toBeInstanceOf(RangeError)
+      }
+    }),
+  )
+})
+
+test('what is no word is named', () => {
+  expect(() => parseWord('c000000033900387')).toThrow(
+    new RangeError(
+      'word: expected a number in hex (0x...) or decimal, got "c000000033900387" (hex? write 0xc000000033900387)',
+    ),
+  )
+  expect(() => parseWord('-1')).toThrow(new RangeError('word: expected a number in hex (0x...) or decimal, got "-1"'))
+  expect(() => parseWord('0x10000000000000000')).toThrow(
+    new RangeError('word: expected at most 64 bits, got "0x10000000000000000"'),
+  )
+  expect(() => parseWord(5 as never)).toThrow(new TypeError('word: expected a string, got number'))
+  expect(() => readWord(-1n)).toThrow(RangeError)
+  expect(swapWord(0x87034833000000c0n)).toBe(0xc000000033480387n)
+})

@@ -1,0 +1,306 @@
+/** What the L1 refuses at its edge, and that nothing has changed then. */
+import { expect, test } from 'vitest'
+import { GuestTable, Vm, type VmEvent } from '../../src/index'
+import { refuses } from '../support/refuses'
+
+const wrong = (value: unknown): never => value as never
+
+function machine(): Vm {
+  const vm = new Vm()
+  vm.addMemslot({ baseGfn: 0x10, npages: 0x10 })
+  vm.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0x100000 })
+  vm.fault({ lpid: 1, gpa: 0, access: 'write' })
+  return vm
+}
+
+test('options of an L1', () => {
+  const cases: [options: unknown, type: new (m: string) => Error, message: string][] = [
+    [null, TypeError, 'options: expected an object, got null'],
+    [{ pageShift: 13 }, RangeError, 'pageShift: expected one of 16, 12, got 13'],
+    [{ pageShift: '16' }, TypeError, 'pageShift: expected one of 16, 12, got string "16"'],
+    [{ placement: 'tail' }, RangeError, 'placement: expected one of head, faulting, got tail'],
+    [{ lpid: 0 }, RangeError, 'lpid: expected an integer in 1..4095, got 0'],
+    [{ maxNodes: -1 }, RangeError, 'maxNodes: expected an integer in 0..134217727, got -1'],
+    [{ maxTablePages: 0 }, RangeError, 'maxTablePages: expected an integer in 1..9007199254740991, got 0'],
+    [{ maxNpages: 2 ** 28 + 1 }, RangeError, 'maxNpages: expected an integer in 1..268435456, got 268435457'],
+    [{ allowLpidZero: 1 }, TypeError, 'allowLpidZero: expected a boolean, got number'],
+    [{ allowDroppedFaults: 'yes' }, TypeError, 'allowDroppedFaults: expected a boolean, got string "yes"'],
+    [{ backing: {} }, TypeError, 'backing: expected a function, got object'],
+    [{ observer: 3 }, TypeError, 'observer: expected a function, got number'],
+  ]
+  for (const [options, type, message] of cases) refuses(() => new Vm(wrong(options)), type, message)
+})
+
+test('calls with what is out of range, of another type, or of another L1', () => {
+  const vm = machine()
+  const slot = vm.memslots[0]!
+  const guest = vm.guest(1)!
+  const other = machine()
+  const before = JSON.stringify([vm.counters, vm.mmuSeq])
+  const cases: [call: () => unknown, type: new (m: string) => Error, message: string][] = [
+    [
+      () => vm.fault({ lpid: 1, gpa: -1, access: 'read' }),
+      RangeError,
+      'gpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1',
+    ],
+    [
+      () => vm.fault({ lpid: 1, gpa: NaN, access: 'read' }),
+      RangeError,
+      'gpa: expected an integer in 0x0..0x1fffffffffffff, got NaN',
+    ],
+    [
+      () => vm.fault({ lpid: 1, gpa: wrong(0n), access: 'read' }),
+      TypeError,
+      'gpa: expected an integer in 0x0..0x1fffffffffffff, got bigint',
+    ],
+    [
+      () => vm.fault({ lpid: 1, gpa: 0, access: wrong('peek') }),
+      RangeError,
+      'access: expected one of read, write, execute, got peek',
+    ],
+    [
+      () => vm.fault({ lpid: 4096, gpa: 0, access: 'read' }),
+      RangeError,
+      'lpid: expected an integer in 1..4095, got 4096',
+    ],
+    [
+      () => vm.fault(wrong({ gpa: 0, access: 'read' })),
+      TypeError,
+      'lpid: expected an integer in 1..4095, got undefined',
+    ],
+    [
+      () => vm.fault(wrong({ lpid: 1, guest, gpa: 0, access: 'read' })),
+      TypeError,
+      'lpid: expected either lpid or guest, got both',
+    ],
+    [
+      () => vm.fault({ guest: wrong({}), gpa: 0, access: 'read' }),
+      TypeError,
+      'guest: expected a NestedGuest, got object',
+    ],
+    [
+      () => vm.fault({ guest: other.guest(1)!, gpa: 0, access: 'read' }),
+      Error,
+      'guest: it is freed, or belongs to another Vm: call enter',
+    ],
+    [() => vm.beginFault(wrong(undefined)), TypeError, 'request: expected an object, got undefined'],
+    [() => vm.setRc({ lpid: 0, gpa: 0, access: 'read' }), RangeError, 'lpid: expected an integer in 1..4095, got 0'],
+    [() => vm.enter(1.5), RangeError, 'lpid: expected an integer in 1..4095, got 1.5'],
+    [() => vm.leave(guest), Error, 'leave: the nested guest is not held: call enter first'],
+    [() => vm.setGuestTable(1, wrong({})), TypeError, 'table: expected a GuestTable or undefined, got object'],
+    [() => vm.unmap(2 ** 36), RangeError, 'gfn: expected an integer in 0x0..0xfffffffff, got 0x1000000000'],
+    [() => vm.unmap(0, { npages: 0 }), RangeError, 'npages: expected an integer in 1..68719476736, got 0'],
+    [() => vm.unmap(0, { visitor: wrong({}) }), TypeError, 'visitor.entry: expected a function, got undefined'],
+    [() => vm.beginUnmap(wrong('0')), TypeError, 'gfn: expected an integer in 0x0..0xfffffffff, got string "0"'],
+    [() => vm.age(-1), RangeError, 'gfn: expected an integer in 0x0..0xfffffffff, got -0x1'],
+    [() => vm.testAge(0.5), RangeError, 'gfn: expected an integer in 0x0..0xfffffffff, got 0.5'],
+    [() => vm.word(0xf), RangeError, 'gfn: expected a gfn of a memslot, got 0xf'],
+    [() => vm.entries(0x20), RangeError, 'gfn: expected a gfn of a memslot, got 0x20'],
+    [
+      () => vm.addMemslot({ baseGfn: 0x1f, npages: 2 }),
+      RangeError,
+      'baseGfn: expected gfns that no other memslot has, got 0x1f, which overlaps the memslot of gfns 0x10..0x1f',
+    ],
+    [
+      () => vm.addMemslot({ baseGfn: 2 ** 36 - 1, npages: 2 }),
+      RangeError,
+      'baseGfn: expected an integer in 0x0..0xffffffffe, got 0xfffffffff',
+    ],
+    [
+      () => vm.addMemslot({ baseGfn: 0, npages: 2 ** 28 + 1 }),
+      RangeError,
+      'npages: expected an integer in 1..268435456, got 268435457',
+    ],
+    [
+      () => vm.addMemslot({ baseGfn: 0, npages: 1, readOnly: wrong(0) }),
+      TypeError,
+      'readOnly: expected a boolean, got number',
+    ],
+    [() => vm.removeMemslot(wrong({})), TypeError, 'memslot: expected a VmMemslot, got object'],
+    [
+      () => vm.removeMemslot(other.memslots[0]!),
+      Error,
+      'memslot: it is removed, or belongs to another Vm: call addMemslot',
+    ],
+    [() => vm.setLogDirty(slot, wrong(1)), TypeError, 'on: expected a boolean, got number'],
+    [() => vm.harvestDirty(slot), Error, 'harvestDirty: the memslot does not log dirty pages: call setLogDirty first'],
+    [
+      () => vm.tlbie({ kind: wrong('pwc'), lpid: 1, ric: 0 }),
+      RangeError,
+      'kind: expected one of page, lpid, all, got pwc',
+    ],
+    [() => vm.tlbie({ kind: 'lpid', lpid: 1, ric: wrong(3) }), RangeError, 'ric: expected one of 0, 1, 2, got 3'],
+    [
+      () => vm.tlbie({ kind: 'page', lpid: 1, gpa: 2 ** 52, shift: 16 }),
+      RangeError,
+      'gpa: expected an integer in 0x0..0xfffffffffffff, got 0x10000000000000',
+    ],
+    [
+      () => vm.tlbie({ kind: 'page', lpid: 1, gpa: 0, shift: 12 }),
+      RangeError,
+      'shift: expected one of 16, 21, 30, got 12',
+    ],
+    [
+      () => vm.tlbInvalidate({ instr: 0x10000, rs: 1, rb: 2n ** 64n }),
+      RangeError,
+      'rb: expected a BigInt in 0x0..0xffffffffffffffff, got 0x10000000000000000',
+    ],
+    [
+      () => vm.tlbInvalidate({ instr: -1, rs: 1, rb: 0 }),
+      RangeError,
+      'instr: expected an integer in 0x0..0x1fffffffffffff, got -0x1',
+    ],
+    [
+      () => vm.rptInvalidate({ lpid: 1, target: 1, type: 3, pageSizes: 2, start: 0, end: wrong(null) }),
+      TypeError,
+      'end: expected a BigInt in 0x0..0xffffffffffffffff, got null',
+    ],
+    [() => vm.failAllocation(-1), RangeError, 'n: expected an integer in 0..9007199254740991, got -1'],
+    [() => vm.observe(wrong(null)), TypeError, 'observer: expected a function, got null'],
+  ]
+  for (const [call, type, message] of cases) refuses(call, type, message)
+  vm.removeMemslot(vm.addMemslot({ baseGfn: 0x100, npages: 1 }))
+  expect(JSON.stringify([{ ...vm.counters }, vm.mmuSeq - 1])).toBe(before)
+  expect(vm.check()).toEqual([])
+})
+
+test('what a caller answers for a backing', () => {
+  const cases: [backing: unknown, type: new (m: string) => Error, message: string][] = [
+    [3, TypeError, 'backing: expected an object, got number'],
+    [{ frame: -1 }, RangeError, 'backing.frame: expected an integer in 0x0..0x1ffffffffff, got -0x1'],
+    [{ frame: 8 }, RangeError, 'backing.frame: expected a multiple of 0x10, got 0x8'],
+    [{ frame: 0, shift: 12 }, RangeError, 'backing.shift: expected one of 16, 21, 30, got 12'],
+    [{ frame: 0, writable: 1 }, TypeError, 'backing.writable: expected a boolean, got number'],
+    [{ frame: 0, attributes: 0x104 }, RangeError, 'backing.attributes: expected none of the bits 0x187, got 0x104'],
+  ]
+  for (const [backing, type, message] of cases) {
+    const vm = new Vm({ backing: () => wrong(backing) })
+    vm.addMemslot({ baseGfn: 0, npages: 4 })
+    vm.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0 })
+    vm.enter(1)
+    const before = JSON.stringify(vm.counters)
+    refuses(() => vm.fault({ lpid: 1, gpa: 0, access: 'read' }), type, message)
+    expect([JSON.stringify(vm.counters), vm.check()]).toEqual([before, []])
+  }
+  const vm = new Vm({ backing: () => undefined })
+  vm.addMemslot({ baseGfn: 0, npages: 4 })
+  vm.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0 })
+  expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' })).toEqual({ outcome: 'retry', reason: 'no-backing' })
+})
+
+test('every bit of a shadow leaf that host and guest need not share comes from the host leaf', () => {
+  const vm = new Vm({ backing: () => ({ frame: 2 ** 41 - 16, attributes: 0xe38 }) })
+  vm.addMemslot({ baseGfn: 0, npages: 4 })
+  vm.setGuestTable(1, new GuestTable()).map({ gpa: 2 ** 52 - 0x10000, to: 0, flags: 0x105 | 0xe00 | 0x030 })
+  vm.fault({ lpid: 1, gpa: 2 ** 53 - 1, access: 'read' }) // L0 drops bit 52
+  expect(vm.guest(1)!.shadow.lookup(2 ** 52 - 1)).toEqual({
+    gpa: 2 ** 52 - 0x10000,
+    shift: 16,
+    word: 0xc01fffffffff0f3dn,
+  })
+  expect(vm.host.lookup(0)!.word).toBe(0xc01fffffffff0fbfn)
+  expect(vm.check()).toEqual([])
+})
+
+test('a guest table is checked like the rest, and takes any nonsense that L1 may write', () => {
+  const table = new GuestTable({ pageShift: 12 })
+  refuses(() => new GuestTable({ pageShift: wrong(21) }), RangeError, 'pageShift: expected one of 16, 12, got 21')
+  refuses(() => new GuestTable({ rootBits: 4 }), RangeError, 'rootBits: expected an integer in 5..16, got 4')
+  refuses(() => table.map({ gpa: 0x800, to: 0 }), RangeError, 'gpa: expected a multiple of 0x1000, got 0x800')
+  refuses(
+    () => table.map({ gpa: 0, to: 0x1000, shift: 21 }),
+    RangeError,
+    'to: expected a multiple of 0x200000, got 0x1000',
+  )
+  refuses(() => table.map({ gpa: 0, to: 0, shift: 16 }), RangeError, 'shift: expected one of 12, 21, 30, got 16')
+  refuses(
+    () => table.map({ gpa: 0, to: 0, flags: 0x1000 }),
+    RangeError,
+    'flags: expected an integer in 0x0..0xfff, got 0x1000',
+  )
+  refuses(() => table.write(0, 12, 5n), RangeError, 'word: expected a present leaf, got 0x5')
+  refuses(
+    () => table.protect(2 ** 52, 0),
+    RangeError,
+    'gpa: expected an integer in 0x0..0xfffffffffffff, got 0x10000000000000',
+  )
+  expect([...table.leaves()]).toEqual([])
+
+  const leaf = 0xc000000000000187n
+  const forwarded = (make: (table: GuestTable) => unknown, options: { rootBits?: number } = {}): string => {
+    const vm = new Vm()
+    make(vm.setGuestTable(1, new GuestTable(options)))
+    const result = vm.fault({ lpid: 1, gpa: 0x12345, access: 'write' })
+    return 'reason' in result ? result.reason : result.outcome
+  }
+  expect(forwarded(() => {})).toBe('no-translation')
+  expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0 }))).toBe('mmio')
+  expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0, flags: 0x107 & ~2 }))).toBe('not-allowed')
+  expect(forwarded((t) => t.write(0, 39, leaf))).toBe('malformed') // a leaf in the root
+  expect(forwarded((t) => t.write(0, 21, leaf | 0x10000n))).toBe('malformed') // frame bits below its size
+  expect(forwarded((t) => t.write(0x10000, 16, leaf | 0x1000n))).toBe('malformed')
+  expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0 }), { rootBits: 12 })).toBe('malformed') // another geometry
+  expect(forwarded((t) => t.write(0x10000, 16, leaf | (1n << 56n)))).toBe('mmio') // the ISA's frame, beyond all memslots
+  expect(
+    forwarded((t) => {
+      t.write(0, 39, leaf)
+      t.map({ gpa: 0x10000, to: 0 })
+    }),
+  ).toBe('mmio') // what overlaps goes
+  expect(
+    forwarded((t) => {
+      t.write(0, 39, leaf)
+      t.unmap(5)
+    }),
+  ).toBe('no-translation')
+})
+
+test('the observer is called when the operation is whole: it may call the L1, and throw', () => {
+  const seen: string[] = []
+  const vm = machine()
+  vm.observe(({ event }: VmEvent) => {
+    seen.push(event)
+    if (event === 'pte_unmap' && seen.length < 20) expect(vm.check()).toEqual([])
+    if (event === 'rmap_take_node') vm.fault({ lpid: 1, gpa: 0, access: 'read' })
+  })
+  vm.unmap(0x10)
+  expect(seen).toEqual([
+    'pte_unmap',
+    'tlb_flush',
+    'rmap_remove_range',
+    'rmap_take',
+    'pte_unmap',
+    'tlb_flush',
+    'rmap_take_node',
+    'pte_create',
+    'pte_create_ret',
+    'pte_create',
+    'rmap_insert',
+    'rmap_insert_empty',
+    'pte_create_ret',
+    'fault',
+  ])
+  vm.observe(() => {
+    throw new Error('enough')
+  })
+  expect(() => vm.unmap(0x10)).toThrow('enough')
+  vm.observe(undefined)
+  expect([vm.word(0x10), vm.guest(1)!.shadow.leafCount, vm.check()]).toEqual([0n, 0, []])
+})
+
+test('an invalidation whose visitor or observer throws is over', () => {
+  const vm = machine()
+  const visitor = {
+    entry: () => {
+      throw new Error('enough')
+    },
+  }
+  expect(() => vm.beginUnmap(0x10, { visitor })).toThrow('enough')
+  expect([vm.mmuSeq, vm.fault({ lpid: 1, gpa: 0, access: 'read' }).outcome]).toEqual([1, 'mapped'])
+  vm.observe(() => {
+    throw new Error('enough')
+  })
+  expect(() => vm.beginUnmap(0x10)).toThrow('enough')
+  vm.observe(undefined)
+  expect([vm.mmuSeq, vm.fault({ lpid: 1, gpa: 0, access: 'read' }).outcome]).toEqual([2, 'mapped'])
+})
