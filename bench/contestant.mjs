@@ -160,7 +160,7 @@ const kinds = {
   },
 
   // each nested guest touches each of its pages
-  fault(_, input, npages, per) {
+  fault(_, input, npages) {
     const l1 = furnished(input, npages)
     start()
     const duplicates = faultAll(l1, input)

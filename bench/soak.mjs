@@ -51,7 +51,7 @@ function step() {
     vm.setGuestTable(lpid, undefined) // the nested guest goes, and comes again
     vm.tlbie({ kind: 'lpid', lpid, ric: 2 })
     vm.setGuestTable(lpid, table)
-  } else if (random(50) === 0) {
+  } else if (random(25) === 0) {
     vm.setLogDirty(vm.memslots[1], !vm.memslots[1].logDirty)
     if (!vm.memslots[1].logDirty) vm.setLogDirty(vm.memslots[1], true)
   }

@@ -203,10 +203,24 @@ export class RadixTable {
     return level === 3 ? this.pageShift : level === 2 ? 21 : 30
   }
 
+  /** @internal {@link find} for an address given as a number. */
+  refAt(gpa: number): LeafRef {
+    return this.find(hiOfNumber(gpa), gpa | 0)
+  }
+
+  /** @internal The high half of a leaf's word. */
+  hiAt(ref: LeafRef): number {
+    return this.halves[((ref >>> 2) << 1) | 1]!
+  }
+
+  /** @internal The low half of a leaf's word. */
+  loAt(ref: LeafRef): number {
+    return this.halves[(ref >>> 2) << 1]!
+  }
+
   /** @internal A leaf's word. */
   wordAt(ref: LeafRef): bigint {
-    const at = (ref >>> 2) * 2
-    return wordOf(this.halves[at + 1]!, this.halves[at]!)
+    return wordOf(this.hiAt(ref), this.loAt(ref))
   }
 
   /** @internal Writes a leaf's word. It must stay a present leaf. */

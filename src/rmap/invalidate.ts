@@ -159,9 +159,7 @@ export function followEntry(
     counters.staleNoLeaf++
     return NONE
   }
-  const { halves } = shadow
-  const at = (ref >>> 2) << 1
-  if ((((halves[at | 1]! ^ page.hi) & FRAME_HI) | ((halves[at]! ^ page.lo) & page.maskLo)) !== 0) {
+  if ((((shadow.hiAt(ref) ^ page.hi) & FRAME_HI) | ((shadow.loAt(ref) ^ page.lo) & page.maskLo)) !== 0) {
     counters.staleOtherFrame++
     return NONE
   }

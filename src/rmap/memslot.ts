@@ -360,8 +360,7 @@ export class Memslot {
 
   /** @internal The gfns move; the slots and what they hold stay. @throws RangeError, TypeError */
   moveTo(baseGfn: Gfn): void {
-    const moved: { -readonly [K in keyof this]: this[K] } = this
-    moved.baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
+    ;(this as { baseGfn: Gfn }).baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
   }
 
   /** @internal Empties a slot; what was in it is the walk's, which frees the nodes. */

@@ -259,7 +259,7 @@ export class KernelTables {
     if (guest === undefined) return undefined
     const there =
       to - from === 1 << this.pageShift
-        ? guest.shadow.find(hiOfNumber(from), from | 0) !== NONE
+        ? guest.shadow.refAt(from) !== NONE
         : guest.shadow.leavesBetween(from, to).next().done === false
     return there ? { guest, from, to } : undefined
   }
@@ -378,8 +378,7 @@ export class KernelTables {
     if (wordHi >>> 30 !== 3) return this.#differences.at(event, 'a present leaf', hex(wordOf(wordHi, wordLo)))
     const ref = table.find(gpaHi, gpaLo)
     if (ref !== NONE && table.shiftOf(ref) === shift) {
-      const at = (ref >>> 2) * 2
-      return table.writeAt(ref, table.halves[at + 1]! | wordHi, table.halves[at]! | wordLo)
+      return table.writeAt(ref, table.hiAt(ref) | wordHi, table.loAt(ref) | wordLo)
     }
     if (ref !== NONE) {
       this.#differences.at(
@@ -412,10 +411,9 @@ export class KernelTables {
     const rivals = this.overtake(table, hi, lo, shift, own)
     // What L1's own table held before the recording began is not known.
     if (ref === NONE && guest === null) return
-    const at = (ref >>> 2) * 2
     const isSize = ref !== NONE && table.shiftOf(ref) === shift
     const matches =
-      (isSize && table.halves[at + 1] === wordHi && ((table.halves[at]! ^ wordLo) & ~RC) === 0) ||
+      (isSize && table.hiAt(ref) === wordHi && ((table.loAt(ref) ^ wordLo) & ~RC) === 0) ||
       (rivals.length > 0 &&
         (isSize || ref === NONE) &&
         mayBe(wordOf(wordHi, wordLo), isSize ? table.wordAt(ref) : 0n, rivals))

@@ -1,6 +1,6 @@
 /** What an event says of a slot, held against the model: the word in it, and the page it is about. */
 import { type Hpa, MAX_GPA } from '../base/units'
-import { hex, hexWord, hiOfNumber } from '../base/word'
+import { hex, hexWord } from '../base/word'
 import { leafHpa } from '../page-table/leaf'
 import { NONE, type RadixTable } from '../page-table/radix-table'
 import type { Differences } from './differences'
@@ -45,11 +45,10 @@ export class SlotChecks {
     if (gfn === undefined) return this.#arrays.infer(slotHi, slotLo, hpa, this.#host)
     const gpa = gfn * (1 << this.#host.pageShift)
     if (gpa > MAX_GPA) return
-    const ref = this.#host.find(hiOfNumber(gpa), gpa | 0)
+    const ref = this.#host.refAt(gpa)
     if (ref === NONE) return
-    const at = (ref >>> 2) * 2
     const shift = this.#host.shiftOf(ref)
-    const start = leafHpa(this.#host.halves[at + 1]!, this.#host.halves[at]!, shift)
+    const start = leafHpa(this.#host.hiAt(ref), this.#host.loAt(ref), shift)
     if (whole ? hpa !== start : hpa < start || hpa >= start + (1 << shift)) {
       this.#found.at(event, `gfn ${hex(gfn)} is at ${hex(start)}`, `at ${hex(hpa)}`)
     }

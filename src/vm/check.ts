@@ -5,7 +5,7 @@
  * nested guest, LPID 0. A reader of a broken law gets its name and sentence, and where it is broken.
  */
 import { type Gfn, type Gpa, type HostFrame, type Lpid, MAX_GPA } from '../base/units'
-import { hex, hiOf, hiOfNumber, loOf } from '../base/word'
+import { hex, hiOf, loOf } from '../base/word'
 import { leafFrame, LeafFlag, RC } from '../page-table/leaf'
 import { NONE, type Leaf, type RadixTable } from '../page-table/radix-table'
 import { entryOf, TAG } from '../rmap/entry'
@@ -98,7 +98,7 @@ function checkSlots(vm: VmState, breaks: Break): Slots {
 function checkSlot(vm: VmState, slot: VmMemslot, index: number, found: Slots, seen: Set<number>, breaks: Break): void {
   const gfn = slot.baseGfn + index
   const gpa = gfn * 2 ** vm.pageShift
-  const host = vm.host.find(hiOfNumber(gpa), gpa | 0)
+  const host = vm.host.refAt(gpa)
   if (host === NONE) breaks('host-leaf', 'the slot is not empty, and the host has no leaf there', { gfn, gpa })
 
   const add = (hi: number, lo: number): void => {

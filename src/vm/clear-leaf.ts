@@ -54,8 +54,8 @@ export function clearHostLeaf(
   const { host, pageShift } = vm
   const shift = host.shiftOf(ref)
   const npages = 1 << (shift - pageShift)
-  const wordHi = host.halves[(ref >>> 2) * 2 + 1]!
-  const wordLo = host.halves[(ref >>> 2) * 2]!
+  const wordHi = host.hiAt(ref)
+  const wordLo = host.loAt(ref)
   const hpa = leafHpa(wordHi, wordLo, shift)
   const first = named - (named % npages)
   const slot = vm.memslotOf(first)!

@@ -109,9 +109,8 @@ function create(vm: VmState, leaf: NewLeaf): Created {
  * referenced or changed differ; where L1 has moved the page without a tlbie, it mixes two frames.
  */
 function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, leaf: NewLeaf): Created {
-  const at = (there >>> 2) * 2
-  const oldHi = table.halves[at + 1]!
-  const oldLo = table.halves[at]!
+  const oldHi = table.hiAt(there)
+  const oldLo = table.loAt(there)
   if (oldHi === leaf.wordHi && oldLo === leaf.wordLo) return 'same'
   if (oldHi !== leaf.wordHi || ((oldLo ^ leaf.wordLo) & ~(LeafFlag.WRITE | RC)) !== 0) {
     const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`

@@ -40,7 +40,7 @@ export function planLeaf(
 ): NewLeaf | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
-  if (there !== NONE && (flagsAt(guest.shadow.halves, there) & ALLOWING[access]) !== 0) return PRESENT
+  if (there !== NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return PRESENT
 
   // 1. the walk of the guest table
   const walked = walkGuestTable(vm, guest, hi, lo, access)
@@ -52,8 +52,8 @@ export function planLeaf(
 
   // 2. the memslot
   const offset = (1 << guestShift) - 1
-  const guestLo = tree.halves[(walked >>> 2) * 2]!
-  const gpaHi = tree.halves[(walked >>> 2) * 2 + 1]! & ISA_FRAME_HI
+  const guestLo = tree.loAt(walked)
+  const gpaHi = tree.hiAt(walked) & ISA_FRAME_HI
   const gpaLo = (guestLo & ~offset) | (lo & offset)
   const gfn = vm.gfnOf(gpaHi, gpaLo)
   const slot = vm.memslotOf(gfn)
@@ -67,14 +67,14 @@ export function planLeaf(
   const leaf = new NewLeaf(guest)
   leaf.mmuSeq = vm.mmuSeq
   let host = vm.host.find(gpaHi, gpaLo)
-  if (host === NONE || (access === 'write' && (flagsAt(vm.host.halves, host) & WRITE) === 0)) {
+  if (host === NONE || (access === 'write' && (vm.host.loAt(host) & WRITE) === 0)) {
     const failed = instantiateHostLeaf(vm, slot, gfn, access === 'write', leaf)
     if (failed !== undefined) return failed
     host = vm.host.find(gpaHi, gpaLo)
   }
   const hostShift = vm.host.shiftOf(host)
-  const hostHi = vm.host.halves[(host >>> 2) * 2 + 1]!
-  const hostLo = vm.host.halves[(host >>> 2) * 2]!
+  const hostHi = vm.host.hiAt(host)
+  const hostLo = vm.host.loAt(host)
 
   // 4. the rmap slot
   const head = gfn - (gfn % (1 << (hostShift - vm.pageShift)))
@@ -153,7 +153,7 @@ export function walkGuestTable(
   const ref = root.find(hi, lo)
   if (ref === NONE) return 'no-translation'
   if (ref === MALFORMED) return 'malformed'
-  return (flagsAt(root.tree.halves, ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
+  return (root.tree.loAt(ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
 }
 
 /** After a miss L1 gets the fault; after a refusal the leaf goes, and the retried access misses. */
@@ -168,8 +168,4 @@ function refuse(
   if (there === NONE) return forward(reason)
   clearShadowLeaf(vm, guest, there, hi, lo, 'L0')
   return retry('refused')
-}
-
-function flagsAt(halves: Int32Array, ref: LeafRef): number {
-  return halves[(ref >>> 2) * 2]!
 }

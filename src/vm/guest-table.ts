@@ -157,7 +157,7 @@ export class GuestTable {
     const ref = this.tree.find(hi, lo)
     if (ref === NONE) return NONE
     const below = (1 << this.tree.shiftOf(ref)) - 1
-    return (this.tree.halves[(ref >>> 2) * 2]! & below & ~0xfff) === 0 ? ref : MALFORMED
+    return (this.tree.loAt(ref) & below & ~0xfff) === 0 ? ref : MALFORMED
   }
 
   #checkPlace(gpa: Gpa, shift: number): void {

@@ -57,6 +57,6 @@ export function age(vm: VmState, gfn: Gfn): boolean {
 /** @internal The host leaf's referenced bit. */
 export function testAge(vm: VmState, gfn: Gfn): boolean {
   const gpa = gfn * pow2(vm.pageShift)
-  const ref = vm.host.find(hiOfNumber(gpa), gpa | 0)
-  return ref !== NONE && (vm.host.halves[(ref >>> 2) * 2]! & LeafFlag.REFERENCED) !== 0
+  const ref = vm.host.refAt(gpa)
+  return ref !== NONE && (vm.host.loAt(ref) & LeafFlag.REFERENCED) !== 0
 }

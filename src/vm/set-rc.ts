@@ -30,8 +30,8 @@ function trySet(vm: VmState, guest: NestedGuest, hi: number, lo: number, access:
   if (typeof walked === 'string') return { outcome: 'forward-to-l1', reason: walked } // no refusal: the leaf stays
 
   const { tree } = guest.root!
-  const guestHi = tree.halves[(walked >>> 2) * 2 + 1]!
-  const guestLo = tree.halves[(walked >>> 2) * 2]!
+  const guestHi = tree.hiAt(walked)
+  const guestLo = tree.loAt(walked)
   if ((guestLo & bits) !== bits) return { outcome: 'forward-to-l1', reason: 'no-rc' }
 
   const offset = (1 << tree.shiftOf(walked)) - 1
@@ -47,10 +47,9 @@ function trySet(vm: VmState, guest: NestedGuest, hi: number, lo: number, access:
 function setBits(table: RadixTable, hi: number, lo: number, bits: number, write: boolean): boolean {
   const ref = table.find(hi, lo)
   if (ref === NONE) return false
-  const at = (ref >>> 2) * 2
-  const wordLo = table.halves[at]!
+  const wordLo = table.loAt(ref)
   if (write && (wordLo & LeafFlag.WRITE) === 0) return false
-  table.writeAt(ref, table.halves[at + 1]!, wordLo | bits)
+  table.writeAt(ref, table.hiAt(ref), wordLo | bits)
   return true
 }
 

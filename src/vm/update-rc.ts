@@ -6,7 +6,7 @@
  * that the hardware knows it by: in the wrong partition.
  */
 import type { Gfn } from '../base/units'
-import { hiOfNumber, pow2 } from '../base/word'
+import { pow2 } from '../base/word'
 import { leafHpa } from '../page-table/leaf'
 import { NONE } from '../page-table/radix-table'
 import { entryLpid } from '../rmap/entry'
@@ -20,11 +20,10 @@ import type { VmState } from './state'
 export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
   const { host, pageShift } = vm
   const gpa = gfn * pow2(pageShift)
-  const ref = host.find(hiOfNumber(gpa), gpa | 0)
+  const ref = host.refAt(gpa)
   if (ref === NONE) return false
-  const at = (ref >>> 2) * 2
-  const hostHi = host.halves[at + 1]!
-  const hostLo = host.halves[at]!
+  const hostHi = host.hiAt(ref)
+  const hostLo = host.loAt(ref)
   if ((hostLo & bits) === 0) return false
   host.writeAt(ref, hostHi, hostLo & ~bits)
 
@@ -51,8 +50,7 @@ export function clearBits(vm: VmState, gfn: Gfn, bits: number): boolean {
     const shadow = vm.guests.get(entryLpid(list.hi))?.shadow
     const leaf = followEntry(page, shadow, list.hi, list.lo, rcWalks)
     if (leaf === NONE) continue
-    const at = (leaf >>> 2) * 2
-    shadow!.writeAt(leaf, shadow!.halves[at + 1]!, shadow!.halves[at]! & ~bits)
+    shadow!.writeAt(leaf, shadow!.hiAt(leaf), shadow!.loAt(leaf) & ~bits)
     vm.flushes.wrongPartition++
     if (vm.observer !== undefined) vm.emit({ event: 'tlb_flush', lpid: entryLpid(list.hi) })
   }

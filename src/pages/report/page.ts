@@ -105,11 +105,11 @@ function drawPictures(index: number): void {
     picture.setAttribute('aria-label', title)
     text.split('\n').forEach((line, i) => {
       const part = make('span', `${i === 0 ? '' : '\n'}${line}`)
-      part.className = /new$/.test(line)
+      part.className = line.endsWith('new')
         ? 'new'
-        : /cleared$/.test(line)
+        : line.endsWith('cleared')
           ? 'gone'
-          : /found$/.test(line)
+          : line.endsWith('found')
             ? 'same'
             : /stale: .*$/.test(line)
               ? 'stale'
