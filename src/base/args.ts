@@ -14,6 +14,17 @@ export function checkInteger(name: string, value: number, min: number, max: numb
   throw badInteger(name, value, min, max, radix)
 }
 
+/**
+ * Returns `value` as a number if it is an integer of `min..max`, given as a number or as a BigInt: the one conversion,
+ * at the edge. Throws {@link badInteger} otherwise.
+ */
+export function toInteger(name: string, value: number | bigint, min: number, max: number, radix: Radix = 10): number {
+  if (typeof value !== 'bigint') return checkInteger(name, value, min, max, radix)
+  if (value >= min && value <= max) return Number(value)
+  const got = radix === 16 ? showWord(value) : String(value)
+  throw new RangeError(`${name}: expected an integer in ${show(min, radix)}..${show(max, radix)}, got ${got}`)
+}
+
 /** The error for a value that is not an integer of `min..max`. */
 export function badInteger(name: string, value: unknown, min: number, max: number, radix: Radix = 10): Error {
   return badNumber(name, `an integer in ${show(min, radix)}..${show(max, radix)}`, value, radix)
@@ -54,6 +65,39 @@ export function checkObject<T extends object>(name: string, value: T): T {
   throw wrongType(name, 'an object', value)
 }
 
+/**
+ * Returns `options` if it is an object that has no enumerable properties but the known ones. A misspelled option would
+ * otherwise be ignored.
+ */
+export function checkOptionNames<T extends object>(name: string, options: T, known: readonly (keyof T & string)[]): T {
+  checkObject(name, options)
+  for (const option in options) if (!known.includes(option)) throw unknownOption(name, option, known)
+  return options
+}
+
+function unknownOption(name: string, option: string, known: readonly string[]): TypeError {
+  const [nearest] = known
+    .map((one) => ({ one, distance: editDistance(one.toLowerCase(), option.toLowerCase()) }))
+    .filter(({ distance }) => distance <= option.length / 2)
+    .sort((a, b) => a.distance - b.distance)
+  const hint = nearest === undefined ? '' : `did you mean ${nearest.one}? `
+  return new TypeError(`${name}: unknown option ${quote(option)}; ${hint}expected ${known.join(', ')}`)
+}
+
+/** How many letters must be inserted, removed or replaced to make one word of the other. */
+function editDistance(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= a.length; row++) {
+    const distances = [row]
+    for (let column = 1; column <= b.length; column++) {
+      const replaced = above[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1)
+      distances.push(Math.min(replaced, above[column]! + 1, distances[column - 1]! + 1))
+    }
+    above = distances
+  }
+  return above[b.length]!
+}
+
 /** Returns `value` if it is a function. */
 export function checkFunction<T>(name: string, value: T): T {
   if (typeof value === 'function') return value
@@ -74,9 +118,12 @@ export function checkHas<T extends object>(name: string, value: T, method: keyof
 
 /** The TypeError for an argument of another type than `expected`. */
 export function wrongType(name: string, expected: string, value: unknown): TypeError {
-  const got =
-    value === null ? 'null' : typeof value === 'string' ? `string ${JSON.stringify(value.slice(0, 40))}` : typeof value
+  const got = value === null ? 'null' : typeof value === 'string' ? `string ${quote(value)}` : typeof value
   return new TypeError(`${name}: expected ${expected}, got ${got}`)
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 40))
 }
 
 function show(value: number, radix: Radix): string {

@@ -10,7 +10,9 @@ import {
   checkIterable,
   checkObject,
   checkOneOf,
+  checkOptionNames,
   checkWord,
+  toInteger,
   wrongType,
 } from '../../src/base/args'
 import { refuses } from '../support/refuses'
@@ -192,4 +194,45 @@ test('an object with a function', () => {
     'guests: expected an object with a function get, got object',
   )
   refuses(() => checkHas('guests', null as never, 'get'), TypeError, 'guests: expected an object, got null')
+})
+
+test('an integer given as a BigInt is converted; outside the range it is a RangeError', () => {
+  fc.assert(
+    fc.property(fc.maxSafeInteger(), fc.maxSafeInteger(), fc.maxSafeInteger(), (a, b, c) => {
+      const [min, value, max] = [a, b, c].sort((x, y) => x - y) as [number, number, number]
+      expect(toInteger('n', value, min, max)).toBe(value)
+      expect(toInteger('n', BigInt(value), min, max)).toBe(value)
+    }),
+  )
+  refuses(() => toInteger('lpid', 4096n, 1, 4095), RangeError, 'lpid: expected an integer in 1..4095, got 4096')
+  refuses(() => toInteger('gpa', -16n, 0, 255, 16), RangeError, 'gpa: expected an integer in 0x0..0xff, got -0x10')
+  refuses(
+    () => toInteger('gpa', 2n ** 53n, 0, 2 ** 53 - 1, 16),
+    RangeError,
+    'gpa: expected an integer in 0x0..0x1fffffffffffff, got 0x20000000000000',
+  )
+  refuses(() => toInteger('lpid', 0.5, 1, 4095), RangeError, 'lpid: expected an integer in 1..4095, got 0.5')
+  for (const [value, shown] of OTHER_TYPES) {
+    refuses(() => toInteger('n', value as never, 0, 9), TypeError, `n: expected an integer in 0..9, got ${shown}`)
+  }
+})
+
+test('an unknown option is refused, and the nearest known one is named', () => {
+  const known = ['baseGfn', 'npages', 'readOnly', 'pageShift'] as const
+  const check = (options: object): unknown =>
+    checkOptionNames<Record<string, unknown>>('options', { ...options }, known)
+  expect(check({})).toEqual({})
+  expect(check({ npages: 1, readOnly: undefined })).toEqual({ npages: 1, readOnly: undefined })
+  const all = 'expected baseGfn, npages, readOnly, pageShift'
+  for (const [option, hint] of [
+    ['readonly', 'did you mean readOnly? '],
+    ['pageSize', 'did you mean pageShift? '],
+    ['nPages', 'did you mean npages? '],
+    ['gfn', ''],
+    ['constructor', ''],
+    ['color', ''],
+  ] as const) {
+    refuses(() => check({ [option]: undefined }), TypeError, `options: unknown option "${option}"; ${hint}${all}`)
+  }
+  refuses(() => checkOptionNames('options', null as never, []), TypeError, 'options: expected an object, got null')
 })
