@@ -26,6 +26,11 @@ export const EVENT_FIELDS = {
   nested_release: ['l1_lpid', 'shadow_lpid'],
   memslot_free: ['base_gfn', 'npages', 'rmap'],
   memslot_commit: ['old', 'new', 'change', 'base_gfn', 'npages', 'rmap', 'uaddr', 'flags'],
+  nested_fault: ['l1_lpid', 'gpa4', 'dsisr', 'dar', 'trap'],
+  nested_walk: ['ret', 'ngpa', 'raddr', 'perm', 'rc', 'pshift'],
+  nested_fault_ret: ['ret'],
+  set_rc: ['nested', 'writing', 'gpa', 'lpid'],
+  set_rc_ret: ['ret'],
 } as const
 
 /** The name of an event. */
