@@ -1,0 +1,72 @@
+/**
+ * Writes the package's type declarations into dist/, once for `import` (.d.ts) and once for `require` (.d.cts), each
+ * with a map to its source in src/: an editor's "go to definition" then ends in TypeScript. (tsup bundles declarations
+ * into one file, which has no map.) What is marked @internal is left out.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import ts from 'typescript'
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+const { config } = ts.readConfigFile('tsconfig.json', (file) => ts.sys.readFile(file))
+const { options } = ts.parseJsonConfigFileContent(config, ts.sys, '.')
+
+/** The source of each sub-path of package.json's `exports` that has types: `index` for the package itself. */
+const doors = Object.entries(manifest.exports)
+  .filter(([, conditions]) => conditions.import?.types !== undefined)
+  .map(([path]) => (path === '.' ? 'index' : path.slice(2)))
+  .map((name) => [name, manifest.tsup.map(({ entry }) => entry[name]).find((source) => source !== undefined)])
+
+/** Relative imports in a declaration name the file that is loaded: TypeScript finds the declaration beside it. */
+function addExtension(extension) {
+  return (context) => (file) => {
+    const visit = (node) =>
+      ts.isStringLiteral(node) && node.text.startsWith('.') && isSpecifier(node)
+        ? ts.factory.createStringLiteral(node.text + extension, true)
+        : ts.visitEachChild(node, visit, context)
+    return ts.visitEachChild(file, visit, context)
+  }
+}
+
+function isSpecifier(literal) {
+  const parent = ts.isLiteralTypeNode(literal.parent) ? literal.parent.parent : literal.parent
+  return ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent) || ts.isImportTypeNode(parent)
+}
+
+function write(name, text) {
+  mkdirSync(dirname(name), { recursive: true })
+  writeFileSync(name, text)
+}
+
+const program = ts.createProgram(
+  doors.map(([, source]) => source),
+  {
+    ...options,
+    noEmit: false,
+    declaration: true,
+    declarationMap: true,
+    emitDeclarationOnly: true,
+    outDir: 'dist/types',
+  },
+)
+for (const [extension, suffix] of [
+  ['.js', '.d.ts'],
+  ['.cjs', '.d.cts'],
+]) {
+  const rename = (text) => text.replaceAll('.d.ts', suffix)
+  const { emitSkipped, diagnostics } = program.emit(
+    undefined,
+    (name, text) => write(rename(name), text.replace(/"file":"[^"]*"|(?<=\n\/\/# sourceMappingURL=).*/, rename)),
+    undefined,
+    true,
+    { afterDeclarations: [addExtension(extension)] },
+  )
+  if (emitSkipped || diagnostics.length > 0) {
+    console.error(ts.formatDiagnostics(diagnostics, ts.createCompilerHost(options)))
+    process.exit(1)
+  }
+  for (const [name, source] of doors) {
+    const target = source.replace(/^src\/(.*)\.ts$/, './types/$1')
+    write(`dist/${name}${suffix}`, `export * from '${target}${extension}'\n`)
+  }
+}
