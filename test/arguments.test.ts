@@ -602,6 +602,33 @@ const CALLS: Call[] = [
     ],
     view.drawMemslot,
   ),
+  pure(
+    'slotSvg',
+    [
+      ['record', slotOf()],
+      [
+        'bag?',
+        {},
+        {
+          width: ['integer?', 960],
+          entries: ['integer?', 12],
+          theme: ['string?', 'auto'],
+          mark: ['function?', undefined],
+          remark: ['function?', undefined],
+          wordChanged: ['boolean?', true],
+        },
+      ],
+    ],
+    view.slotSvg,
+  ),
+  pure(
+    'slotsSvg',
+    [
+      ['iterable', [slotOf()]],
+      ['bag?', {}, { width: ['integer?', 960], entries: ['integer?', 12], theme: ['string?', 'auto'] }],
+    ],
+    view.slotsSvg,
+  ),
   pure('readWord', [['word', 1n]], view.readWord),
   pure('decodeWord', [['word', 1n]], view.decodeWord),
   pure('swapWord', [['word', 1n]], view.swapWord),

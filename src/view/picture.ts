@@ -7,7 +7,8 @@
  *       --> node 0x10 { next = 0x0010000000010001,  0x002...0000 } LPID 2  gpa 0x20000
  *           ^ that next, its tag off                               LPID 1  gpa 0x10000  oldest
  *
- * Where this does not fit the width, a node has two lines. Long lists are shortened in the middle.
+ * Where this does not fit the width, a node has two lines; where that does not fit either, lines are broken between words,
+ * so that none is wider than asked for. Long lists are shortened in the middle.
  */
 import { checkFunction, checkInteger, checkObject } from '../base/args'
 import type { Gfn } from '../base/units'
@@ -20,19 +21,22 @@ import { formatSummary, slotsOf, summarize, type Slot } from './slot'
 
 /** How to draw. */
 export interface PictureOptions {
-  /** Columns that a line may have, at least 40; 100 by default. Lines with a flaw's sentence may be longer. */
+  /** Columns that a line may have: an integer in 40..2^20, 80 by default. */
   readonly width?: number
-  /** Most entries of one list to draw, at least 2; 8 by default. The others are counted, in the middle. */
+  /** Most entries of one list to draw: an integer in 2..2^30, 8 by default. The others are counted, in the middle. */
   readonly entries?: number
-  /** Something to say of an entry, by its place in the list: it is put beside it. */
+  /** A few words about an entry, by its place in the list (0 is the newest): written beside it. */
   readonly remark?: (place: number) => string
 }
 
-/** A line in columns: words, more words (which may go on a line of their own), what they say, a remark. */
-type Row = readonly [words: string, more: string, reading: string, remark: string]
+/** A line in columns: words in pieces, more words (which may go on a line of their own), what they say, a remark. */
+type Row = readonly [words: readonly string[], more: string, reading: string, remark: string]
+
+/** How rows become lines: one line each; two for a node; or broken wherever the width demands it. */
+type Layout = 'one' | 'two' | 'broken'
 
 /**
- * Draws one slot, without a line end after the last line. Cost: the entries drawn.
+ * Draws one rmap slot (spec 3), without a line end after the last line. Cost: the entries drawn.
  *
  * @throws RangeError, TypeError
  */
@@ -40,29 +44,89 @@ export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
   return drawAlike([{ slot, options }])[0]!
 }
 
-/** @internal Draws slots to be compared: the nodes of all have two lines where those of one must. */
+/** @internal Draws slots to be compared: all have the layout that the widest needs. */
 export function drawAlike(pictures: readonly { readonly slot: Slot; readonly options: PictureOptions }[]): string[] {
   const tables = pictures.map(({ slot, options }) => {
     const { width, entries: most, remark } = checkOptions(options)
     const rows = rowsOf(checkObject('slot', slot), most, remark)
-    const columns = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]!.length)))
-    const alone = Math.max(...rows.map(([words, more]) => (more === '' ? words.length : 0))) // words without more
-    const hasMore = columns[1]! > 0
-    const left = hasMore ? Math.max(columns[0]! + 1 + columns[1]!, alone) : alone
-    const fits = !hasMore || left + 2 + columns[2]! + 2 + columns[3]! <= width
-    return { rows, columns, left, fits, flaws: slot.flaws, most }
+    return { rows, width, layouts: layoutsFor(rows, width), flaws: slot.flaws, most }
   })
-  const broken = tables.some(({ fits }) => !fits)
-  return tables.map(({ rows, columns, left, flaws, most }) => {
-    const lines = rows.flatMap(([words, more, reading, remark]) => {
-      const said = `  ${reading.padEnd(columns[2]!)}  ${remark}`
-      if (!broken) return `${more === '' ? words : `${words.padEnd(columns[0]!)} ${more}`}`.padEnd(left) + said
-      return more === '' ? words + said : [words, `        ${more}${said}`]
-    })
-    for (const { message } of flaws.slice(0, most)) lines.push(`  !! ${message}`)
+  const layout: Layout = tables.every(({ layouts }) => layouts.one)
+    ? 'one'
+    : tables.every(({ layouts }) => layouts.two)
+      ? 'two'
+      : 'broken'
+  return tables.map(({ rows, width, flaws, most }) => {
+    const lines = linesOf(rows, layout, width)
+    for (const { message } of flaws.slice(0, most)) lines.push(...wrap(`  !! ${message}`, width, 5))
     if (flaws.length > most) lines.push(`  !! ... ${flaws.length - most} more ...`)
     return lines.map((line) => line.trimEnd()).join('\n')
   })
+}
+
+const wordsOf = ([words]: Row): string => words.join('')
+const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(({ length }) => length))
+
+/** The columns of rows: what is left of the reading, with each row on one line; the reading. */
+function columnsOf(rows: readonly Row[]): { words: number; left: number; reading: number } {
+  const nodes = rows.filter(([, more]) => more !== '')
+  const words = widest(nodes.map(wordsOf))
+  const alone = widest(rows.filter(([, more]) => more === '').map(wordsOf))
+  const left = nodes.length === 0 ? alone : Math.max(words + 1 + widest(nodes.map(([, more]) => more)), alone)
+  return { words, left, reading: widest(rows.map(([, , reading]) => reading)) }
+}
+
+/** Which layouts fit a width. */
+function layoutsFor(rows: readonly Row[], width: number): { one: boolean; two: boolean } {
+  const one = linesOf(rows, 'one', width)
+  const two = linesOf(rows, 'two', width)
+  return { one: widest(one) <= width, two: widest(two) <= width }
+}
+
+function linesOf(rows: readonly Row[], layout: Layout, width: number): string[] {
+  const columns = columnsOf(rows)
+  return rows.flatMap((row) => {
+    const [words, more, reading, remark] = row
+    if (layout === 'broken') {
+      const pieces = [...words]
+      if (more !== '') pieces.push(` ${more}`)
+      if (reading !== '') pieces.push(`  ${reading}`)
+      if (remark !== '') pieces.push(...`  ${remark}`.split(WORDS))
+      return fill(pieces, width, 8)
+    }
+    const said = `  ${reading.padEnd(columns.reading)}  ${remark}`
+    if (layout === 'one') {
+      const left = more === '' ? wordsOf(row) : `${wordsOf(row).padEnd(columns.words)} ${more}`
+      return [(left.padEnd(columns.left) + said).trimEnd()]
+    }
+    return more === '' ? [(wordsOf(row) + said).trimEnd()] : [wordsOf(row), `        ${more}${said}`.trimEnd()]
+  })
+}
+
+/** Where text may be broken: before a space that follows a word. */
+const WORDS = /(?<=\S)(?= )/
+
+/** Text broken between words. */
+function wrap(text: string, width: number, indent: number): string[] {
+  return fill(text.split(WORDS), width, indent)
+}
+
+/** Pieces put on lines, as many as fit; lines after the first are indented. Only a piece that is too wide is broken. */
+function fill(pieces: readonly string[], width: number, indent: number): string[] {
+  const lines = ['']
+  for (const piece of pieces) {
+    if (lines.at(-1)!.length + piece.length <= width) {
+      lines[lines.length - 1] += piece
+      continue
+    }
+    let rest = piece.trimStart()
+    if (lines.at(-1) === '') lines.pop()
+    do {
+      lines.push(' '.repeat(indent) + rest.slice(0, width - indent))
+      rest = rest.slice(width - indent)
+    } while (rest !== '')
+  }
+  return lines
 }
 
 /**
@@ -88,12 +152,12 @@ export function drawMemslot(
   if (left > 0) drawn.push(`... ${count(left, 'slot')} more ...`)
   const { baseGfn, npages } = memslot
   const title = `memslot gfn ${hex(baseGfn)}..${hex(baseGfn + npages - 1)}: ${formatSummary(summarize(slotsOf(memslot)))}`
-  return [title, ...drawn].join('\n')
+  return [...wrap(title, picture.width, 2), ...drawn].join('\n')
 }
 
 /** The options with their defaults, each read once. */
 function checkOptions(options: PictureOptions): Required<PictureOptions> {
-  const { width = 100, entries = 8, remark = () => '' } = checkObject('options', options)
+  const { width = 80, entries = 8, remark = () => '' } = checkObject('options', options)
   checkInteger('width', width, 40, 2 ** 20)
   checkInteger('entries', entries, 2, 2 ** 30)
   return { width, entries, remark: checkFunction('remark', remark) }
@@ -106,7 +170,7 @@ function rowsOf(
 ): Row[] {
   const title = gfn === undefined ? `slot ${hex(address ?? 0n)}` : `gfn ${hex(gfn)}`
   const slot = (cell: string, reading: string, ...remarks: string[]): Row => [
-    `${title}  [ ${cell.padEnd(18)} ]`,
+    [title, `  [ ${cell.padEnd(18)} ]`],
     '',
     reading,
     join(remarks),
@@ -117,16 +181,17 @@ function rowsOf(
   const row = (entry: Entry, place: number): Row => {
     const node = nodes[place]
     const remark = join([place === 0 ? 'newest' : node === undefined ? 'oldest' : '', remarkOn(place)])
-    if (node === undefined) return ['      ^ that next, its tag off', '', formatEntry(entry), remark]
+    if (node === undefined) return [['      ^ that next, its tag off'], '', formatEntry(entry), remark]
     const next = node.next !== 0n && (node.next & 1n) === 0n ? `-> ${hex(node.next)}` : `= ${hexWord(node.next)}`
-    return [`  --> node ${hex(node.address)} { next ${next},`, `${hexWord(node.entry)} }`, formatEntry(entry), remark]
+    const words = [`  --> node ${hex(node.address)}`, ` { next ${next},`]
+    return [words, `${hexWord(node.entry)} }`, formatEntry(entry), remark]
   }
   const left = Math.max(entries.length - most, 0)
   const head = Math.ceil(Math.min(most, entries.length) / 2)
   return [
     slot(`-> ${hex(word)}`, count(entries.length, 'entry', 'entries'), flaws.length > 0 ? 'flawed' : ''),
     ...entries.slice(0, head).map(row),
-    ...(left > 0 ? [[`  ... ${left} more ...`, '', '', ''] as const] : []),
+    ...(left > 0 ? [[[`  ... ${left} more ...`], '', '', ''] as const] : []),
     ...entries.slice(head + left).map((entry, i) => row(entry, head + left + i)),
   ]
 }

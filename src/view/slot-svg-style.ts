@@ -1,0 +1,75 @@
+/**
+ * The colours and fonts of the pictures in `slot-svg.ts`, as the style sheet that each picture carries.
+ *
+ * A picture may be put into a page, shown by `<img>`, or imported by a drawing program. So there are plain class
+ * selectors only, no variables, and every class name has a prefix: the rules of a style element inside a page apply to
+ * all of that page.
+ */
+
+/** Which colours a picture has: `'auto'` follows the viewer's light or dark setting. */
+export type SvgTheme = 'auto' | 'light' | 'dark'
+
+const PREFIXES: Readonly<Record<SvgTheme, string>> = { auto: 'nra-', light: 'nrl-', dark: 'nrd-' }
+
+/** Class names and what they fill or stroke: light, dark. Every text has a contrast of at least 4.5 on its cell. */
+const COLOURS = {
+  back: ['fill', '#ffffff', '#14171c'],
+  cell: ['fill', '#f6f7f9', '#20252d'],
+  lpid: ['fill', '#d6e6fb', '#16375e'],
+  gpa: ['fill', '#d7f0df', '#174028'],
+  tag: ['fill', '#ffe9a8', '#584300'],
+  zero: ['fill', '#eceff3', '#2a303a'],
+  ink: ['fill', '#1d2129', '#e4e7ec'],
+  dim: ['fill', '#535c69', '#a5afbc'],
+  box: ['stroke', '#5b6472', '#9aa4b2'],
+  rule: ['stroke', '#b6bfcb', '#4a5361'],
+  arrow: ['stroke', '#1d2129', '#e4e7ec'],
+  'new-line': ['stroke', '#1a7340', '#6fd08c'],
+  'new-text': ['fill', '#1a7340', '#6fd08c'],
+  'found-line': ['stroke', '#0b62c4', '#6cb2ff'],
+  'found-text': ['fill', '#0b62c4', '#6cb2ff'],
+  'cleared-line': ['stroke', '#b3261e', '#ff8a80'],
+  'cleared-text': ['fill', '#b3261e', '#ff8a80'],
+  'stale-line': ['stroke', '#7a4d00', '#d9a441'],
+  'stale-text': ['fill', '#7a4d00', '#d9a441'],
+} as const
+
+const MONO = 'ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,monospace'
+const SANS = 'system-ui,"Segoe UI","DejaVu Sans",Helvetica,Arial,sans-serif'
+
+/** Sizes, fonts and line widths: the same in light and dark. */
+const SHAPES = {
+  word: `font-family:${MONO};font-size:12px`,
+  name: `font-family:${MONO};font-size:11px`,
+  title: `font-family:${SANS};font-size:12px;font-weight:600`,
+  label: `font-family:${SANS};font-size:9px`,
+  note: `font-family:${SANS};font-size:11px`,
+  strong: 'font-weight:600',
+  frame: 'fill:none;stroke-width:1.2',
+  split: 'fill:none;stroke-width:1',
+  line: 'fill:none;stroke-width:1.4',
+  mark: 'fill:none;stroke-width:2.6',
+  dashed: 'stroke-dasharray:5 3',
+} as const
+
+/** @internal A name of the style sheet: a colour or a shape. */
+export type StyleName = keyof typeof COLOURS | keyof typeof SHAPES
+
+/** @internal The value of a class attribute. */
+export function classes(theme: SvgTheme, ...names: readonly StyleName[]): string {
+  return names.map((name) => PREFIXES[theme] + name).join(' ')
+}
+
+/** @internal The style sheet of a theme. */
+export function styleSheet(theme: SvgTheme): string {
+  const prefix = PREFIXES[theme]
+  const colours = (which: 1 | 2): string =>
+    Object.entries(COLOURS)
+      .map(([name, colour]) => `.${prefix}${name}{${colour[0]}:${colour[which]}}`)
+      .join('')
+  const shapes = Object.entries(SHAPES)
+    .map(([name, rules]) => `.${prefix}${name}{${rules}}`)
+    .join('')
+  const inDark = theme === 'auto' ? `@media (prefers-color-scheme:dark){${colours(2)}}` : ''
+  return `${shapes}${colours(theme === 'dark' ? 2 : 1)}${inDark}`
+}
