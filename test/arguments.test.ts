@@ -574,6 +574,23 @@ const CALLS: Call[] = [
     (options) => new trace.Replay(options),
   ),
   pure('Replay.feed', [['bytes', bytes]], (chunk) => new trace.Replay().feed(chunk)),
+  pure(
+    'Replay.result',
+    [
+      [
+        'bag?',
+        {
+          leaves: 0,
+          differences: 0,
+          first: [],
+          hints: [],
+          host: { same: 0, different: 0, onlyModel: 0, onlyKernel: 0 },
+        },
+        {},
+      ],
+    ],
+    (radix) => replayed().result(radix),
+  ),
   pure('RadixComparison', [['thing', replayed()]], (replay) => new trace.RadixComparison(replay)),
   pure('RadixComparison.feed', [['bytes', bytes]], (chunk) => new trace.RadixComparison(replayed()).feed(chunk)),
   pure(

@@ -62,7 +62,7 @@ export const dump: Command = {
       const replay = new Replay({ pageShift })
       await readRecording(recording, replay)
       slots = [...slotsOfReplay(replay)]
-      arrays = replay.arrays.known
+      arrays = replay.knownArrays()
     }
     if (values.memory !== undefined) {
       const file = await openMemoryFile(values.memory)

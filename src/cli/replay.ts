@@ -1,7 +1,7 @@
 /** `nested-rmap replay`: a recording of a real kernel against the model, and a report on it. */
 import { checkOneOf } from '../base/args'
 import type { PageShift } from '../base/units'
-import { RadixComparison, Replay, type ReplayResult } from '../trace/index'
+import { RadixComparison, Replay, type RadixResult, type ReplayResult } from '../trace/index'
 import {
   checkOneStandardInput,
   Failure,
@@ -42,14 +42,16 @@ export const replay: Command = {
     checkOneStandardInput(file, values.radix)
     const run = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
     await readRecording(file, run)
-    const comparison = values.radix === undefined ? undefined : new RadixComparison(run)
-    if (comparison !== undefined) {
-      await readInput(values.radix!, comparison)
+    let radix: RadixResult | undefined
+    if (values.radix !== undefined) {
+      const comparison = new RadixComparison(run)
+      await readInput(values.radix, comparison)
+      radix = comparison.result()
     }
-    const result = run.result()
+    const result = run.result(radix)
     if (result.lost)
       process.stderr.write(`warning: ${inputName(file)} says that events were lost: differences may come of that\n`)
-    process.stdout.write(values.json === true ? `${JSON.stringify(result)}\n` : report(file, run, result, comparison))
+    process.stdout.write(values.json === true ? `${JSON.stringify(result)}\n` : report(file, run, result, radix))
     return result.differences === 0 ? 0 : 1
   },
 }
@@ -85,7 +87,7 @@ function count(number: number): string {
   return number.toLocaleString('en-US')
 }
 
-function report(file: string, run: Replay, result: ReplayResult, comparison: RadixComparison | undefined): string {
+function report(file: string, run: Replay, result: ReplayResult, radix: RadixResult | undefined): string {
   const { inserts, taken, stale, slots } = result
   const inserted = inserts.empty + inserts.second + inserts.list + inserts.duplicate
   const touched = slots.empty + slots.single + slots.list
@@ -115,9 +117,9 @@ function report(file: string, run: Replay, result: ReplayResult, comparison: Rad
     ['nodes', result.nodes, `now, ${count(result.peakNodes)} at most; longest list ever: ${count(result.longestList)}`],
     ['bytes', 8 * touched + 16 * result.nodes, `8 x ${count(touched)} slots + 16 x ${count(result.nodes)} nodes`],
   ]
-  if (result.radix !== null && comparison !== undefined) {
-    const { same, different, onlyModel, onlyKernel } = comparison.host
-    rows.push(['radix', result.radix.leaves, `shadow leaves in the dump, ${count(result.radix.differences)} differ`])
+  if (radix !== undefined) {
+    const { same, different, onlyModel, onlyKernel } = radix.host
+    rows.push(['radix', radix.leaves, `shadow leaves in the dump, ${count(radix.differences)} differ`])
     rows.push([
       'L1',
       same,
@@ -132,7 +134,7 @@ function report(file: string, run: Replay, result: ReplayResult, comparison: Rad
       .map(([name, number, text]) => `  ${name.padEnd(11)}${count(number).padStart(width)}  ${text}`.trimEnd())
       .join('\n') +
     histogram(run) +
-    verdict(result, run.found.hints)
+    verdict(result)
   )
 }
 
@@ -157,12 +159,12 @@ function histogram(run: Replay): string {
   )
 }
 
-function verdict(result: ReplayResult, hints: Iterable<string>): string {
+function verdict(result: ReplayResult): string {
   if (result.differences === 0) return '\nNo difference: word for word, the model kept what the kernel kept.\n'
   const shown = result.first.map(({ line, event, message }) => `  line ${line}, ${event}\n    ${message}\n`).join('')
   const more = result.differences - result.first.length
   return (
     `\n${count(result.differences)} difference${result.differences === 1 ? '' : 's'}\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}` +
-    [...hints].map((hint) => `hint: ${hint}\n`).join('')
+    result.hints.map((hint) => `hint: ${hint}\n`).join('')
   )
 }

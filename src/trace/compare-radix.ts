@@ -1,26 +1,58 @@
 /**
- * At the end of a replay: the model's tables against the kernel's dump of them (debugfs `radix`), leaf by leaf,
+ * At the end of a replay: compares the model's tables with the kernel's dump of them (debugfs `radix`), leaf by leaf,
  * referenced and changed bits aside. The shadow tables must be equal. L1's own table, which the kernel may have gone
- * on filling when the recording had ended, is compared but not judged.
+ * on filling after the end of the recording, is compared but is no difference.
+ *
+ * The comparison reads the replay and never changes it; give its result to `Replay.result`.
  */
 import { wrongType } from '../base/args'
 import type { Gpa, Lpid } from '../base/units'
 import { hex } from '../base/word'
 import { withoutRc } from '../page-table/leaf'
 import type { Leaf, RadixTable } from '../page-table/radix-table'
-import { leafText } from './differences'
+import { Differences, leafText, type Difference } from './differences'
 import { RadixDumpReader } from './radix-dump'
 import { Replay } from './replay'
 
-/** Compares a dump with the tables of a replay that has ended. Differences go into the replay's result. */
-export class RadixComparison {
-  /** L1's own table: leaves that are the same in both, that differ, and that only one of the two has. */
-  readonly host = { same: 0, different: 0, onlyModel: 0, onlyKernel: 0 }
+/** What a comparison with a radix dump found. */
+export interface RadixResult {
+  /** Shadow leaves in the dump. */
+  readonly leaves: number
+  /** Shadow leaves that differ, that only the model has, or that only the dump has. */
+  readonly differences: number
+  /** The first ten of these. `line` is a line of the dump. */
+  readonly first: readonly Difference[]
+  /** Known causes outside the kernel that may explain the differences: a sentence each. */
+  readonly hints: readonly string[]
+  /** L1's own table, for information: none of this counts as a difference. */
+  readonly host: {
+    /** Leaves that are equal in both. */
+    readonly same: number
+    /** Leaves that both have at an address, and that are not equal. */
+    readonly different: number
+    /** Leaves that only the model has: the kernel cleared them after the recording. */
+    readonly onlyModel: number
+    /** Leaves that only the dump has: made before the recording began, or after it. */
+    readonly onlyKernel: number
+  }
+}
 
+/**
+ * Compares a radix dump with the tables of a replay that has ended.
+ *
+ * @example
+ * const comparison = new RadixComparison(replay)
+ * comparison.feed(bytesOfTheDump)
+ * comparison.end()
+ * replay.result(comparison.result()).differences
+ */
+export class RadixComparison {
   readonly #replay: Replay
   readonly #shadows: ReadonlyMap<Lpid, RadixTable>
-  readonly #radix = { leaves: 0, differences: 0 }
+  readonly #found = new Differences()
+  readonly #host = { same: 0, different: 0, onlyModel: 0, onlyKernel: 0 }
   readonly #seen = new Map<Lpid | null, Set<Gpa>>()
+  #leaves = 0
   #line = 0
 
   readonly #reader = new RadixDumpReader({
@@ -40,7 +72,7 @@ export class RadixComparison {
   })
 
   /**
-   * @param replay at the end of its recording
+   * @param replay a replay that has ended
    * @throws TypeError; Error when the recording has not ended
    */
   constructor(replay: Replay) {
@@ -48,34 +80,43 @@ export class RadixComparison {
     if (!replay.ended) throw new Error('replay: the recording has not ended: call end first')
     this.#replay = replay
     this.#shadows = replay.shadows()
-    replay.radix = this.#radix
   }
 
-  /** The next bytes of the dump. @throws LineError, TypeError */
+  /** The next bytes of the dump, cut anywhere. @throws LineError, TypeError */
   feed(chunk: Uint8Array): void {
     this.#reader.feed(chunk)
   }
 
-  /** The dump has ended: what it does not have is missing. @throws LineError */
+  /** The dump has ended: leaves of the model that it does not have are differences. @throws LineError */
   end(): void {
     this.#reader.end()
-    this.host.onlyModel = [...this.#missing(null, this.#replay.host)].length
+    this.#host.onlyModel = this.#missing(null, this.#replay.host).length
     for (const [lpid, shadow] of this.#shadows) {
       for (const leaf of this.#missing(lpid, shadow)) this.#differ(lpid, leaf.gpa, leaf, undefined)
     }
-    const { leaves, differences } = this.#radix
-    if (leaves > 0 && differences >= leaves && this.#replay.found.count === differences) {
-      this.#replay.found.hints.add('no leaf of the dump agrees: it may be of another VM, or of another time')
+    if (this.#leaves > 0 && this.#found.count >= this.#leaves && this.#replay.found.count === 0) {
+      this.#found.hints.add('no leaf of the dump matches: it may be from another VM, or from another time')
+    }
+  }
+
+  /** What was found up to now. */
+  result(): RadixResult {
+    return {
+      leaves: this.#leaves,
+      differences: this.#found.count,
+      first: [...this.#found.first],
+      hints: [...this.#found.hints],
+      host: { ...this.#host },
     }
   }
 
   #compareHost(leaf: Leaf): void {
     const own = this.#replay.host.lookup(leaf.gpa)
-    this.host[own === undefined ? 'onlyKernel' : same(own, leaf) ? 'same' : 'different']++
+    this.#host[own === undefined ? 'onlyKernel' : same(own, leaf) ? 'same' : 'different']++
   }
 
   #compareShadow(lpid: Lpid, leaf: Leaf): void {
-    this.#radix.leaves++
+    this.#leaves++
     const own = this.#shadows.get(lpid)?.lookup(leaf.gpa)
     if (own === undefined || !same(own, leaf)) this.#differ(lpid, leaf.gpa, own, leaf)
   }
@@ -86,8 +127,7 @@ export class RadixComparison {
   }
 
   #differ(lpid: Lpid, gpa: Gpa, own: Leaf | undefined, kernel: Leaf | undefined): void {
-    this.#radix.differences++
-    this.#replay.found.add(
+    this.#found.add(
       this.#line,
       'radix',
       `LPID ${lpid}: ${hex(gpa)}: model ${leafText(own)}, kernel ${leafText(kernel)}`,

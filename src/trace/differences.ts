@@ -1,27 +1,28 @@
-/** What a replay found to differ, and the words for it: what the model had, what the kernel said. */
+/** The differences that a replay finds, and how they are worded: what the model expected, what the kernel did. */
 import { hex, hexWord, wordOf } from '../base/word'
 import type { Leaf } from '../page-table/radix-table'
 import { unpackEntry } from '../rmap/entry'
 import { FIELD_NAMES } from './events'
 import type { TraceEvent } from './parser'
 
-/** A place where the model and the kernel differ. */
+/** One difference between the model and the kernel. */
 export interface Difference {
-  /** The line of the recording, or of the radix dump, from 1. */
+  /** The line of the recording, or of the radix dump, counted from 1. */
   readonly line: number
-  /** The event there; `radix` for a leaf of the dump. */
+  /** The name of the event in that line; `radix` for a leaf of a radix dump. */
   readonly event: string
-  /** What the model had and what the kernel said. */
+  /** What the model expected and what the kernel did: `model: ...; kernel: ...`. */
   readonly message: string
 }
 
-const MOST_KEPT = 10
+/** How many differences are kept; all are counted. */
+export const MOST_KEPT = 10
 
 /** Counts all differences and keeps the first ten. */
 export class Differences {
   count = 0
   readonly first: Difference[] = []
-  /** What may lie behind them all, where something is known that would. */
+  /** Known causes outside the kernel that may explain the differences: a sentence each. */
   readonly hints = new Set<string>()
 
   add(line: number, event: string, message: string): void {

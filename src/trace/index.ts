@@ -5,5 +5,7 @@ export { EVENT_FIELDS } from './events'
 export { LineError, MAX_LINE_BYTES } from '../base/lines'
 
 export type { Difference } from './differences'
-export type { ReplayResult } from './replay'
+export type { KnownArray, ReplayOptions } from './replay'
+export type { ReplayResult } from './replay-result'
+export type { RadixResult } from './compare-radix'
 export type { EventName, FieldName } from './events'

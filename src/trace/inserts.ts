@@ -1,6 +1,6 @@
 /**
- * The inserts of a recording: the model's own insert, what calls for it (the leaf that the task is creating), and what
- * the kernel says came of it.
+ * The inserts of a recording (spec 3): the model's own insert, compared with the leaf that the task is creating, which
+ * calls for it, and with the outcome that the kernel shows.
  */
 import { LineError } from '../base/lines'
 import { MAX_LPID } from '../base/units'
@@ -8,15 +8,15 @@ import { wordOf } from '../base/word'
 import { leafHpa } from '../page-table/leaf'
 import { entryGpa, entryHi, entryLo, entryLpid, TAG } from '../rmap/entry'
 import type { InsertOutcome } from '../rmap/memslot'
+import type { Creation, Creations } from './creations'
 import { entryText, type Differences } from './differences'
 import { FIELD, type EventName } from './events'
 import type { KernelSlots } from './kernel-slots'
-import type { Creation, KernelTables } from './kernel-tables'
 import type { TraceEvent } from './parser'
 import type { SlotChecks } from './slot-checks'
-import type { PendingOutcome, Task } from './tasks'
+import type { PendingOutcome, TraceTask } from './tasks'
 
-/** The events that say how an insert came out. */
+/** The events that show the outcome of an insert. */
 export const OUTCOMES: ReadonlySet<EventName> = new Set([
   'rmap_insert_empty',
   'rmap_insert_duplicate',
@@ -29,25 +29,25 @@ export class Inserts {
   readonly counts = { empty: 0, second: 0, list: 0, duplicate: 0 }
   /** By LPID, 1 for one that was ever inserted. */
   readonly lpids = new Uint8Array(MAX_LPID + 1)
-  /** Shown each insert: its slot, and how it came out in the model. */
+  /** Shown each insert: its slot, and its outcome in the model. */
   onInsert: ((slot: bigint, outcome: InsertOutcome) => void) | undefined
 
   readonly #slots: KernelSlots
-  readonly #tables: KernelTables
+  readonly #creations: Creations
   readonly #checks: SlotChecks
   readonly #found: Differences
   /** Whether the recording has the outcomes of inserts: its first insert shows it. */
   #hasOutcomes: boolean | undefined
 
-  constructor(slots: KernelSlots, tables: KernelTables, checks: SlotChecks, found: Differences) {
+  constructor(slots: KernelSlots, creations: Creations, checks: SlotChecks, found: Differences) {
     this.#slots = slots
-    this.#tables = tables
+    this.#creations = creations
     this.#checks = checks
     this.#found = found
   }
 
   /** `rmap_insert`. @throws LineError */
-  insert(event: TraceEvent, task: Task): void {
+  insert(event: TraceEvent, task: TraceTask): void {
     const slotHi = event.hi[FIELD.rmapp]!
     const slotLo = event.lo[FIELD.rmapp]!
     const newHi = event.hi[FIELD.new]!
@@ -82,11 +82,11 @@ export class Inserts {
   }
 
   /** `rmap_insert_empty`, `_duplicate`, `_node` */
-  outcome(event: TraceEvent, task: Task): void {
+  outcome(event: TraceEvent, task: TraceTask): void {
     const want = task.outcome
     task.outcome = undefined
     this.#hasOutcomes ??= true
-    if (want === undefined) return this.#found.at(event, 'no insert under way', 'its outcome')
+    if (want === undefined) return this.#found.at(event, 'no insert in progress', 'its outcome')
     const { chunk, index, outcome, slotHi, slotLo, nodeHi, nodeLo, beforeHi, beforeLo } = want
     const name = outcome === 'empty' || outcome === 'duplicate' ? `rmap_insert_${outcome}` : 'rmap_insert_node'
     if (event.name !== name) {
@@ -139,12 +139,12 @@ export class Inserts {
         this.#checks.name(event.wordAt(FIELD.rmapp)),
       )
     }
-    this.#tables.insert(event, creation)
+    this.#creations.insert(event, creation)
     this.#checks.frame(
       event,
       creation.slotHi,
       creation.slotLo,
-      leafHpa(creation.wordHi, creation.wordLo, this.#tables.pageShift),
+      leafHpa(creation.wordHi, creation.wordLo, creation.table.pageShift),
       false,
     )
   }

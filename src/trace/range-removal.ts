@@ -1,18 +1,20 @@
 /**
  * A range removal of a recording (spec 6): the model's own walker runs over the range at once, as the kernel does
- * under one lock, and what it did is what the task's next events must say, in its order.
+ * under one lock, and what it did is what the task's next events must show, in its order.
  */
 import type { Gpa, Hpa, LeafShift, Lpid } from '../base/units'
 import { hex, hexWord, hiOf, hiOfNumber, loOf, wordOf } from '../base/word'
 import { NONE, type Leaf } from '../page-table/radix-table'
 import { RangeCounters, removeRmapRange, type EntryFate } from '../rmap/invalidate'
-import { Differences, entryText, leafText, type Difference } from './differences'
+import { leafWord, mayBe, type Creation, type Creations } from './creations'
+import { entryText, leafText, type Difference, type Differences } from './differences'
 import { FIELD, type FieldName } from './events'
+import type { KernelGuests, TraceGuest } from './kernel-guests'
 import type { KernelNode, KernelSlots } from './kernel-slots'
-import { leafWord, mayBe, type Creation, type KernelTables, type TraceGuest } from './kernel-tables'
+import type { KernelTables } from './kernel-tables'
 import type { TraceEvent } from './parser'
 
-/** What an event of a range removal must say. */
+/** What an event of a range removal must show. */
 type Expected =
   | { readonly name: 'rmap_take'; readonly slotp: bigint; readonly old: bigint; readonly idx: bigint }
   | {
@@ -34,10 +36,10 @@ interface ExpectedUnmap {
   readonly guest: TraceGuest
   readonly gpa: Gpa
   readonly leaf: Leaf
-  /** The tasks that are creating it may have OR-ed their bits in. */
-  readonly rivals: readonly Creation[]
-  /** Its guest was dropped, and is still held: the kernel does not find it, and its leaf stays. */
-  stays: boolean
+  /** The creations of this leaf in progress: they may have OR-ed their bits in. */
+  readonly raced: readonly Creation[]
+  /** Its guest was dropped, and a vCPU still holds it: the kernel does not find the guest, so the entry is stale. */
+  expectedStale: boolean
 }
 
 /** The range that one leaf of L1 mapped. */
@@ -51,7 +53,7 @@ export interface KernelRange {
   readonly shift: LeafShift
 }
 
-/** What a task still has to say of the range it removes. */
+/** What a task still has to show of the range that it removes. */
 export interface Removal {
   readonly expected: readonly Expected[]
   next: number
@@ -68,14 +70,24 @@ export class RangeRemovals {
   /** Shown each entry that a range takes: the address of its slot, and its fate. */
   onTaken: ((slot: bigint, fate: EntryFate) => void) | undefined
 
+  readonly #guests: KernelGuests
   readonly #tables: KernelTables
+  readonly #creations: Creations
   readonly #slots: KernelSlots
   readonly #differences: Differences
   /** Whether the recording has take events: its first range that meets an entry shows it. */
   #hasTakes: boolean | undefined
 
-  constructor(tables: KernelTables, slots: KernelSlots, differences: Differences) {
+  constructor(
+    guests: KernelGuests,
+    tables: KernelTables,
+    creations: Creations,
+    slots: KernelSlots,
+    differences: Differences,
+  ) {
+    this.#guests = guests
     this.#tables = tables
+    this.#creations = creations
     this.#slots = slots
     this.#differences = differences
   }
@@ -111,7 +123,7 @@ export class RangeRemovals {
     let at = 0
     let node = 0
     removeRmapRange(
-      this.#tables.guests,
+      this.#guests.byLpid,
       { memslot, gfn: index, npages, hpa: range.hpa, shift: range.shift },
       {
         entry: (i, entry, fate, leaf) => {
@@ -121,11 +133,11 @@ export class RangeRemovals {
           }
           this.onTaken?.(range.address + 8n * BigInt(part.slot + i - index), fate)
           const { address = 0n, next = 0n, entry: rmap } = before[at]!.nodes[node++] ?? {}
-          const guest = this.#tables.guests.get(entry.lpid)
+          const guest = this.#guests.byLpid.get(entry.lpid)
           let unmap: ExpectedUnmap | undefined
           if (leaf !== undefined) {
-            const rivals = this.#tables.overtake(guest!.shadow, hiOfNumber(leaf.gpa), leaf.gpa | 0, leaf.shift)
-            unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, rivals, stays: false }
+            const raced = this.#creations.race(guest!.shadow, hiOfNumber(leaf.gpa), leaf.gpa | 0, leaf.shift)
+            unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, raced, expectedStale: false }
             steps[at]!.push(unmap)
           }
           steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, lpid: entry.lpid, guest, fate, unmap })
@@ -139,7 +151,7 @@ export class RangeRemovals {
   /** Whether the task's event is one of the removal, and checks it; if it is none, the removal is to be ended. */
   continues(event: TraceEvent, removal: Removal): boolean {
     const isTake = event.name === 'rmap_take' || event.name === 'rmap_take_node'
-    const isUnmap = event.name === 'pte_unmap' && !this.#tables.isL1(event)
+    const isUnmap = event.name === 'pte_unmap' && !this.#guests.isL1(event)
     if (!isTake && !isUnmap) return false
     const { expected } = removal
     if (isTake && this.#hasTakes === undefined) {
@@ -185,7 +197,7 @@ export class RangeRemovals {
     for (; removal.next < to; removal.next++) {
       const want = removal.expected[removal.next]!
       if (want.name === 'pte_unmap') this.#restore(want)
-      if (want.name === 'pte_unmap' ? want.stays : this.#hasTakes === false) continue
+      if (want.name === 'pte_unmap' ? want.expectedStale : this.#hasTakes === false) continue
       const missed = {
         line: event.line,
         event: event.name,
@@ -196,34 +208,34 @@ export class RangeRemovals {
     }
   }
 
-  /** The kernel has not cleared what the model has: it stands again. */
+  /** The kernel has not cleared what the model has cleared: it is set again. */
   #restore({ guest, leaf }: ExpectedUnmap): void {
     if (guest.shadow.lookup(leaf.gpa) === undefined) guest.shadow.set(leaf.gpa, leaf.shift, leaf.word)
   }
 
-  /** The kernel has cleared what the model has not. */
+  /** The kernel has cleared a leaf that the model has not. */
   #clearOther(event: TraceEvent): void {
-    const shadow = this.#tables.guestOf(event)?.shadow
+    const shadow = this.#guests.of(event)?.shadow
     const ref = shadow?.find(event.hi[FIELD.gpa]!, event.lo[FIELD.gpa]!) ?? NONE
     if (ref !== NONE) shadow!.clearAt(ref)
   }
 
   /**
-   * `gp` is 0 exactly where no guest has the LPID. One that may have been dropped has been, if it is 0; one that no event
-   * has told of will be told of, if it is not.
+   * `gp` is 0 exactly where no guest has the LPID. If it is 0, a guest that may have been dropped was dropped; if it is
+   * not, a guest that no event has named yet exists, and its `nested_update` must follow.
    */
   #fitsGuest(event: TraceEvent, want: Expected & { readonly name: 'rmap_take_node' }): boolean {
     const { lpid, guest, unmap } = want
     if (event.isZeroAt(FIELD.gp) === (guest === undefined)) return true
     if (guest === undefined) {
-      this.#tables.promise(event, lpid)
+      this.#guests.expect(event, lpid)
       this.counters.staleNoGuest--
       this.counters.staleNoLeaf++ // its table is new
       return true
     }
     if (!guest.maybeDropped) return false
-    this.#tables.unregister(guest)
-    if (unmap !== undefined) unmap.stays = true
+    this.#guests.unregister(guest)
+    if (unmap !== undefined) unmap.expectedStale = true
     this.counters[FATE_COUNTER[want.fate]]--
     this.counters.staleNoGuest++
     return true
@@ -249,7 +261,7 @@ export class RangeRemovals {
         if (!event.isZeroAt(FIELD.memslot) || event.numberAt(FIELD.lpid) !== want.guest.shadowLpid) return false
         if (event.wordAt(FIELD.gpa) !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift)
           return false
-        return mayBe(wordOf(...leafWord(event, 'pteval')), want.leaf.word, want.rivals)
+        return mayBe(wordOf(...leafWord(event, 'pteval')), want.leaf.word, want.raced)
       }
     }
   }

@@ -1,11 +1,13 @@
 /**
- * The tasks of a recording. The events of one belong together, and those of others may stand between them: so what is
- * expected next is kept for each.
+ * The tasks of a recording. The events of one task belong together, and events of other tasks may come between them: so
+ * what is expected next is kept for each task.
  */
 import { LineError } from '../base/lines'
 import type { InsertOutcome } from '../rmap/memslot'
+import type { Creation } from './creations'
 import type { Chunk } from './kernel-slots'
-import type { Asked, Creation, Unmapped } from './kernel-tables'
+import type { UnmappedHostLeaf } from './kernel-tables'
+import type { PendingInvalidation } from './l1-invalidations'
 import type { TraceEvent } from './parser'
 import type { Removal } from './range-removal'
 
@@ -31,26 +33,41 @@ export interface PendingOutcome {
 /** Most tasks known at once: far more than an L1 has vCPUs. */
 const MAX_TASKS = 2 ** 16
 
-/** What a task is in the middle of. */
-export interface Task {
+/**
+ * What a task is in the middle of. Each field is set by one event and cleared by another:
+ *
+ *     creation       pte_create .. pte_create_ret
+ *     outcome        rmap_insert .. its outcome event, the task's next; only inside a creation
+ *     unmapped       pte_unmap of a host leaf .. the task's next event, which is rmap_remove_range
+ *     removal        rmap_remove_range .. the first event that is no part of it
+ *     invalidation   tlb_invalidate, rpt_invalidate .. the first event that is no pte_unmap
+ *
+ * At most one of outcome, unmapped and removal is set: each ends where another begins. All three may occur inside a
+ * creation (a larger host leaf in its way is cleared with its range). An invalidation is never inside a creation.
+ */
+export interface TraceTask {
   readonly pid: number
   /** An event of it was seen before. */
   begun: boolean
+  /** The leaf that it is creating. */
   creation: Creation | undefined
+  /** How its insert must have ended. */
   outcome: PendingOutcome | undefined
+  /** What it still has to do in the range that it removes. */
   removal: Removal | undefined
-  unmapped: Unmapped | undefined
-  /** What L1 has just asked to invalidate. */
-  asked: Asked | undefined
+  /** The host leaf that it has just unmapped. */
+  unmapped: UnmappedHostLeaf | undefined
+  /** What L1 has just asked it to invalidate. */
+  invalidation: PendingInvalidation | undefined
 }
 
 /** The tasks, by pid. */
-export class Tasks {
-  readonly #tasks = new Map<number, Task>()
-  #last: Task | undefined
+export class TraceTasks {
+  readonly #tasks = new Map<number, TraceTask>()
+  #last: TraceTask | undefined
 
   /** The task of an event. @throws LineError */
-  of({ pid, line }: TraceEvent): Task {
+  of({ pid, line }: TraceEvent): TraceTask {
     if (this.#last?.pid === pid) return this.#last
     let task = this.#tasks.get(pid)
     if (task === undefined) {
@@ -61,7 +78,7 @@ export class Tasks {
         outcome: undefined,
         removal: undefined,
         unmapped: undefined,
-        asked: undefined,
+        invalidation: undefined,
       }
       if (this.#tasks.size === MAX_TASKS) this.#forget(line)
       this.#tasks.set(pid, task)

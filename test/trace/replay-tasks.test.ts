@@ -273,7 +273,7 @@ describe('broken', () => {
       ],
       [/clears 0x70000/],
     ],
-    ['a return without a creation, in a task that was seen', [START, returns(1)], [/no creation under way/]],
+    ['a return without a creation, in a task that was seen', [START, returns(1)], [/no creation in progress/]],
     [
       'a tlbie that unmaps its page under another address',
       [START, line(1, 'tlb_invalidate', { instr: 0x10000, rs: 5, rb: 0x700a0 }), unmap(1, 2, WORD, 0x70028)],

@@ -1,0 +1,205 @@
+/**
+ * The leaves that tasks create: from `pte_create` to `pte_create_ret` (spec 5, step 6).
+ *
+ * The recording does not show when exactly a leaf is set. It is set between the two events; where the same task has an
+ * `rmap_insert` between them, it is set just before that. Until then another task may clear, or not clear, what the
+ * creation is about to change: the creation is then *raced*.
+ */
+import { LineError } from '../base/lines'
+import type { LeafShift } from '../base/units'
+import { hex, wordOf } from '../base/word'
+import { swap32, withoutRc } from '../page-table/leaf'
+import { NONE, type RadixTable } from '../page-table/radix-table'
+import { entryGpa } from '../rmap/entry'
+import type { Differences } from './differences'
+import { FIELD } from './events'
+import type { KernelGuests, TraceGuest } from './kernel-guests'
+import type { TraceEvent } from './parser'
+
+/** A leaf that a task is creating. */
+export interface Creation {
+  /** The line of its `pte_create`. */
+  readonly line: number
+  /** The nested guest; null for a leaf of L1's own table. */
+  readonly guest: TraceGuest | null
+  readonly table: RadixTable
+  readonly shift: LeafShift
+  /** The leaf's first address. */
+  readonly gpaHi: number
+  readonly gpaLo: number
+  readonly wordHi: number
+  readonly wordLo: number
+  /** The address of the rmap slot that its entry goes to. */
+  readonly slotHi: number
+  readonly slotLo: number
+  /** The leaf is set, and its entry was inserted. */
+  inserted: boolean
+  /** Another task has cleared the leaf's place while this one was creating it. */
+  raced: boolean
+}
+
+/** Most creations in progress at once: more than an L1 has vCPUs. Of a recording with more, the oldest are given up. */
+const MOST_CREATIONS = 4096
+
+/** The creations in progress, and what each of them does to its table. */
+export class Creations {
+  readonly #guests: KernelGuests
+  readonly #differences: Differences
+  readonly #creations = new Set<Creation>()
+
+  constructor(guests: KernelGuests, differences: Differences) {
+    this.#guests = guests
+    this.#differences = differences
+  }
+
+  /** `pte_create` */
+  begin(event: TraceEvent): Creation | undefined {
+    const differ = (model: string, kernel: string): undefined => this.#differences.at(event, model, kernel) as undefined
+    const guests = this.#guests
+    const lpid = event.numberAt(FIELD.lpid)
+    const forL1 = event.isZeroAt(FIELD.rmapp)
+    if (forL1) guests.learnL1(lpid)
+    const guest = forL1 ? null : guests.of(event)
+    if (guest === undefined) {
+      if (!guests.wasReleased(lpid)) {
+        this.#differences.hints.add(
+          'nested guests existed before the recording began: it must begin before the first nested guest',
+        )
+      }
+      return differ(`no nested guest has shadow LPID ${lpid}`, 'creates a leaf for it')
+    }
+    if (forL1 !== guests.isL1(event)) {
+      return differ(
+        `L1's own table has lpid ${guests.l1Lpid}, and no rmap slot`,
+        `lpid ${lpid}, rmapp ${hex(event.wordAt(FIELD.rmapp))}`,
+      )
+    }
+    const level = event.numberAt(FIELD.level)
+    if (level > 2) return differ('level 0..2', String(level))
+    const gpaHi = event.hi[FIELD.gpa]!
+    if (gpaHi >>> 20 !== 0) return differ('an address below 2^52', hex(event.wordAt(FIELD.gpa)))
+    const shift: LeafShift = level === 0 ? guests.pageShift : level === 1 ? 21 : 30
+    const [wordHi, wordLo] = leafWord(event, 'pte')
+    const creation: Creation = {
+      line: event.line,
+      guest,
+      table: guest === null ? guests.host : guest.shadow,
+      shift,
+      gpaHi,
+      gpaLo: event.lo[FIELD.gpa]! & (-1 << shift),
+      wordHi,
+      wordLo,
+      slotHi: event.hi[FIELD.rmapp]!,
+      slotLo: event.lo[FIELD.rmapp]!,
+      inserted: false,
+      raced: false,
+    }
+    if (this.#creations.size === MOST_CREATIONS) this.#creations.delete(this.#creations.values().next().value!)
+    this.#creations.add(creation)
+    return creation
+  }
+
+  /** `rmap_insert` of a creation: its leaf is set just before. */
+  insert(event: TraceEvent, creation: Creation): void {
+    creation.inserted = true
+    if (this.#isPresent(creation)) {
+      this.#differences.at(
+        event,
+        `a leaf is present at ${whereText(creation)}, so bits are OR-ed in and no rmap entry is inserted`,
+        'an insert',
+      )
+    }
+    this.#set(event, creation)
+  }
+
+  /** The creation is over, and the recording does not show its result. */
+  abandon(creation: Creation): void {
+    this.#creations.delete(creation)
+  }
+
+  /** `pte_create_ret` */
+  finish(event: TraceEvent, creation: Creation): void {
+    this.#creations.delete(creation)
+    const failed = !event.isZeroAt(FIELD.ret)
+    if (failed && event.hi[FIELD.ret]! >= 0)
+      this.#differences.at(event, 'ret 0 or a negative errno', String(event.numberAt(FIELD.ret)))
+    if (creation.inserted) {
+      if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(event.lo[FIELD.ret]))
+      return
+    }
+    if (failed || creation.raced) return
+    if (creation.guest !== null && !this.#isPresent(creation)) {
+      this.#differences.at(event, `a new leaf at ${whereText(creation)}, so an rmap_insert`, 'none')
+    }
+    this.#set(event, creation)
+  }
+
+  /** The leaf at an address is cleared. @returns the creations of it, `own` aside, that are raced: none has its insert yet */
+  race(table: RadixTable, hi: number, lo: number, shift: LeafShift | undefined, own?: Creation): Creation[] {
+    const raced: Creation[] = []
+    for (const creation of this.#creations) {
+      if (creation === own || creation.inserted || creation.table !== table || creation.shift !== shift) continue
+      if (creation.gpaHi !== hi || creation.gpaLo !== (lo & (-1 << shift))) continue
+      creation.raced = true
+      raced.push(creation)
+    }
+    return raced
+  }
+
+  /** All leaves of a table are cleared. */
+  raceAll(table: RadixTable): void {
+    for (const creation of this.#creations) if (creation.table === table) creation.raced = true
+  }
+
+  /** Whether a leaf of the creation's size is present already. */
+  #isPresent({ table, gpaHi, gpaLo, shift }: Creation): boolean {
+    const ref = table.find(gpaHi, gpaLo)
+    return ref !== NONE && table.shiftOf(ref) === shift
+  }
+
+  /** A leaf of the same size has the new bits OR-ed in; else it is set, and the kernel has cleared what was in the way. */
+  #set(event: TraceEvent, creation: Creation): void {
+    const { table, gpaHi, gpaLo, shift, wordHi, wordLo } = creation
+    if (wordHi >>> 30 !== 3) return this.#differences.at(event, 'a present leaf', hex(wordOf(wordHi, wordLo)))
+    const ref = table.find(gpaHi, gpaLo)
+    if (ref !== NONE && table.shiftOf(ref) === shift) {
+      return table.writeAt(ref, table.hiAt(ref) | wordHi, table.loAt(ref) | wordLo)
+    }
+    if (ref !== NONE) {
+      this.#differences.at(
+        event,
+        `a leaf of 2^${table.shiftOf(ref)} bytes is present at ${whereText(creation)}`,
+        `one of 2^${shift}`,
+      )
+      table.clearAt(ref)
+    }
+    const below = shift === table.pageShift ? 0 : table.leavesBelow(gpaHi, gpaLo, shift).length
+    if (below > 0)
+      this.#differences.at(event, `${below} smaller leaves are present below ${whereText(creation)}`, 'none')
+    if (table.place(gpaHi, gpaLo, shift, wordHi, wordLo) === NONE) {
+      throw new LineError(event.line, 'no memory for the page tables')
+    }
+  }
+}
+
+/** The leaf word that an event shows in `field`, its bytes put in plain order: [hi, lo]. */
+export function leafWord(event: TraceEvent, field: 'pte' | 'pteval'): [hi: number, lo: number] {
+  return [swap32(event.lo[FIELD[field]]!), swap32(event.hi[FIELD[field]]!)]
+}
+
+/**
+ * Whether a leaf may hold a word, referenced and changed aside: one that was there before (0: none), with the bits that
+ * some of the creations in progress have OR-ed in by now.
+ */
+export function mayBe(word: bigint, before: bigint, creations: readonly Creation[]): boolean {
+  let grown = before
+  for (const { wordHi, wordLo } of creations) {
+    const bits = withoutRc(wordOf(wordHi, wordLo))
+    if ((bits & ~word) === 0n) grown |= bits
+  }
+  return withoutRc(grown) === withoutRc(word)
+}
+
+function whereText({ guest, gpaHi, gpaLo }: Creation): string {
+  return `${hex(entryGpa(gpaHi, gpaLo))} of ${guest === null ? 'L1' : `LPID ${guest.lpid}`}`
+}
