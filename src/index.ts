@@ -7,7 +7,7 @@ export { RadixTable } from './page-table/radix-table'
 export { removeRmapRange, RangeCounters } from './rmap/invalidate'
 export { Vm } from './vm/vm'
 export { GuestTable } from './vm/guest-table'
-export { LAWS } from './vm/check'
+export { INVARIANTS } from './vm/check'
 export { RptType } from './vm/tlbie'
 export { recorder } from './vm/recorder'
 export { snapshot } from './snapshot/write'
@@ -25,7 +25,26 @@ export type { NestedGuest } from './vm/nested-guest'
 export type { PendingFault, PendingUnmap } from './vm/pending'
 export type { VmMemslot } from './vm/vm-memslot'
 export type { EntryFate, GuestLookup, RangeVisitor, RmapRange } from './rmap/invalidate'
-export type { FaultRequest, Operand, VmOptions } from './vm/options'
+export type {
+  Backing,
+  BackingOf,
+  FaultByGuest,
+  FaultByLpid,
+  FaultRequest,
+  MemslotOptions,
+  Operand,
+  Placement,
+  Ric,
+  RptInvalidateOperands,
+  TlbInvalidateOperands,
+  Tlbie,
+  TlbieAll,
+  TlbieLpid,
+  TlbiePage,
+  UnmapOptions,
+  VmOptions,
+} from './vm/options'
+export type { GuestMapping, GuestTableOptions } from './vm/guest-table'
 export type {
   Access,
   FaultResult,
@@ -39,8 +58,7 @@ export type {
   Retry,
   SetRcResult,
 } from './vm/fault-result'
-export type { Backing, BackingOf, Placement } from './vm/state'
-export type { BrokenLaw } from './vm/check'
+export type { BrokenInvariant } from './vm/check'
 export type { VmCounters } from './vm/counters'
 export type { HappeningEvent, Task, VmEvent, VmObserver } from './vm/events'
-export type { HcallStatus, Ric, Tlbie } from './vm/tlbie'
+export type { HcallStatus } from './vm/tlbie'

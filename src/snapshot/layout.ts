@@ -13,7 +13,7 @@
  *     28 4    the hardware's LPID of L1
  *
  *     limits         maxNodes, maxTablePages, maxNpages: integer each
- *     numbers        those of {@link NUMBERS}, {@link FAULTS}, {@link WALKS}, {@link RC_WALKS}, {@link FLUSHES} and
+ *     numbers        those of {@link NUMBERS}, warnings, those of {@link FAULTS}, {@link WALKS}, {@link RC_WALKS}, {@link FLUSHES} and
  *                    {@link INSERTS} (of memslots that are gone), and which allocation is to fail: integer each
  *     nodes          count u32, the free list's first address u32, then the 16 bytes of each node, from address 16 up
  *     guest tables   count u32; each: page shift u8, root bits u8, root leaves (count u32, index u32 each), a table
@@ -57,7 +57,6 @@ export const NUMBERS = [
   'hostLeavesCleared',
   'released',
   'leaked',
-  'warnings',
 ] as const satisfies readonly (keyof VmState)[]
 
 /** @internal */

@@ -12,8 +12,8 @@ import { Memslot, type InsertCounters } from '../rmap/memslot'
 import type { VmObserver } from '../vm/events'
 import { GuestTable } from '../vm/guest-table'
 import { NestedGuest } from '../vm/nested-guest'
-import type { VmOptions } from '../vm/options'
-import type { BackingOf, VmState } from '../vm/state'
+import type { BackingOf, VmOptions } from '../vm/options'
+import type { VmState } from '../vm/state'
 import { Vm } from '../vm/vm'
 import { VmMemslot } from '../vm/vm-memslot'
 import { ByteReader, crc32, SnapshotError } from './bytes'
@@ -91,6 +91,7 @@ function checkHeader(bytes: Uint8Array): void {
 
 function readState(from: ByteReader, state: VmState): void {
   for (const name of NUMBERS) state[name] = from.integer(name)
+  state.events.warnings = from.integer('warnings')
   for (const name of FAULTS) state.faults[name] = from.integer(`faults ${name}`)
   for (const name of WALKS) state.walks[name] = from.integer(`walks ${name}`)
   for (const name of RC_WALKS) state.rcWalks[name] = from.integer(`rcWalks ${name}`)

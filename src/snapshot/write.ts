@@ -49,6 +49,7 @@ export function snapshot(vm: Vm): Uint8Array {
 
   for (const limit of [settings.maxNodes, settings.maxTablePages, settings.maxNpages]) out.integer(limit)
   for (const name of NUMBERS) out.integer(state[name])
+  out.integer(state.events.warnings)
   for (const name of FAULTS) out.integer(state.faults[name])
   for (const name of WALKS) out.integer(state.walks[name])
   for (const name of RC_WALKS) out.integer(state.rcWalks[name])
@@ -114,7 +115,7 @@ function writeGuestTable(out: ByteWriter, table: GuestTable): void {
 function writeMemslot(out: ByteWriter, slot: VmMemslot): void {
   out.integer(slot.baseGfn)
   out.integer(slot.npages)
-  out.u8((slot.isReadOnly ? 1 : 0) | (slot.logging ? 2 : 0) | (slot.invalid ? 4 : 0))
+  out.u8((slot.readOnly ? 1 : 0) | (slot.logDirty ? 2 : 0) | (slot.invalid ? 4 : 0))
   out.u64(slot.address)
   out.u64(slot.arrayAddress)
   out.integer(slot.nodes)

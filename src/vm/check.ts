@@ -1,10 +1,10 @@
 /**
- * The laws of the whole structure, checked on the state of an L1 (spec 1, 3, 12).
+ * The invariants of the data structures, checked on the state of an L1 (spec 1, 3, 12).
  *
- * They hold after every operation, unless a quirk of Linux broke one: a remap without a tlbie, a fault of a dropped
- * nested guest, LPID 0. A reader of a broken law gets its name and sentence, and where it is broken.
+ * They hold after every operation, unless a quirk of Linux broke one: a remap without a tlbie, a fault of a dropped nested
+ * guest, LPID 0. A broken invariant is reported with its name and sentence, and where it is broken.
  */
-import { type Gfn, type Gpa, type HostFrame, type Lpid, MAX_GPA } from '../base/units'
+import { type Gfn, type Gpa, type HostFrame, type Lpid, MAX_GPA, type NestedGpa } from '../base/units'
 import { hex, hiOf, loOf } from '../base/word'
 import { leafFrame, LeafFlag, RC } from '../page-table/leaf'
 import { NONE, type Leaf, type RadixTable } from '../page-table/radix-table'
@@ -15,39 +15,45 @@ import type { NestedGuest } from './nested-guest'
 import type { VmState } from './state'
 import type { VmMemslot } from './vm-memslot'
 
-/** The laws, by name. */
-export const LAWS = {
-  completeness: 'A present shadow leaf has its entry in the slot of the page it maps, and the entry leads to it.',
+/** The invariants, by name. */
+export const INVARIANTS = {
+  completeness: 'A present shadow leaf has its entry in the rmap slot of the page it maps, and the entry leads to it.',
   composition: 'A shadow leaf is the host leaf after the guest leaf, where L1 has not changed the guest leaf since.',
-  'no-duplicates': 'No slot holds an entry twice.',
+  'no-duplicates': 'No rmap slot holds an entry twice.',
   'list-end': 'A list ends in a tagged entry, and every node on the way is in use.',
-  nodes: 'The list nodes in use are those that the slots lead to.',
-  'inside-memslot': 'A host leaf lies wholly in one memslot, so that no walk takes a slot outside it.',
-  'host-leaf': 'A host leaf is present wherever a slot is not empty.',
+  nodes: 'The list nodes in use are those that the rmap slots lead to.',
+  'inside-memslot': 'A host leaf lies inside one memslot, so that no walk reads an rmap slot outside it.',
+  'host-leaf': 'A host leaf is present wherever an rmap slot is not empty.',
   counters: 'The counters agree with the state.',
 } as const
 
-/** A law that the state breaks, and where. */
-export interface BrokenLaw {
-  readonly law: keyof typeof LAWS
-  /** The law, in a sentence. */
+/** An invariant that the state breaks, and where. */
+export interface BrokenInvariant {
+  /** Its name in {@link INVARIANTS}. */
+  readonly invariant: keyof typeof INVARIANTS
+  /** The invariant, in a sentence. */
   readonly sentence: string
   /** What is wrong here. */
   readonly message: string
-  /** The slot concerned. */
+  /** The gfn whose rmap slot is concerned. */
   readonly gfn?: Gfn
-  /** The nested guest concerned. */
+  /** L1's number for the nested guest concerned. */
   readonly lpid?: Lpid
-  /** The address concerned, in bytes: the nested guest's where there is an `lpid`, else L1's. */
-  readonly gpa?: Gpa
+  /** The address concerned, in bytes: the nested guest's if `lpid` is given, else L1's. */
+  readonly gpa?: NestedGpa | Gpa
 }
 
-type Break = (law: keyof typeof LAWS, message: string, where?: { gfn?: Gfn; lpid?: Lpid; gpa?: Gpa }) => void
+type Break = (
+  invariant: keyof typeof INVARIANTS,
+  message: string,
+  where?: { gfn?: Gfn; lpid?: Lpid; gpa?: NestedGpa | Gpa },
+) => void
 
-/** @internal The laws that a state breaks. */
-export function check(vm: VmState): BrokenLaw[] {
-  const broken: BrokenLaw[] = []
-  const breaks: Break = (law, message, where = {}) => broken.push({ law, sentence: LAWS[law], message, ...where })
+/** @internal The invariants that a state breaks. */
+export function check(vm: VmState): BrokenInvariant[] {
+  const broken: BrokenInvariant[] = []
+  const breaks: Break = (invariant, message, where = {}) =>
+    broken.push({ invariant, sentence: INVARIANTS[invariant], message, ...where })
   const slots = checkSlots(vm, breaks)
   const hostPages = checkHost(vm, breaks)
   for (const guest of [...vm.guests.values(), ...vm.held]) {
@@ -57,15 +63,15 @@ export function check(vm: VmState): BrokenLaw[] {
   return broken
 }
 
-/** What the walk of all slots found. */
+/** What the walk of all rmap slots found. */
 interface Slots {
-  /** By entry, as `lpid:gpa`, the gfns in whose slots a walk would meet it. */
+  /** By entry, as `lpid:gpa`, the gfns in whose rmap slots a walk would meet it. */
   readonly gfns: Map<string, Gfn[]>
   entries: number
   nodes: number
 }
 
-const nameOf = (lpid: Lpid, gpa: Gpa): string => `${lpid}:${gpa}`
+const nameOf = (lpid: Lpid, gpa: NestedGpa): string => `${lpid}:${gpa}`
 
 function checkSlots(vm: VmState, breaks: Break): Slots {
   const found: Slots = { gfns: new Map(), entries: 0, nodes: 0 }
@@ -81,12 +87,14 @@ function checkSlots(vm: VmState, breaks: Break): Slots {
       checkSlot(vm, slot, index, found, seen, breaks)
     }
     if (singles !== slot.singles || lists !== slot.lists) {
-      const counted = `${slot.singles} slots with one entry and ${slot.lists} lists are counted`
+      const counted = `${slot.singles} rmap slots with one entry and ${slot.lists} lists are counted`
       breaks('counters', `${counted}, there are ${singles} and ${lists}`, { gfn: slot.baseGfn })
     }
     if (found.nodes - before !== slot.nodes) {
       const reached = found.nodes - before
-      breaks('nodes', `the memslot has ${slot.nodes} nodes in use, its slots lead to ${reached}`, { gfn: slot.baseGfn })
+      breaks('nodes', `the memslot has ${slot.nodes} nodes in use, its rmap slots lead to ${reached}`, {
+        gfn: slot.baseGfn,
+      })
     }
   }
   if (found.nodes !== vm.nodes.inUse) {
@@ -99,7 +107,8 @@ function checkSlot(vm: VmState, slot: VmMemslot, index: number, found: Slots, se
   const gfn = slot.baseGfn + index
   const gpa = gfn * 2 ** vm.pageShift
   const host = vm.host.refAt(gpa)
-  if (host === NONE) breaks('host-leaf', 'the slot is not empty, and the host has no leaf there', { gfn, gpa })
+  if (host === NONE)
+    breaks('host-leaf', 'the rmap slot is not empty, and the host table has no leaf there', { gfn, gpa })
 
   const add = (hi: number, lo: number): void => {
     const { lpid, gpa } = entryOf(hi, lo)
@@ -107,19 +116,23 @@ function checkSlot(vm: VmState, slot: VmMemslot, index: number, found: Slots, se
     const gfns = found.gfns.get(name)
     if (gfns === undefined) found.gfns.set(name, [gfn])
     else if (gfns[gfns.length - 1] !== gfn) gfns.push(gfn)
-    else breaks('no-duplicates', 'the entry stands twice', { gfn, lpid, gpa })
+    else breaks('no-duplicates', 'the entry is in the list twice', { gfn, lpid, gpa })
     found.entries++
   }
   let word = slot.rmap.words[index]!
   while ((word & BigInt(TAG)) === 0n) {
     const address = Number(word)
     if (!vm.nodes.has(address) || seen.has(address)) {
-      breaks('list-end', `${hex(address)} is not a node of this list alone`, { gfn })
+      breaks('list-end', `${hex(address)} is not a node in use, or is also part of another list`, { gfn })
       return
     }
     const node = vm.nodes.read(address)
     if (node.entry === 0n) {
-      breaks('list-end', 'the entry of LPID 0, page 0 ends the list, and hides what is older', { gfn, lpid: 0, gpa: 0 })
+      breaks('list-end', 'the entry of LPID 0, page 0 ends the list and hides the older entries', {
+        gfn,
+        lpid: 0,
+        gpa: 0,
+      })
       return
     }
     seen.add(address)
@@ -178,21 +191,24 @@ function checkShadow(vm: VmState, guest: NestedGuest, slots: Slots, hostPages: H
       breaks('completeness', 'the host table does not map the page that the leaf maps', where)
     } else if (!maps.some((page) => listed.some((gfn) => isSlotOf(vm, leaf, page, gfn)))) {
       const gfn = vm.settings.placement === 'head' ? maps[0]!.host.gpa / 2 ** vm.pageShift : maps[0]!.gfn
-      breaks('completeness', 'the slot of the page that the leaf maps does not lead to the leaf', { ...where, gfn })
+      breaks('completeness', 'the rmap slot of the page that the leaf maps does not lead to the leaf', {
+        ...where,
+        gfn,
+      })
     }
     if (!outdated) checkComposition(vm, guest, leaf, maps[0], breaks)
   }
   checkLeafCount(guest.shadow, count, breaks, lpid)
 }
 
-/** A host leaf, and the gfn at which the shadow leaf begins. */
-interface Mapped {
+/** A host leaf that a shadow leaf maps, and the gfn at which the shadow leaf begins. */
+interface PageBehind {
   readonly host: Leaf
   readonly gfn: Gfn
 }
 
 /** The host leaf that the guest table leads to now. */
-function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): Mapped[] {
+function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): PageBehind[] {
   const found = guest.root?.lookup(leaf.gpa)
   if (found === undefined) return []
   const gpa = leafFrame(hiOf(found.word), loOf(found.word)) * 4096 + (leaf.gpa - found.gpa)
@@ -200,8 +216,8 @@ function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): Mapped[] {
   return host === undefined ? [] : [{ host, gfn: Math.floor(gpa / 2 ** vm.pageShift) }]
 }
 
-/** The host leaves that map the frame that a shadow leaf maps; several where the host shares a page. */
-function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): Mapped[] {
+/** The host leaves that map the frame of a shadow leaf; several where the host shares a page. */
+function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): PageBehind[] {
   const frame = frameOf(leaf, vm.pageShift)
   return [vm.pageShift, 21, 30]
     .filter((shift) => shift >= leaf.shift)
@@ -214,10 +230,10 @@ function hostLeavesOf(vm: VmState, leaf: Leaf, hostPages: HostPages): Mapped[] {
 }
 
 /**
- * Whether spec 5 step 4 puts the entry there: at the host leaf's head, or at whichever gfn of the shadow leaf faulted. A
- * host leaf that a larger one has replaced since had its head elsewhere in that one, where the walk comes by as well.
+ * Whether spec 5 step 4 puts the entry there: at the first gfn of the host leaf, or at whichever gfn of the shadow leaf
+ * faulted. A host leaf that a larger one has replaced had its first gfn elsewhere in that one; the walk visits it as well.
  */
-function isSlotOf(vm: VmState, leaf: Leaf, maps: Mapped, gfn: Gfn): boolean {
+function isSlotOf(vm: VmState, leaf: Leaf, maps: PageBehind, gfn: Gfn): boolean {
   if (vm.settings.placement === 'head') {
     const head = maps.host.gpa / 2 ** vm.pageShift
     return gfn >= head && gfn < head + 2 ** (maps.host.shift - vm.pageShift)
@@ -225,7 +241,13 @@ function isSlotOf(vm: VmState, leaf: Leaf, maps: Mapped, gfn: Gfn): boolean {
   return gfn >= maps.gfn && gfn < maps.gfn + 2 ** (leaf.shift - vm.pageShift)
 }
 
-function checkComposition(vm: VmState, guest: NestedGuest, leaf: Leaf, maps: Mapped | undefined, breaks: Break): void {
+function checkComposition(
+  vm: VmState,
+  guest: NestedGuest,
+  leaf: Leaf,
+  maps: PageBehind | undefined,
+  breaks: Break,
+): void {
   const where = { lpid: guest.lpid, gpa: leaf.gpa }
   const found = guest.root?.lookup(leaf.gpa)
   if (found === undefined || maps === undefined) {
@@ -245,10 +267,11 @@ function checkComposition(vm: VmState, guest: NestedGuest, leaf: Leaf, maps: Map
     breaks('composition', 'the leaf allows what host and guest do not both allow', where)
   }
   const others = ~(permissions | BigInt(RC)) & ~0x1ffffffffff000n
-  if ((leaf.word & others & ~host.word) !== 0n) breaks('composition', 'it has bits that the host leaf has not', where)
+  if ((leaf.word & others & ~host.word) !== 0n)
+    breaks('composition', 'the leaf has bits that the host leaf does not have', where)
 }
 
-/** The frame of a leaf's first byte, in units of 4 KiB; the bits below the base page do not count. */
+/** The frame of a leaf's first byte, in units of 4 KiB; bits below the base page are ignored. */
 function frameOf(leaf: Leaf, pageShift: number): HostFrame {
   const frame = leafFrame(hiOf(leaf.word), loOf(leaf.word))
   return frame - (frame % 2 ** (pageShift - 12))
@@ -256,7 +279,7 @@ function frameOf(leaf: Leaf, pageShift: number): HostFrame {
 
 function checkCounters(vm: VmState, slots: Slots, breaks: Break): void {
   const agree = (what: string, counted: number, there: number): void => {
-    if (counted !== there) breaks('counters', `${what}: ${counted} counted, ${there} there`)
+    if (counted !== there) breaks('counters', `${what}: ${counted} are counted, there are ${there}`)
   }
   const inserts = Object.assign(new InsertCounters(), vm.retired)
   for (const slot of vm.memslots) addInserts(inserts, slot.rmap.counters)

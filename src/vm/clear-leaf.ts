@@ -1,19 +1,20 @@
 /**
- * Clearing one leaf. A shadow leaf goes alone: that never touches the rmap. A host leaf goes with the walk: every
- * shadow leaf that reaches its page is cleared with it (spec 6).
+ * Clearing one leaf (spec 6). A shadow leaf is cleared alone: that never touches the rmap. A host leaf is cleared with the
+ * walk of its rmap range, which clears every shadow leaf that maps its page.
  */
-import type { Gfn, Gpa } from '../base/units'
+import type { Gfn, Gpa, NestedGpa } from '../base/units'
 import { numberOf } from '../base/word'
 import { LeafFlag, leafHpa } from '../page-table/leaf'
 import type { Leaf, LeafRef, RadixTable } from '../page-table/radix-table'
 import type { Entry } from '../rmap/entry'
 import { removeRmapRange, type EntryFate, type RangeVisitor } from '../rmap/invalidate'
 import type { ListNode } from '../rmap/memslot'
+import { guestAddress, hardwareLpid, KVM_ADDRESS, leafAddress } from './event-addresses'
 import type { NestedGuest } from './nested-guest'
 import type { VmState } from './state'
 import type { VmMemslot } from './vm-memslot'
 
-/** @internal One entry that a walk took, kept until it can be shown. */
+/** @internal An entry that a walk removed from its list, kept until a visitor can be shown it. */
 export interface TakenEntry {
   readonly gfn: Gfn
   readonly entry: Entry
@@ -21,7 +22,7 @@ export interface TakenEntry {
   readonly leaf: Leaf | undefined
 }
 
-/** @internal Clears a shadow leaf, for L0 or because L1 said so, and flushes it from the nested guest's TLB. */
+/** @internal Clears a shadow leaf, for L0 or on behalf of L1, and flushes it from the nested guest's TLB. */
 export function clearShadowLeaf(
   vm: VmState,
   guest: NestedGuest,
@@ -30,7 +31,7 @@ export function clearShadowLeaf(
   lo: number,
   by: 'L0' | 'L1',
 ): void {
-  if (vm.observer !== undefined) emitUnmap(vm, leafAt(guest.shadow, ref, hi, lo), guest)
+  if (vm.events.observed) emitUnmap(vm, leafAt(guest.shadow, ref, hi, lo), guest)
   guest.shadow.clearAt(ref)
   vm.flushes.l2++
   if (by === 'L0') vm.leavesClearedByL0++
@@ -38,9 +39,9 @@ export function clearShadowLeaf(
 }
 
 /**
- * @internal Clears the host leaf at an address, whole, and walks its range (spec 6: unmap, remove rmap range).
+ * @internal Clears the host leaf at an address, in full, and walks its range (spec 6: unmap, remove rmap range).
  *
- * @param named the gfn that was to be unmapped: dirty pages are counted from it
+ * @param named the gfn that is being unmapped: dirty pages are counted from it
  * @param taken gets what the walk met
  */
 export function clearHostLeaf(
@@ -60,7 +61,7 @@ export function clearHostLeaf(
   const first = named - (named % npages)
   const slot = vm.memslotOf(first)!
   const range = { memslot: slot.rmap, gfn: first, npages, hpa, shift }
-  const observed = vm.observer === undefined ? undefined : observeRange(vm, slot, range, leafAt(host, ref, hi, lo))
+  const observed = vm.events.observed ? observeRange(vm, slot, range, leafAt(host, ref, hi, lo)) : undefined
 
   host.clearAt(ref)
   vm.hostLeavesCleared++
@@ -85,13 +86,13 @@ export function clearHostLeaf(
   vm.flushes.l2 += walks.cleared - clearedBefore
   vm.leavesClearedByL0 += walks.cleared - clearedBefore
 
-  if ((wordLo & LeafFlag.CHANGED) !== 0 && slot.logging) markDirty(slot, named, npages)
+  if ((wordLo & LeafFlag.CHANGED) !== 0 && slot.logDirty) markDirty(slot, named, npages)
   if (observed !== undefined) emitTaken(vm, slot, observed, met.slice(metBefore))
 }
 
 /**
- * As many pages as the host leaf had, counted from the named gfn: **quirk** where that is not the leaf's first. What
- * lies past the memslot is left out: its dirty log has no bit there.
+ * Marks as many pages as the host leaf had, counted from the named gfn (a **quirk** of Linux where that is not the leaf's
+ * first). Those past the memslot are left out: its dirty log has no bit for them.
  */
 function markDirty(slot: VmMemslot, named: Gfn, npages: number): void {
   const from = named - slot.baseGfn
@@ -103,30 +104,29 @@ function leafAt(table: RadixTable, ref: LeafRef, hi: number, lo: number): Leaf {
   return { gpa: numberOf(hi, lo & (-1 << shift)), shift, word: table.wordAt(ref) }
 }
 
-/** `gpa`: the address by which the leaf was found, which may lie in the middle of a large one. */
+/** @param gpa the address by which the leaf was found, which may lie in the middle of a large one */
 function emitUnmap(
   vm: VmState,
   leaf: Leaf,
   guest: NestedGuest | undefined,
   slot?: VmMemslot,
-  gpa: Gpa = leaf.gpa,
+  gpa: Gpa | NestedGpa = leaf.gpa,
 ): void {
-  const table = vm.tableAddress(guest)
-  const lpid = vm.hardwareLpid(guest)
-  vm.emit({
+  const lpid = hardwareLpid(vm, guest)
+  vm.events.emit({
     event: 'pte_unmap',
-    kvm: vm.kvmAddress,
-    ptep: table + BigInt(leaf.gpa / 4096),
+    kvm: KVM_ADDRESS,
+    ptep: leafAddress(guest, leaf.gpa),
     pteval: leaf.word,
     gpa,
     shift: leaf.shift,
     memslot: slot?.address ?? 0n,
     lpid,
   })
-  vm.emit({ event: 'tlb_flush', lpid, gpa: leaf.gpa, shift: leaf.shift })
+  vm.events.emit({ event: 'tlb_flush', lpid, gpa: leaf.gpa, shift: leaf.shift })
 }
 
-/** The slots of a range that hold something, as they are before the walk. */
+/** The rmap slots of a range that are not empty, as they are before the walk. */
 type Observed = Map<Gfn, { readonly word: bigint; readonly nodes: ListNode[] }>
 
 function observeRange(
@@ -136,9 +136,9 @@ function observeRange(
   leaf: Leaf,
 ): Observed {
   emitUnmap(vm, leaf, undefined, slot)
-  vm.emit({
+  vm.events.emit({
     event: 'rmap_remove_range',
-    kvm: vm.kvmAddress,
+    kvm: KVM_ADDRESS,
     memslot: slot.address,
     gpa: leaf.gpa,
     hpa: BigInt(range.hpa),
@@ -159,17 +159,17 @@ function emitTaken(vm: VmState, slot: VmMemslot, observed: Observed, met: TakenE
   let at = 0
   for (const [gfn, { word, nodes }] of observed) {
     const index = gfn - slot.baseGfn
-    vm.emit({ event: 'rmap_take', slotp: slot.slotAddress(index), old: word, idx: index })
+    vm.events.emit({ event: 'rmap_take', slotp: slot.slotAddress(index), old: word, idx: index })
     for (let i = 0; met[at]?.gfn === gfn; i++, at++) {
       const { entry, leaf } = met[at]!
       const guest = vm.guests.get(entry.lpid)
       if (leaf !== undefined) emitUnmap(vm, leaf, guest, undefined, entry.gpa)
       const node = nodes[i]
-      vm.emit({
+      vm.events.emit({
         event: 'rmap_take_node',
         node: BigInt(node?.address ?? 0),
         next: node?.next ?? 0n,
-        gp: guest === undefined ? 0n : vm.guestAddress(guest),
+        gp: guest === undefined ? 0n : guestAddress(guest),
         rmap: node?.entry ?? 0n,
       })
     }

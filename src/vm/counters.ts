@@ -1,10 +1,10 @@
-/** What an L1 has done and holds, at one moment, as plain numbers (spec 12). */
+/** What an L1 has done and what it has in use, at one moment, as plain numbers (spec 12). */
 import type { RangeCounters } from '../rmap/invalidate'
 import type { InsertCounters } from '../rmap/memslot'
 import type { FaultResult } from './fault-result'
 import type { VmState } from './state'
 
-/** A copy: it does not change when the L1 does. */
+/** The counters of an L1 (spec 12): a copy, which does not change when the L1 does. */
 export interface VmCounters {
   /** Faults of nested guests, by outcome. */
   readonly faults: Readonly<Record<FaultResult['outcome'], number>>
@@ -17,11 +17,11 @@ export interface VmCounters {
   }
   /** Entries compared, as Linux would have paid for them. */
   readonly scanSteps: number
-  /** Most entries that a slot ever held. */
+  /** Most entries that an rmap slot ever had. */
   readonly longestList: number
-  /** Walks of host leaves that went. */
+  /** Walks of the rmap ranges of host leaves that were cleared. */
   readonly walks: Readonly<RangeCounters>
-  /** Walks that cleared referenced or changed bits and took nothing. What was not stale was flushed, wrongly. */
+  /** Walks of ageing and harvest, which detach nothing. Entries that were not stale were flushed, wrongly (a quirk). */
   readonly rcWalks: {
     readonly slots: number
     readonly entries: number
@@ -29,24 +29,24 @@ export interface VmCounters {
     readonly staleNoLeaf: number
     readonly staleOtherFrame: number
   }
-  /** Shadow leaves: made, and cleared by whom. */
+  /** Shadow leaves: created, and cleared by whom. */
   readonly leaves: { readonly created: number; readonly clearedByL0: number; readonly clearedByL1: number }
   /** Leaves of the host table. */
   readonly hostLeaves: { readonly created: number; readonly cleared: number }
-  /** TLB flushes: of L1, of nested guests, and of nested guests under L1's number (a quirk of section 6). */
+  /** TLB flushes: of L1, of nested guests, and of nested guests under L1's LPID (a quirk, spec 6). */
   readonly flushes: { readonly l1: number; readonly l2: number; readonly wrongPartition: number }
   /** List nodes. */
   readonly nodes: { readonly inUse: number; readonly peak: number }
-  /** Slots by kind, now, over all memslots. */
+  /** Rmap slots by kind, now, over all memslots. */
   readonly slots: { readonly empty: number; readonly single: number; readonly list: number }
   /**
-   * Bytes: 8 a gfn, 16 a node, the pages of host and shadow tables (8 for each of their entries); and what Linux does
-   * not have: the indexes of long lists.
+   * Bytes: 8 a gfn, 16 a list node, the pages of host and shadow tables (8 for each of their entries); and the indexes of
+   * long lists, which Linux does not have.
    */
   readonly bytes: { readonly slots: number; readonly nodes: number; readonly tables: number; readonly indexes: number }
   /** Pages of host and shadow tables, the roots included. */
   readonly tablePages: number
-  /** What Linux would warn of, or ought to. */
+  /** How often Linux would have warned, or ought to have. */
   readonly warnings: number
 }
 
@@ -81,7 +81,7 @@ export function readCounters(vm: VmState): VmCounters {
     slots: { empty: gfns - single - list, single, list },
     bytes: { slots: gfns * 8, nodes: vm.nodes.inUse * 16, tables, indexes },
     tablePages: vm.gate.pages,
-    warnings: vm.warnings,
+    warnings: vm.events.warnings,
   }
 }
 

@@ -1,63 +1,86 @@
 /**
- * Creating a leaf, in the host table or in a shadow table (spec 5 step 6). All of it is under the mmu_lock.
+ * Creating a leaf, in the host table or in a shadow table (spec 5 step 6). All of it runs under the mmu_lock.
  *
- *     mmuSeq has moved                    -> 'mmu-seq', nothing changes
- *     a leaf of the same size is there    -> 'same', or its bits are OR-ed in: 'grown'; no entry is inserted (quirk)
- *     a larger leaf is there              -> cleared, and a smaller one put below
- *     a table stands where the leaf goes  -> freed, with what is below
- *     set the leaf, insert its entry      -> 'made'
+ *     mmuSeq has moved                       -> 'mmu-seq', nothing changes
+ *     a leaf of the same size is present     -> 'same', or its bits are OR-ed in: 'grown'; no entry is inserted (quirk)
+ *     a larger leaf is present               -> cleared, and a smaller one set below
+ *     a table stands where the leaf goes     -> freed, with the leaves below
+ *     set the leaf, insert its entry         -> 'made'
  */
-import type { LeafShift } from '../base/units'
+import type { Gpa, LeafShift, NestedGpa } from '../base/units'
 import { hex, hiOfNumber, numberOf, wordOf } from '../base/word'
 import { RC, LeafFlag } from '../page-table/leaf'
 import { NONE, type LeafRef, type RadixTable } from '../page-table/radix-table'
 import { entryHi, entryLo, TAG } from '../rmap/entry'
 import type { InsertOutcome } from '../rmap/memslot'
 import { clearHostLeaf, clearShadowLeaf } from './clear-leaf'
+import { hardwareLpid, KVM_ADDRESS, tableAddress } from './event-addresses'
 import type { NestedGuest } from './nested-guest'
 import type { VmState } from './state'
 import type { VmMemslot } from './vm-memslot'
 
-/** @internal What came of it: `'no-table-page'` for the page right below a larger leaf, `'no-memory'` for any other. */
-export type Created = 'made' | 'grown' | 'same' | 'mmu-seq' | 'no-table-page' | 'no-memory'
-
-/** @internal A leaf to be, and where its entry goes. Addresses and words are signed halves. */
-export class NewLeaf {
-  /** Any address of it. */
+/** @internal A request to create a leaf, and the rmap slot that gets its entry. Addresses and words are signed halves. */
+export class LeafRequest {
+  /** Any address in the leaf. */
   hi = 0
   lo = 0
   shift: LeafShift = 12
   wordHi = 0
   wordLo = 0
-  /** How often L1 had edited the guest table, and taken mappings away, when the guest table was read. */
-  edits = 0
-  tlbies = 0
-  /** `mmuSeq` as it was before the host was asked. */
+  /** The guest's `edits` and `tlbies` when the guest table was read. */
+  readonly edits: number
+  readonly tlbies: number
+  /** `mmuSeq` before the host was asked. */
   mmuSeq = 0
   /** The memslot that gets its entry; none for a host leaf. */
   slot: VmMemslot | undefined
-  /** Which of its slots. */
+  /** The index of its rmap slot there. */
   index = 0
-  /** What the insert of its entry did. */
-  insert: Exclude<InsertOutcome, 'no-memory'> | undefined
-  /** What Linux would warn of. */
-  warning: string | undefined
+  /** What Linux warned of when it made the host leaf for this shadow leaf: part of the fault's result. */
+  hostWarning: string | undefined
 
-  /** `guest`: none for a host leaf */
+  /** @param guest whose shadow table gets the leaf; none for the host table */
   constructor(readonly guest: NestedGuest | undefined) {
-    if (guest === undefined) return
-    this.edits = guest.edits
-    this.tlbies = guest.tlbies
+    this.edits = guest?.edits ?? 0
+    this.tlbies = guest?.tlbies ?? 0
   }
 
-  /** Adds a warning: the host leaf that was made for this one may have had one too. */
-  warn(vm: VmState, message: string): void {
-    const before = this.warning === undefined ? '' : `${this.warning}; `
-    this.warning = before + vm.warn(message)
+  /** The first address of the leaf. */
+  get first(): Gpa | NestedGpa {
+    return numberOf(this.hi, this.lo & (-1 << this.shift))
   }
 }
 
-const ERRNO: Record<Created, number> = {
+/** @internal What an insert of a leaf's entry did. It has a node if it needs one: that is checked before. */
+export type LeafInsert = Exclude<InsertOutcome, 'no-memory'>
+
+/** @internal What became of a request. */
+export interface LeafCreation {
+  /** `'no-table-page'`: the page right below a larger leaf is missing; `'no-memory'`: any other page is. */
+  readonly status: 'made' | 'grown' | 'same' | 'mmu-seq' | 'no-table-page' | 'no-memory'
+  /** What the insert of the entry did; undefined where there was none. */
+  readonly insert?: LeafInsert
+  /** What Linux would warn of, or ought to. */
+  readonly warning?: string
+}
+
+/** The creations that need no text, so that a fault allocates none. */
+const PLAIN = {
+  grown: { status: 'grown' },
+  same: { status: 'same' },
+  'mmu-seq': { status: 'mmu-seq' },
+  'no-table-page': { status: 'no-table-page' },
+  'no-memory': { status: 'no-memory' },
+  made: { status: 'made' },
+} as const satisfies Record<LeafCreation['status'], LeafCreation>
+const MADE = {
+  empty: { status: 'made', insert: 'empty' },
+  second: { status: 'made', insert: 'second' },
+  list: { status: 'made', insert: 'list' },
+  duplicate: { status: 'made', insert: 'duplicate' },
+} as const satisfies Record<LeafInsert, LeafCreation>
+
+const ERRNO: Record<LeafCreation['status'], number> = {
   made: 0,
   grown: 0,
   same: 0,
@@ -66,96 +89,96 @@ const ERRNO: Record<Created, number> = {
   'no-memory': -12,
 }
 
-/** @internal Creates the leaf. Unless it is `'made'` or `'grown'`, no leaf and no slot has changed. */
-export function createLeaf(vm: VmState, leaf: NewLeaf): Created {
-  const observed = vm.observer !== undefined
-  if (observed) emitCreate(vm, leaf)
-  const created = create(vm, leaf)
-  if (observed) vm.emit({ event: 'pte_create_ret', ret: ERRNO[created] })
+/** @internal Creates a leaf. Unless the status is `'made'` or `'grown'`, no leaf and no rmap slot has changed. */
+export function createLeaf(vm: VmState, request: LeafRequest): LeafCreation {
+  const { observed } = vm.events
+  if (observed) emitCreate(vm, request)
+  const created = create(vm, request)
+  if (observed) vm.events.emit({ event: 'pte_create_ret', ret: ERRNO[created.status] })
   return created
 }
 
-function create(vm: VmState, leaf: NewLeaf): Created {
-  if (vm.invalidatedSince(leaf.mmuSeq)) return 'mmu-seq'
+function create(vm: VmState, request: LeafRequest): LeafCreation {
+  if (vm.invalidatedSince(request.mmuSeq)) return PLAIN['mmu-seq']
 
-  const { guest, hi, lo, shift } = leaf
+  const { guest, hi, lo, shift } = request
   const table = guest === undefined ? vm.host : guest.shadow
   const there = table.find(hi, lo)
   if (there !== NONE) {
     const shiftThere = table.shiftOf(there)
-    if (shiftThere === shift) return growLeaf(vm, table, there, leaf)
+    if (shiftThere === shift) return growLeaf(vm, table, there, request)
     if (shiftThere > shift) {
       const missing = table.reserveBelow(there, shift)
-      if (missing !== 0) return missing === 1 ? 'no-table-page' : 'no-memory'
+      if (missing !== 0) return missing === 1 ? PLAIN['no-table-page'] : PLAIN['no-memory']
       clear(vm, guest, there, hi, lo)
     }
   }
-  if (shift !== vm.pageShift) clearBelow(vm, table, leaf)
+  const warning = shift === vm.pageShift ? undefined : clearBelow(vm, table, request)
 
-  if (table.place(hi, lo, shift, leaf.wordHi, leaf.wordLo) === NONE) return 'no-memory'
+  if (table.place(hi, lo, shift, request.wordHi, request.wordLo) === NONE) return PLAIN['no-memory']
   if (guest === undefined) {
     vm.hostLeavesCreated++
-  } else {
-    vm.leavesCreated++
-    if (guest.edits === leaf.edits) guest.edited.delete(firstAddress(leaf))
-    else guest.edited.add(firstAddress(leaf)) // it is outdated already, maybe: L1 has yet to say so
-    insertEntry(vm, leaf, guest)
+    return warning === undefined ? PLAIN.made : { status: 'made', warning }
   }
-  return 'made'
+  vm.leavesCreated++
+  if (guest.edits === request.edits) guest.edited.delete(request.first)
+  else guest.edited.add(request.first) // L1 has edited its table in between: the leaf may be outdated already
+  const insert = insertEntry(vm, request, guest)
+  return warning === undefined ? MADE[insert] : { status: 'made', insert, warning }
 }
 
 /**
- * A leaf of that size is there. **Quirk**: another word is OR-ed in, with no insert. That is right where only write,
- * referenced or changed differ; where L1 has moved the page without a tlbie, it mixes two frames.
+ * A leaf of the same size is present. **Quirk**: Linux ORs the bits of another word in and inserts no entry. That is right
+ * where only write, referenced or changed differ; where L1 has moved the page without a tlbie, it mixes two frames.
  */
-function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, leaf: NewLeaf): Created {
+function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, request: LeafRequest): LeafCreation {
   const oldHi = table.hiAt(there)
   const oldLo = table.loAt(there)
-  if (oldHi === leaf.wordHi && oldLo === leaf.wordLo) return 'same'
-  if (oldHi !== leaf.wordHi || ((oldLo ^ leaf.wordLo) & ~(LeafFlag.WRITE | RC)) !== 0) {
-    const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
-    leaf.warn(
-      vm,
-      `${whose}: the leaf at ${hex(firstAddress(leaf))} is ${hex(wordOf(oldHi, oldLo))}, ` +
-        `and ${hex(wordOf(leaf.wordHi, leaf.wordLo))} is OR-ed into it`,
-    )
-  }
-  const wordHi = oldHi | leaf.wordHi
-  const wordLo = oldLo | leaf.wordLo
-  if (wordHi === oldHi && wordLo === oldLo) return 'same'
-  table.writeAt(there, wordHi, wordLo)
-  return 'grown'
+  const wordHi = oldHi | request.wordHi
+  const wordLo = oldLo | request.wordLo
+  const mixes = oldHi !== request.wordHi || ((oldLo ^ request.wordLo) & ~(LeafFlag.WRITE | RC)) !== 0
+  const grows = wordHi !== oldHi || wordLo !== oldLo
+  if (grows) table.writeAt(there, wordHi, wordLo)
+  if (!mixes) return grows ? PLAIN.grown : PLAIN.same
+  const warning = vm.events.warn(
+    `${nameOf(request.guest)}: the leaf at ${hex(request.first)} is ${hex(wordOf(oldHi, oldLo))}, ` +
+      `and ${hex(wordOf(request.wordHi, request.wordLo))} is OR-ed into it`,
+  )
+  return { status: grows ? 'grown' : 'same', warning }
 }
 
-/** Clears the leaves that the new one would hide. Their table is freed when it takes their place. */
-function clearBelow(vm: VmState, table: RadixTable, leaf: NewLeaf): void {
-  const below = table.leavesBelow(leaf.hi, leaf.lo, leaf.shift)
-  if (below.length === 0) return
+/** Clears the leaves that the new one would hide. Their table is freed when the leaf is placed. Returns the warning. */
+function clearBelow(vm: VmState, table: RadixTable, request: LeafRequest): string | undefined {
+  const below = table.leavesBelow(request.hi, request.lo, request.shift)
+  if (below.length === 0) return undefined
   for (const { gpa } of below) {
     const hi = hiOfNumber(gpa)
-    clear(vm, leaf.guest, table.find(hi, gpa | 0), hi, gpa | 0)
+    clear(vm, request.guest, table.find(hi, gpa | 0), hi, gpa | 0)
   }
-  const whose = leaf.guest === undefined ? 'host table' : `LPID ${leaf.guest.lpid}`
-  leaf.warn(vm, `${whose}: ${below.length} leaves stood below a larger one at ${hex(firstAddress(leaf))}`)
+  return vm.events.warn(
+    `${nameOf(request.guest)}: ${below.length} leaves stood below a larger one at ${hex(request.first)}`,
+  )
 }
 
-/** A host leaf goes with the walk, a shadow leaf alone. */
+/** Clears a host leaf with the walk, a shadow leaf alone. */
 function clear(vm: VmState, guest: NestedGuest | undefined, ref: LeafRef, hi: number, lo: number): void {
   if (guest === undefined) clearHostLeaf(vm, ref, hi, lo, vm.gfnOf(hi, lo), undefined)
   else clearShadowLeaf(vm, guest, ref, hi, lo, 'L0')
 }
 
-/** Inserts the leaf's entry: LPID, and the first address that the leaf maps. */
-function insertEntry(vm: VmState, leaf: NewLeaf, guest: NestedGuest): void {
-  const slot = leaf.slot!
-  const { index } = leaf
-  const lo = entryLo(leaf.lo & (-1 << leaf.shift))
-  const hi = entryHi(guest.lpid, 0) | leaf.hi
-  const old = vm.observer === undefined ? 0n : slot.rmap.words[index]!
+const nameOf = (guest: NestedGuest | undefined): string => (guest === undefined ? 'host table' : `LPID ${guest.lpid}`)
+
+/** Inserts the leaf's entry: the LPID, and the first address that the leaf maps. */
+function insertEntry(vm: VmState, request: LeafRequest, guest: NestedGuest): LeafInsert {
+  const slot = request.slot!
+  const { index } = request
+  const lo = entryLo(request.lo & (-1 << request.shift))
+  const hi = entryHi(guest.lpid, 0) | request.hi
+  const { observed } = vm.events
+  const old = observed ? slot.rmap.words[index]! : 0n
   const node = vm.nodes.nextAddress()
   const outcome = slot.rmap.insertEntry(index, hi, lo)
-  if (outcome === 'no-memory') throw new Error('insert: the node that was asked for is gone')
-  leaf.insert = outcome
+  if (outcome === 'no-memory') throw new Error('insert: there is no node, although there was one before')
   if (outcome === 'empty') {
     slot.singles++
   } else if (outcome !== 'duplicate') {
@@ -165,25 +188,21 @@ function insertEntry(vm: VmState, leaf: NewLeaf, guest: NestedGuest): void {
       slot.lists++
     }
   }
-  if (vm.observer !== undefined) emitInsert(vm, slot, index, old, node, wordOf(hi, lo), outcome)
+  if (observed) emitInsert(vm, slot, index, old, node, wordOf(hi, lo), outcome)
+  return outcome
 }
 
-/** @internal Where a leaf begins: it may be made for an address in its middle. */
-export function firstAddress(leaf: NewLeaf): number {
-  return numberOf(leaf.hi, leaf.lo & (-1 << leaf.shift))
-}
-
-function emitCreate(vm: VmState, leaf: NewLeaf): void {
-  vm.emit({
+function emitCreate(vm: VmState, request: LeafRequest): void {
+  vm.events.emit({
     event: 'pte_create',
-    kvm: vm.kvmAddress,
-    pgtable: vm.tableAddress(leaf.guest),
-    pte: wordOf(leaf.wordHi, leaf.wordLo),
-    gpa: numberOf(leaf.hi, leaf.lo),
-    level: leaf.shift === 30 ? 2 : leaf.shift === 21 ? 1 : 0,
-    mmu_seq: leaf.mmuSeq,
-    lpid: vm.hardwareLpid(leaf.guest),
-    rmapp: leaf.slot?.slotAddress(leaf.index) ?? 0n,
+    kvm: KVM_ADDRESS,
+    pgtable: tableAddress(request.guest),
+    pte: wordOf(request.wordHi, request.wordLo),
+    gpa: numberOf(request.hi, request.lo),
+    level: request.shift === 30 ? 2 : request.shift === 21 ? 1 : 0,
+    mmu_seq: request.mmuSeq,
+    lpid: hardwareLpid(vm, request.guest),
+    rmapp: request.slot === undefined ? 0n : request.slot.slotAddress(request.index),
   })
 }
 
@@ -194,12 +213,12 @@ function emitInsert(
   old: bigint,
   address: number,
   entry: bigint,
-  outcome: InsertOutcome,
+  outcome: LeafInsert,
 ): void {
   const rmapp = slot.slotAddress(index)
   const node = BigInt(address)
-  vm.emit({ event: 'rmap_insert', kvm: vm.kvmAddress, rmapp, old, node, new: entry })
-  if (outcome === 'empty') vm.emit({ event: 'rmap_insert_empty', rmapp, slot: entry | BigInt(TAG) })
-  else if (outcome === 'duplicate') vm.emit({ event: 'rmap_insert_duplicate', rmapp, node, new: entry })
-  else vm.emit({ event: 'rmap_insert_node', old, node, next: old, rmap: entry })
+  vm.events.emit({ event: 'rmap_insert', kvm: KVM_ADDRESS, rmapp, old, node, new: entry })
+  if (outcome === 'empty') vm.events.emit({ event: 'rmap_insert_empty', rmapp, slot: entry | BigInt(TAG) })
+  else if (outcome === 'duplicate') vm.events.emit({ event: 'rmap_insert_duplicate', rmapp, node, new: entry })
+  else vm.events.emit({ event: 'rmap_insert_node', old, node, next: old, rmap: entry })
 }

@@ -1,43 +1,100 @@
 /**
- * A nested fault: how a shadow leaf and its entry come to be (spec 5).
+ * A nested fault: how a shadow leaf and its entry are made (spec 5).
  *
- * Its two halves are what the mmuSeq check is for (section 7): the first reads the guest table and the host table and
- * plans the shadow leaf, the second creates it. Between them the host may take the page away.
+ * It has two halves, and the mmuSeq check closes the race between them (spec 7): the first reads the guest table and the
+ * host table and plans the shadow leaf, the second creates it. Between them the host may take the page away.
  */
 import type { Lpid } from '../base/units'
-import { numberOf } from '../base/word'
+import { hiOfNumber, numberOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
 import { NONE, type LeafRef } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
-import { createLeaf, firstAddress, NewLeaf, type Created } from './create-leaf'
+import { createLeaf, LeafRequest } from './create-leaf'
 import type { Access, FaultResult, ForwardToL1, NoMemory, Present, Retry } from './fault-result'
-import { readPartitionEntry } from './guest-life'
+import { findOrMakeGuest, putGuest, readPartitionEntry } from './guest-life'
 import { MALFORMED, type GuestTable } from './guest-table'
 import { instantiateHostLeaf } from './host-page'
 import type { NestedGuest } from './nested-guest'
+import type { AnyRequest } from './options'
+import { PendingFault } from './pending'
 import type { VmState } from './state'
 
 const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
 
-/** The bits that a shadow leaf has only if host and guest leaf do; all others come from the host leaf. */
+/** The bits that a shadow leaf has only if host leaf and guest leaf have them; all others come from the host leaf. */
 const FROM_BOTH = READ | WRITE | EXECUTE | REFERENCED | CHANGED
 
 /** The permission bits of which a leaf must have one. */
 const ALLOWING: Record<Access, number> = { read: READ | WRITE, write: WRITE, execute: EXECUTE }
+
+/** @internal Bits 51..32 of an address: L0 drops those above. */
+export const GPA_HI = 0xfffff
+/** @internal Bits 56..32 of the ISA's frame field: a guest leaf may name an address that no memslot has. */
+export const ISA_FRAME_HI = 0x01ffffff
 
 const PRESENT: Present = Object.freeze({ outcome: 'present' })
 const NO_MEMORY: NoMemory = Object.freeze({ outcome: 'no-memory' })
 const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
 
-/** @internal The first half: steps 1 to 5. The leaf to be, or how the fault came out without one. */
-export function planLeaf(
+/** @internal Both halves of a fault at once. */
+export function fault(vm: VmState, request: AnyRequest): FaultResult {
+  const { gpa, access } = request
+  const guest = holdGuest(vm, request)
+  if (guest === undefined) return noGuest(vm, request)
+  try {
+    const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
+    return finish(vm, guest.lpid, gpa, 'outcome' in plan ? plan : commitLeaf(vm, plan))
+  } finally {
+    putGuest(vm, guest)
+  }
+}
+
+/**
+ * @internal The first half of a fault. Its nested guest is held until the second, unless it is over.
+ *
+ * @param run runs the second half as an operation of its own
+ */
+export function beginFault(
   vm: VmState,
-  guest: NestedGuest,
-  hi: number,
-  lo: number,
-  access: Access,
-): NewLeaf | FaultResult {
+  request: AnyRequest,
+  run: <T>(operation: () => T) => T,
+): PendingFault | FaultResult {
+  const { gpa, access } = request
+  const guest = holdGuest(vm, request)
+  if (guest === undefined) return noGuest(vm, request)
+  let pending = false
+  try {
+    const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
+    if ('outcome' in plan) return finish(vm, guest.lpid, gpa, plan)
+    pending = true
+    return new PendingFault(
+      () =>
+        run(() => {
+          const result = finish(vm, guest.lpid, gpa, commitLeaf(vm, plan))
+          putGuest(vm, guest)
+          return result
+        }),
+      () => run(() => putGuest(vm, guest)),
+    )
+  } finally {
+    if (!pending) putGuest(vm, guest)
+  }
+}
+
+/** The nested guest of a request, held; undefined if it cannot be made: its table would pass the limit. */
+function holdGuest(vm: VmState, request: AnyRequest): NestedGuest | undefined {
+  const guest = request.guest ?? findOrMakeGuest(vm, request.lpid!)
+  if (guest !== undefined) guest.refCount++
+  return guest
+}
+
+function noGuest(vm: VmState, { lpid, gpa }: AnyRequest): FaultResult {
+  return finish(vm, lpid!, gpa, NO_MEMORY)
+}
+
+/** The first half: steps 1 to 5. Returns the leaf to create, or the result if the fault ended without one. */
+function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): LeafRequest | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
   if (there !== NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return PRESENT
@@ -58,18 +115,19 @@ export function planLeaf(
   const gfn = vm.gfnOf(gpaHi, gpaLo)
   const slot = vm.memslotOf(gfn)
   if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: numberOf(gpaHi, gpaLo) }
-  if (slot.isReadOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: numberOf(gpaHi, gpaLo) }
+  if (slot.readOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: numberOf(gpaHi, gpaLo) }
 
-  // the node: Linux brings one along before it knows whether it needs one
+  // the node: Linux allocates one before it knows whether it needs one
   if (!vm.gate.pass() || vm.nodes.nextAddress() === 0) return retry('no-node')
 
   // 3. the host leaf
-  const leaf = new NewLeaf(guest)
-  leaf.mmuSeq = vm.mmuSeq
+  const request = new LeafRequest(guest)
+  request.mmuSeq = vm.mmuSeq
   let host = vm.host.find(gpaHi, gpaLo)
   if (host === NONE || (access === 'write' && (vm.host.loAt(host) & WRITE) === 0)) {
-    const failed = instantiateHostLeaf(vm, slot, gfn, access === 'write', leaf)
-    if (failed !== undefined) return failed
+    const { failure, warning } = instantiateHostLeaf(vm, slot, gfn, access === 'write')
+    if (failure !== undefined) return failure
+    request.hostWarning = warning
     host = vm.host.find(gpaHi, gpaLo)
   }
   const hostShift = vm.host.shiftOf(host)
@@ -78,63 +136,55 @@ export function planLeaf(
 
   // 4. the rmap slot
   const head = gfn - (gfn % (1 << (hostShift - vm.pageShift)))
-  leaf.slot = slot
-  leaf.index = (vm.settings.placement === 'head' ? head : gfn) - slot.baseGfn
+  request.slot = slot
+  request.index = (vm.settings.placement === 'head' ? head : gfn) - slot.baseGfn
 
   // 5. the shadow leaf. Quirk: a host leaf that is larger than the guest leaf gives a base page, never 2 MiB
-  leaf.hi = hi
-  leaf.lo = lo
-  leaf.wordHi = hostHi
+  request.hi = hi
+  request.lo = lo
+  request.wordHi = hostHi
   if (hostShift <= guestShift) {
-    leaf.shift = hostShift
-    leaf.wordLo = hostLo
+    request.shift = hostShift
+    request.wordLo = hostLo
   } else {
-    leaf.shift = vm.pageShift
-    leaf.wordLo = hostLo | (gpaLo & ((1 << hostShift) - 1) & (-1 << vm.pageShift))
+    request.shift = vm.pageShift
+    request.wordLo = hostLo | (gpaLo & ((1 << hostShift) - 1) & (-1 << vm.pageShift))
   }
-  leaf.wordLo &= guestLo | ~FROM_BOTH
-  if (access !== 'write') leaf.wordLo &= ~CHANGED
-  return leaf
+  request.wordLo &= guestLo | ~FROM_BOTH
+  if (access !== 'write') request.wordLo &= ~CHANGED
+  return request
 }
 
-/** @internal The second half: step 6. */
-export function commitLeaf(vm: VmState, leaf: NewLeaf): FaultResult {
-  const guest = leaf.guest!
+/** The second half: step 6. */
+function commitLeaf(vm: VmState, request: LeafRequest): FaultResult {
+  const guest = request.guest!
   if (guest.dropped) {
     if (!vm.settings.allowDroppedFaults) return retry('dropped')
     guest.faultedDropped = true
   }
-  if (guest.tlbies !== leaf.tlbies) return retry('tlbie')
-  if (vm.nodes.nextAddress() === 0) return retry('no-node') // another fault took the one that was to be had
-  const created = createLeaf(vm, leaf)
-  return created === 'made' || created === 'grown'
-    ? {
-        outcome: 'mapped',
-        change: created,
-        gpa: firstAddress(leaf),
-        shift: leaf.shift,
-        gfn: leaf.slot!.baseGfn + leaf.index,
-        insert: leaf.insert,
-        warning: leaf.warning,
-      }
-    : withoutLeaf(created, leaf.warning)
-}
-
-/** How a fault comes out whose leaf was not made. */
-function withoutLeaf(created: Exclude<Created, 'made' | 'grown'>, warning: string | undefined): FaultResult {
-  const result = created === 'same' ? PRESENT : created === 'no-memory' ? NO_MEMORY : retry(created)
+  if (guest.tlbies !== request.tlbies) return retry('tlbie')
+  if (vm.nodes.nextAddress() === 0) return retry('no-node') // another fault has taken the last one
+  const { status, insert, warning: shadowWarning } = createLeaf(vm, request)
+  const warning = joined(request.hostWarning, shadowWarning)
+  if (status === 'made' || status === 'grown') {
+    const { first: gpa, shift, index } = request
+    return { outcome: 'mapped', change: status, gpa, shift, gfn: request.slot!.baseGfn + index, insert, warning }
+  }
+  const result = status === 'same' ? PRESENT : status === 'no-memory' ? NO_MEMORY : retry(status)
   return warning === undefined ? result : { ...result, warning }
 }
 
-/** @internal Counts a fault that is over, and shows it. */
-export function finishFault(vm: VmState, lpid: Lpid, hi: number, lo: number, result: FaultResult): FaultResult {
+const joined = (a: string | undefined, b: string | undefined): string | undefined =>
+  a === undefined ? b : b === undefined ? a : `${a}; ${b}`
+
+/** Counts a fault that is over, and emits its event. */
+function finish(vm: VmState, lpid: Lpid, gpa: number, result: FaultResult): FaultResult {
   vm.faults[result.outcome]++
-  if (vm.observer !== undefined) vm.emit({ event: 'fault', lpid, gpa: numberOf(hi, lo), result })
+  if (vm.events.observed) {
+    vm.events.emit({ event: 'fault', lpid, gpa: numberOf(hiOfNumber(gpa) & GPA_HI, gpa | 0), result })
+  }
   return result
 }
-
-/** @internal Bits 56..32 of the ISA's frame field: a guest leaf may name an address that no memslot has. */
-export const ISA_FRAME_HI = 0x01ffffff
 
 /** @internal L0's walk of L1's table, and its permission check: the guest leaf, or why there is none to use. */
 export function walkGuestTable(
@@ -156,7 +206,7 @@ export function walkGuestTable(
   return (root.tree.loAt(ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
 }
 
-/** After a miss L1 gets the fault; after a refusal the leaf goes, and the retried access misses. */
+/** After a miss L1 gets the fault; after a refusal the shadow leaf is cleared, and the retried access misses. */
 function refuse(
   vm: VmState,
   guest: NestedGuest,

@@ -1,15 +1,16 @@
 /**
- * Nested guests come and go (spec 9).
+ * Nested guests are made and dropped (spec 9).
  *
- * One exists from the first time L1 enters its LPID. It is dropped when L1 clears its partition entry and flushes, or
- * when L1 goes. Its shadow table is freed at the last put; its rmap entries stay, stale, and a new nested guest with
- * the same LPID inherits them.
+ * One exists from the first time L1 enters its LPID. It is dropped when L1 clears its partition entry and flushes, or when
+ * L1 itself is released. Its shadow table is freed at the last put; its rmap entries stay, stale, and a new nested guest
+ * with the same LPID inherits them.
  */
 import type { Lpid } from '../base/units'
+import { guestAddress, KVM_ADDRESS, tableAddress } from './event-addresses'
 import { NestedGuest, type GuestState } from './nested-guest'
 import type { VmState } from './state'
 
-/** @internal The nested guest that has an LPID, made if there is none; undefined where its table cannot be had. */
+/** @internal The nested guest that has an LPID, made if there is none; undefined if there is no page for its table. */
 export function findOrMakeGuest(vm: VmState, lpid: Lpid): NestedGuest | undefined {
   const found = vm.guests.get(lpid)
   if (found !== undefined) return found
@@ -24,10 +25,10 @@ export function findOrMakeGuest(vm: VmState, lpid: Lpid): NestedGuest | undefine
 /** @internal L0 reads L1's partition table entry for a nested guest. */
 export function readPartitionEntry(vm: VmState, guest: NestedGuest): void {
   guest.setRoot(guest.lpid < vm.partitionEntries ? vm.partition.get(guest.lpid) : undefined)
-  if (vm.observer !== undefined) emitGuest(vm, guest, 'nested_update')
+  if (vm.events.observed) emitGuest(vm, guest, 'nested_update')
 }
 
-/** @internal Takes a nested guest out of the registry. */
+/** @internal Removes a nested guest from the registry. */
 export function dropGuest(vm: VmState, guest: NestedGuest, state: Exclude<GuestState, 'live'>): void {
   vm.guests.delete(guest.lpid)
   vm.held.add(guest)
@@ -35,10 +36,10 @@ export function dropGuest(vm: VmState, guest: NestedGuest, state: Exclude<GuestS
   putGuest(vm, guest)
 }
 
-/** @internal Gives a reference back. At the last, the shadow table is freed. */
+/** @internal Gives a reference back. With the last one the shadow table is freed. */
 export function putGuest(vm: VmState, guest: NestedGuest): void {
   if (--guest.refCount > 0) return
-  if (vm.observer !== undefined) emitGuest(vm, guest, 'nested_release')
+  if (vm.events.observed) emitGuest(vm, guest, 'nested_release')
   clearAllLeaves(vm, guest, 'L0')
   vm.freeTable(guest.shadow)
   guest.setRoot(undefined)
@@ -46,12 +47,12 @@ export function putGuest(vm: VmState, guest: NestedGuest): void {
   vm.shadowLpids.delete(guest.shadowLpid)
 }
 
-/** @internal All leaves of a nested guest's shadow table go, and its TLB is flushed. */
+/** @internal Clears all leaves of a nested guest's shadow table, and flushes its TLB. */
 export function clearAllLeaves(vm: VmState, guest: NestedGuest, by: 'L0' | 'L1'): void {
   const lpid = guest.shadowLpid
-  if (vm.observer !== undefined) {
-    vm.emit({ event: 'table_free', kvm: vm.kvmAddress, pgd: vm.tableAddress(guest), lpid })
-    vm.emit({ event: 'tlb_flush', lpid })
+  if (vm.events.observed) {
+    vm.events.emit({ event: 'table_free', kvm: KVM_ADDRESS, pgd: tableAddress(guest), lpid })
+    vm.events.emit({ event: 'tlb_flush', lpid })
   }
   if (by === 'L0') vm.leavesClearedByL0 += guest.shadow.leafCount
   else vm.leavesClearedByL1 += guest.shadow.leafCount
@@ -60,7 +61,7 @@ export function clearAllLeaves(vm: VmState, guest: NestedGuest, by: 'L0' | 'L1')
   vm.flushes.l2++
 }
 
-/** @internal L1 goes (release all): its nested guests, and every slot of every memslot. */
+/** @internal Release all: drops every nested guest, then empties every rmap slot of every memslot. */
 export function releaseAll(vm: VmState): void {
   for (const guest of [...vm.guests.values()]) dropGuest(vm, guest, 'released')
   for (const slot of vm.memslots) {
@@ -75,7 +76,7 @@ export function releaseAll(vm: VmState): void {
   }
 }
 
-/** The lowest number that no nested guest has, above L1's own. */
+/** The lowest LPID of the hardware that no nested guest has, above L1's own. */
 function takeShadowLpid(vm: VmState): number {
   let lpid = vm.settings.lpid + 1
   while (vm.shadowLpids.has(lpid)) lpid++
@@ -84,11 +85,11 @@ function takeShadowLpid(vm: VmState): number {
 }
 
 function emitGuest(vm: VmState, guest: NestedGuest, event: 'nested_update' | 'nested_release'): void {
-  vm.emit({
+  vm.events.emit({
     event,
-    gp: vm.guestAddress(guest),
+    gp: guestAddress(guest),
     l1_lpid: guest.lpid,
     shadow_lpid: guest.shadowLpid,
-    shadow_pgtable: vm.tableAddress(guest),
+    shadow_pgtable: tableAddress(guest),
   })
 }

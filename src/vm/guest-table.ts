@@ -1,26 +1,46 @@
 /**
  * L1's page table for one nested guest: n_gpa -> gpa (spec 4, 5 step 1). L1 owns and edits it, L0 only reads it.
  *
- * L1 may write nonsense, and L0 must live with it: a leaf in the root, frame bits below a leaf's size, another geometry
- * than 13, 9, 9 and a last level of 5 or 9 bits. {@link GuestTable.write} and `rootBits` make such tables.
+ * L1 may write anything, and L0 must cope: a leaf in the root, frame bits below a leaf's size, another geometry than 13, 9,
+ * 9 and a last level of 5 or 9 bits. {@link GuestTable.write} and `rootBits` make such tables.
  */
 import { checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
 import { INSPECT } from '../base/inspect'
-import { type Gpa, type LeafShift, MAX_GPA, type PageShift } from '../base/units'
+import { type Gpa, type LeafShift, MAX_GPA, type NestedGpa, type PageShift } from '../base/units'
 import { hex, pow2 } from '../base/word'
 import { LEAF, packLeaf, PRESENT, LeafFlag } from '../page-table/leaf'
 import { NONE, RadixTable, type Leaf, type LeafRef } from '../page-table/radix-table'
 
-/** @internal What {@link GuestTable.find} says of a table that L0 cannot walk. */
+/** @internal What {@link GuestTable.find} returns for a table that L0 cannot walk. */
 export const MALFORMED = -1
 
-/** log2 of what a leaf in the root would map: 512 GiB. No leaf may stand there. */
+/** log2 of what a leaf in the root would map: 512 GiB. L0 accepts no leaf there. */
 const ROOT_SHIFT = 39
 const ALL_FLAGS = LeafFlag.REFERENCED | LeafFlag.CHANGED | LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE
 
-/** Is told of edits: the nested guest whose root this table is, so that it knows which leaves are outdated. */
+/** @internal A nested guest whose root this table is: it learns of edits, and so which shadow leaves are outdated. */
 export interface TableReader {
-  tableEdited(from: Gpa, to: Gpa): void
+  tableEdited(from: NestedGpa, to: NestedGpa): void
+}
+
+/** The options of {@link GuestTable}. */
+export interface GuestTableOptions {
+  /** log2 of its smallest leaf: 16 (the default) or 12. */
+  readonly pageShift?: PageShift
+  /** log2 of the root's entries: 5..16. The default is 13, the only one that L0 accepts. */
+  readonly rootBits?: number
+}
+
+/** A page that L1 maps: the argument of {@link GuestTable.map}. */
+export interface GuestMapping {
+  /** The nested guest's address: in bytes, 0..2^52-1, a multiple of the leaf's size. */
+  readonly gpa: NestedGpa
+  /** L1's address that it maps to: in bytes, 0..2^52-1, a multiple of the leaf's size. */
+  readonly to: Gpa
+  /** log2 of the leaf's size: the table's page shift (the default), 21 or 30. */
+  readonly shift?: LeafShift
+  /** Bits 11..0 of the leaf ({@link LeafFlag}). The default allows all accesses, with referenced and changed set. */
+  readonly flags?: number
 }
 
 /** L1's page table for one nested guest. L1 edits it at will, and then tells L0 with a tlbie (spec 8). */
@@ -37,12 +57,8 @@ export class GuestTable {
   /** @internal The nested guests that have this table as their root. */
   readonly readers = new Set<TableReader>()
 
-  /**
-   * @param options.pageShift 16 or 12 (the default is 16)
-   * @param options.rootBits 5..16 (the default is 13, the only one that L0 accepts)
-   * @throws RangeError, TypeError
-   */
-  constructor(options: { pageShift?: PageShift; rootBits?: number } = {}) {
+  /** @throws RangeError, TypeError */
+  constructor(options: GuestTableOptions = {}) {
     const { pageShift = 16, rootBits = 13 } = checkObject('options', options)
     this.tree = new RadixTable({ pageShift })
     this.pageShift = pageShift
@@ -55,15 +71,11 @@ export class GuestTable {
   }
 
   /**
-   * Maps a page; what it overlaps goes. O(1), and the leaves that go.
+   * Maps a page, and removes the leaves that it overlaps. O(1), and the removed leaves.
    *
-   * @param mapping.gpa the nested guest's address, 0..2^52-1, in bytes, a multiple of the leaf's size
-   * @param mapping.to L1's address that it maps, 0..2^52-1, in bytes, a multiple of the leaf's size
-   * @param mapping.shift log2 of the leaf's size: this table's page shift (the default), 21 or 30
-   * @param mapping.flags bits 11..0 of the leaf (`LeafFlag`); the default allows all, with referenced and changed set
    * @throws RangeError, TypeError
    */
-  map(mapping: { gpa: Gpa; to: Gpa; shift?: LeafShift; flags?: number }): void {
+  map(mapping: GuestMapping): void {
     const { gpa, to, shift = this.pageShift, flags = ALL_FLAGS } = checkObject('mapping', mapping)
     checkOneOf<LeafShift>('shift', shift, [this.pageShift, 21, 30])
     this.#checkPlace(gpa, shift)
@@ -75,13 +87,13 @@ export class GuestTable {
   }
 
   /**
-   * Takes away the leaf that maps `gpa`, whole, whatever its size.
+   * Removes the leaf that maps `gpa`, in full, whatever its size.
    *
    * @param gpa 0..2^52-1, in bytes
    * @returns the leaf, undefined where there was none
    * @throws RangeError, TypeError
    */
-  unmap(gpa: Gpa): Leaf | undefined {
+  unmap(gpa: NestedGpa): Leaf | undefined {
     const leaf = this.tree.clear(gpa)
     this.#removeRootLeaf(gpa)
     if (leaf !== undefined) this.#edited(leaf.gpa, leaf.gpa + pow2(leaf.shift))
@@ -89,14 +101,14 @@ export class GuestTable {
   }
 
   /**
-   * Gives the leaf that maps `gpa` other flags: what it allows, referenced, changed. Its frame stays.
+   * Changes the flags of the leaf that maps `gpa`: what it allows, referenced, changed. Its frame stays.
    *
    * @param gpa 0..2^52-1, in bytes
    * @param flags 0..0xfff (`LeafFlag`)
    * @returns whether there was a leaf
    * @throws RangeError, TypeError
    */
-  protect(gpa: Gpa, flags: number): boolean {
+  protect(gpa: NestedGpa, flags: number): boolean {
     checkInteger('flags', flags, 0, 0xfff, 16)
     const leaf = this.tree.lookup(gpa)
     if (leaf === undefined) return false
@@ -105,15 +117,15 @@ export class GuestTable {
   }
 
   /**
-   * Writes any leaf word at all, as L1 may: with frame bits below the leaf's size, or in the root (`shift` 39), where
-   * L0 finds it malformed. What it overlaps goes.
+   * Writes any leaf word, as L1 may: also with frame bits below the leaf's size, or in the root (`shift` 39), which L0
+   * finds malformed. Removes the leaves that it overlaps.
    *
    * @param gpa 0..2^52-1, in bytes, a multiple of the leaf's size
    * @param shift log2 of its size: this table's page shift, 21, 30 or 39
    * @param word a leaf word: present bit and leaf bit set
    * @throws RangeError, TypeError
    */
-  write(gpa: Gpa, shift: LeafShift | typeof ROOT_SHIFT, word: bigint): void {
+  write(gpa: NestedGpa, shift: LeafShift | typeof ROOT_SHIFT, word: bigint): void {
     this.#checkPlace(gpa, shift)
     checkWord('word', word)
     if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
@@ -137,16 +149,16 @@ export class GuestTable {
   }
 
   /**
-   * What L1 has at `gpa`. A leaf in the root is not shown.
+   * The leaf that maps `gpa`. One in the root is not shown.
    *
    * @param gpa 0..2^52-1, in bytes
    * @throws RangeError, TypeError
    */
-  lookup(gpa: Gpa): Leaf | undefined {
+  lookup(gpa: NestedGpa): Leaf | undefined {
     return this.tree.lookup(gpa)
   }
 
-  /** The leaves in address order; one in the root is not shown. See {@link RadixTable.leaves}. */
+  /** The leaves in address order. One in the root is not shown. See {@link RadixTable.leaves}. */
   leaves(): Generator<Leaf, void, undefined> {
     return this.tree.leaves()
   }
@@ -160,7 +172,7 @@ export class GuestTable {
     return (this.tree.loAt(ref) & below & ~0xfff) === 0 ? ref : MALFORMED
   }
 
-  #checkPlace(gpa: Gpa, shift: number): void {
+  #checkPlace(gpa: NestedGpa, shift: number): void {
     checkOneOf<number>('shift', shift, [this.pageShift, 21, 30, ROOT_SHIFT])
     checkInteger('gpa', gpa, 0, MAX_GPA, 16)
     if (gpa % pow2(shift) !== 0) {
@@ -168,12 +180,12 @@ export class GuestTable {
     }
   }
 
-  #removeRootLeaf(gpa: Gpa): void {
+  #removeRootLeaf(gpa: NestedGpa): void {
     const index = Math.floor(gpa / 2 ** ROOT_SHIFT)
     if (this.rootLeaves.delete(index)) this.#edited(index * 2 ** ROOT_SHIFT, (index + 1) * 2 ** ROOT_SHIFT)
   }
 
-  #edited(from: Gpa, to: Gpa): void {
+  #edited(from: NestedGpa, to: NestedGpa): void {
     for (const reader of this.readers) reader.tableEdited(from, to)
   }
 }

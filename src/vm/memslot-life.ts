@@ -1,13 +1,14 @@
 /**
- * Memslots come and go (spec 10).
+ * Memslots are added, moved, changed and deleted (spec 10).
  *
- * Before one is deleted or moved it is invalid, and flushed: every present host leaf in it is unmapped, which empties
- * its lists. Deleting frees the array of words; a move, and a change of flags, keep it.
+ * Before one is deleted or moved it becomes invalid and is flushed: every present host leaf in it is unmapped, which
+ * empties its lists. Deleting frees the array of slot words; a move, and a change of flags, keep it.
  */
 import type { Gfn } from '../base/units'
 import { hex } from '../base/word'
 import { Memslot } from '../rmap/memslot'
 import { addInserts } from './counters'
+import { KVM_ADDRESS, newArrayAddress, newMemslotAddress } from './event-addresses'
 import { unmapRange } from './notifier'
 import type { VmState } from './state'
 import { VmMemslot } from './vm-memslot'
@@ -28,31 +29,28 @@ export function addMemslot(
 ): VmMemslot {
   const { allowLpidZero } = vm.settings
   const rmap = new Memslot({ baseGfn, npages, nodes: vm.nodes, allowLpidZero })
-  const slot = new VmMemslot(rmap, flags, vm.newMemslotAddress(), vm.newArrayAddress(npages))
+  const slot = new VmMemslot(rmap, flags, newMemslotAddress(vm), newArrayAddress(vm, npages))
   vm.memslots.push(slot)
   sortMemslots(vm)
-  if (vm.observer !== undefined) emitCommit(vm, slot, Change.Create, 0n)
+  if (vm.events.observed) emitCommit(vm, slot, Change.Create, 0n)
   return slot
 }
 
-/** @internal The memslot that overlaps a range, `but` one. */
-export function overlapped(vm: VmState, baseGfn: Gfn, npages: number, but?: VmMemslot): VmMemslot | undefined {
-  return vm.memslots.find((s) => s !== but && s.baseGfn < baseGfn + npages && baseGfn < s.baseGfn + s.npages)
-}
-
-/** @internal From now on faults do not see the memslot, and it is flushed. */
+/** @internal Makes a memslot invalid, so that faults do not find it, and flushes it. */
 export function invalidateMemslot(vm: VmState, slot: VmMemslot): void {
   if (slot.invalid) return
   slot.invalid = true
   flushMemslot(vm, slot)
 }
 
-/** @internal Unmaps all of a memslot. No list may be left then: a node still in use is a leak. */
+/** @internal Unmaps all of a memslot. A list node that is still in use afterwards is a leak. */
 export function flushMemslot(vm: VmState, slot: VmMemslot): void {
   unmapRange(vm, slot.baseGfn, slot.npages, undefined)
   vm.mmuSeq++
   if (slot.nodes !== 0) {
-    vm.warn(`memslot at gfn ${hex(slot.baseGfn)}: ${slot.nodes} list nodes are in use after its flush: leaked`)
+    vm.events.warn(
+      `memslot at gfn ${hex(slot.baseGfn)}: ${slot.nodes} list nodes are still in use after its flush: leaked`,
+    )
   }
 }
 
@@ -63,9 +61,9 @@ export function removeMemslot(vm: VmState, slot: VmMemslot): void {
   vm.memslots.splice(vm.memslots.indexOf(slot), 1)
   vm.leaked += slot.nodes
   addInserts(vm.retired, slot.rmap.counters)
-  if (vm.observer !== undefined) {
+  if (vm.events.observed) {
     emitCommit(vm, slot, Change.Delete, slot.address)
-    vm.emit({ event: 'memslot_free', base_gfn: slot.baseGfn, npages: slot.npages, rmap: slot.arrayAddress })
+    vm.events.emit({ event: 'memslot_free', base_gfn: slot.baseGfn, npages: slot.npages, rmap: slot.arrayAddress })
   }
 }
 
@@ -75,35 +73,30 @@ export function moveMemslot(vm: VmState, slot: VmMemslot, baseGfn: Gfn): void {
   slot.rmap.moveTo(baseGfn)
   sortMemslots(vm)
   slot.invalid = false
-  changed(vm, slot, Change.Move)
+  const old = slot.address
+  slot.address = newMemslotAddress(vm) // the kernel makes a new structure for the changed memslot
+  if (vm.events.observed) emitCommit(vm, slot, Change.Move, old)
 }
 
 /** @internal Switches the logging of dirty pages; the memslot is flushed first. */
 export function setLogDirty(vm: VmState, slot: VmMemslot, on: boolean): void {
-  if (slot.logging === on) return
+  if (slot.logDirty === on) return
   const old = slot.address
-  slot.address = vm.newMemslotAddress()
-  if (vm.observer !== undefined) emitCommit(vm, slot, Change.Flags, old, on)
+  slot.address = newMemslotAddress(vm)
+  if (vm.events.observed) emitCommit(vm, slot, Change.Flags, old, on)
   flushMemslot(vm, slot)
-  slot.logging = on
+  slot.logDirty = on
   slot.marked.clear()
-}
-
-/** The kernel makes a new memslot structure for the changed one. */
-function changed(vm: VmState, slot: VmMemslot, change: Change): void {
-  const old = slot.address
-  slot.address = vm.newMemslotAddress()
-  if (vm.observer !== undefined) emitCommit(vm, slot, change, old)
 }
 
 function sortMemslots(vm: VmState): void {
   vm.memslots.sort((a, b) => a.baseGfn - b.baseGfn)
 }
 
-function emitCommit(vm: VmState, slot: VmMemslot, change: Change, old: bigint, logging = slot.logging): void {
-  vm.emit({
+function emitCommit(vm: VmState, slot: VmMemslot, change: Change, old: bigint, logging = slot.logDirty): void {
+  vm.events.emit({
     event: 'memslot_commit',
-    kvm: vm.kvmAddress,
+    kvm: KVM_ADDRESS,
     old,
     new: change === Change.Delete ? 0n : slot.address,
     change,

@@ -1,41 +1,41 @@
 /**
  * A nested guest as L0 knows it: an L2 of L1, with its shadow table (spec 9).
  *
- * It is reference counted: the registry holds one reference, every user (a vCPU that runs it, a fault in two halves)
- * one more. Dropped, it is in no registry any more; its shadow table lasts until the last put, its rmap entries longer.
+ * It is reference counted: the registry holds one reference, every user (a vCPU that runs it, a fault between its halves)
+ * one more. A dropped guest has left the registry; its shadow table is freed at the last put, its rmap entries stay.
  */
 import { INSPECT } from '../base/inspect'
-import type { Gpa, Lpid } from '../base/units'
+import type { Lpid, NestedGpa } from '../base/units'
 import type { RadixTable } from '../page-table/radix-table'
 import type { GuestTable } from './guest-table'
 
-/** How a nested guest stands to the registry: in it, dropped by L1's flush, or gone with L1 (release all). */
+/** In the registry; dropped when L1 flushed an empty partition entry; or released with L1 (release all). */
 export type GuestState = 'live' | 'dropped' | 'released'
 
-/** A nested guest of an L1. Made by entering its LPID; to read. */
+/** A nested guest of an L1: made when L1 enters its LPID, changed by the L1 only. */
 export class NestedGuest {
   /** The number L1 gave it. */
   readonly lpid: Lpid
-  /** The number the hardware sees: its own while it exists, used again after. */
+  /** The number that the hardware uses for it. It is its own while it exists, and used again afterwards. */
   readonly shadowLpid: number
-  /** L0's table for it: n_gpa -> hpa. A view of the live state: to read. */
+  /** L0's table for it: n_gpa -> hpa. A view of the live state, to read. */
   readonly shadow: RadixTable
 
   /** @internal Names it in events; never used again. */
   readonly id: number
-  /** @internal */
+  /** @internal {@link refs} */
   refCount = 1
   /** @internal Those of `refCount` that callers hold. */
   entered = 0
   /** @internal */
   state: GuestState = 'live'
-  /** @internal A fault was let through after it was dropped (a quirk of section 9). */
+  /** @internal A fault was let through after it was dropped (a quirk, spec 9). */
   faultedDropped = false
-  /** @internal First addresses of shadow leaves whose guest mapping L1 has edited since they were made; some are gone. */
-  readonly edited = new Set<Gpa>()
+  /** @internal First addresses of shadow leaves whose guest mapping L1 has edited since; some are cleared by now. */
+  readonly edited = new Set<NestedGpa>()
   /** @internal How often L1 has edited its table. */
   edits = 0
-  /** @internal How often L1 has taken mappings of it away. */
+  /** @internal How often L1 has invalidated mappings of it. */
   tlbies = 0
 
   #root: GuestTable | undefined
@@ -54,12 +54,12 @@ export class NestedGuest {
     return `NestedGuest { LPID ${lpid}, shadow LPID ${shadowLpid}, ${state}, refs: ${refCount}, shadow leaves: ${shadow.leafCount} }`
   }
 
-  /** References held: the registry's, and one of each user. 0: its shadow table is freed. */
+  /** References: the registry's, and one for each user. 0: its shadow table has been freed. */
   get refs(): number {
     return this.refCount
   }
 
-  /** Whether it has left the registry: its LPID leads to no nested guest now, or to a new one. */
+  /** Whether it has left the registry: its LPID now belongs to no nested guest, or to a new one. */
   get dropped(): boolean {
     return this.state !== 'live'
   }
@@ -69,15 +69,15 @@ export class NestedGuest {
     return this.#root
   }
 
-  /** @internal */
+  /** @internal Sets {@link root}. */
   setRoot(root: GuestTable | undefined): void {
     this.#root?.readers.delete(this)
     root?.readers.add(this)
     this.#root = root
   }
 
-  /** @internal Remembers which shadow leaves L1 may have outdated. */
-  tableEdited(from: Gpa, to: Gpa): void {
+  /** @internal L1 has edited its table: the shadow leaves there may be outdated. */
+  tableEdited(from: NestedGpa, to: NestedGpa): void {
     this.edits++
     for (const leaf of this.shadow.leavesBetween(from, to)) this.edited.add(leaf.gpa)
   }

@@ -1,21 +1,28 @@
 /**
- * What the host's memory management asks of an L1 (spec 6): take a page away, and say whether it was used.
+ * The mmu notifier: the host's memory management takes pages of an L1 away (spec 6, 7).
  *
- * Taking away runs in two halves: from its begin to its end the invalidation counts as in progress, and at the end
- * mmuSeq moves (section 7). Ageing does neither.
+ * It does so in two halves: from its begin to its end the invalidation counts as in progress, and at its end mmuSeq moves.
  */
 import type { Gfn, Gpa } from '../base/units'
-import { hiOfNumber, pow2 } from '../base/word'
-import { LeafFlag } from '../page-table/leaf'
+import { hiOfNumber } from '../base/word'
 import { NONE } from '../page-table/radix-table'
+import { RangeCounters } from '../rmap/invalidate'
 import { clearHostLeaf, type TakenEntry } from './clear-leaf'
 import type { VmState } from './state'
-import { clearBits } from './update-rc'
 
-/** @internal Begins to take gfns away: their host leaves go, each whole, with the walk. */
-export function beginUnmap(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): void {
+/**
+ * @internal Begins to take gfns away: their host leaves are cleared, each one in full, with the walk.
+ *
+ * @param taken gets what the walks met
+ * @returns what the walks counted
+ */
+export function beginUnmap(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): RangeCounters {
+  const before = { ...vm.walks }
   vm.invalidationsInProgress++
   unmapRange(vm, gfn, npages, taken)
+  const walks = new RangeCounters()
+  for (const name of Object.keys(before) as (keyof RangeCounters)[]) walks[name] = vm.walks[name] - before[name]
+  return walks
 }
 
 /** @internal Ends it. */
@@ -24,7 +31,7 @@ export function endUnmap(vm: VmState): void {
   vm.invalidationsInProgress--
 }
 
-/** @internal Clears the host leaves of a range. One that only begins or ends in it goes too. */
+/** @internal Clears the host leaves of a range, including one that only begins or ends in it. */
 export function unmapRange(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): void {
   const size = 1 << vm.pageShift
   const from = gfn * size
@@ -43,20 +50,4 @@ function unmapAt(vm: VmState, gpa: Gpa, named: Gfn, taken: TakenEntry[] | undefi
   const lo = gpa | 0
   const ref = vm.host.find(hi, lo)
   if (ref !== NONE) clearHostLeaf(vm, ref, hi, lo, named, taken)
-}
-
-/**
- * @internal Clears the referenced bit of the host leaf and of the shadow leaves behind that gfn's slot. **Quirk**: only
- * the named gfn's slot is visited, so ageing that starts in the middle of a large page misses the list at its head. The
- * host's TLB is not flushed.
- */
-export function age(vm: VmState, gfn: Gfn): boolean {
-  return clearBits(vm, gfn, LeafFlag.REFERENCED)
-}
-
-/** @internal The host leaf's referenced bit. */
-export function testAge(vm: VmState, gfn: Gfn): boolean {
-  const gpa = gfn * pow2(vm.pageShift)
-  const ref = vm.host.refAt(gpa)
-  return ref !== NONE && (vm.host.loAt(ref) & LeafFlag.REFERENCED) !== 0
 }

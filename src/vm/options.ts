@@ -1,82 +1,189 @@
-/** What a caller gives to an L1: its options, requests and operands; and their checks. */
-import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
-import { type Gpa, type Lpid, MAX_LPID, type PageShift } from '../base/units'
-import { MAX_NPAGES } from '../rmap/memslot'
-import { MAX_NODES } from '../rmap/node-heap'
+/**
+ * What a caller gives to an L1: options, requests and operands. Every property is documented where it stands; the checks
+ * are in `checks.ts`.
+ */
+import type { Gfn, HostFrame, LeafShift, Lpid, NestedGpa, PageShift } from '../base/units'
+import type { RangeVisitor } from '../rmap/invalidate'
 import type { VmObserver } from './events'
 import type { Access } from './fault-result'
 import type { NestedGuest } from './nested-guest'
-import type { BackingOf, Placement, VmSettings } from './state'
+
+/**
+ * Which rmap slot gets an entry (spec 5 step 4): `'head'`, that of the first gfn of the host leaf (Linux today);
+ * `'faulting'`, that of the gfn that faulted (Linux in 2018).
+ */
+export type Placement = 'head' | 'faulting'
+
+/** What backs a gfn in the host: the answer of {@link BackingOf}. */
+export interface Backing {
+  /** The host frame of the gfn's first byte: in units of 4 KiB, 0..2^41-1, a multiple of the base page. */
+  readonly frame: HostFrame
+  /** log2 of the size of the host page it lies in: the page shift (the default), 21 or 30. */
+  readonly shift?: LeafShift
+  /** Whether the host may write it. The default is true. */
+  readonly writable?: boolean
+  /** Further bits of the host leaf (cache attributes, software bits, privileged): 0..0xfff without `0x187`. Default 0. */
+  readonly attributes?: number
+}
+
+/**
+ * Says what backs a gfn now; undefined: the host has no page to give just now, and the fault is retried.
+ *
+ * For a write (`write` true) the host would break a sharing first: the function may call `unmap`, and answer with the new
+ * page. What backs a gfn that the host table maps may change only after an `unmap` of it, as in a host.
+ */
+export type BackingOf = (gfn: Gfn, write: boolean) => Backing | undefined
 
 /** What an L1 is made with. */
 export interface VmOptions {
-  /** log2 of L0's base page size: 16 (the default) or 12. */
+  /** log2 of L0's base page size: 16 (64 KiB pages, the default) or 12 (4 KiB pages). */
   readonly pageShift?: PageShift
-  /** Where an entry goes: `'head'` (the default) or `'faulting'` (2018's). */
+  /** Which rmap slot gets an entry: `'head'` (the default) or `'faulting'` (Linux in 2018). */
   readonly placement?: Placement
-  /** What backs L1's memory, and how large its pages are. The default: base pages, with host frames in order. */
+  /** Says what backs L1's memory, and how large its pages are. The default: base pages, with host frames in order. */
   readonly backing?: BackingOf
-  /** Gets the events of every operation, at its end. */
+  /** Gets the events of every operation, when it is done. */
   readonly observer?: VmObserver
-  /** The hardware's number for L1 itself: 1 (the default) .. 4095. Shadow LPIDs come after it. */
+  /** The hardware's LPID of L1 itself: 1 (the default) .. 4095. Shadow LPIDs come after it. */
   readonly lpid?: number
-  /** Most list nodes in use at once, 0..2^27-1. */
+  /** Most list nodes in use at once: 0..2^27-1 (the default: 2 GiB of nodes). */
   readonly maxNodes?: number
-  /** Most pages of host and shadow tables in use at once, the roots included: 1..2^53-1. */
+  /** Most pages of host and shadow tables in use at once, their roots included: 1..2^53-1 (the default: no limit). */
   readonly maxTablePages?: number
-  /** Most gfns of one memslot, 1..2^28. */
+  /** Most gfns of one memslot: 1..2^28 (the default). */
   readonly maxNpages?: number
-  /** Lets LPID 0 in, as Linux does: it breaks lists (a quirk of section 11). */
+  /** Lets LPID 0 in, as Linux does: this breaks lists (a quirk, spec 11). The default is false. */
   readonly allowLpidZero?: boolean
-  /** Lets a dropped nested guest fault, as Linux does: it breaks completeness (a quirk of section 9). */
+  /** Lets a dropped nested guest fault, as Linux does: this breaks completeness (a quirk, spec 9). The default is false. */
   readonly allowDroppedFaults?: boolean
 }
 
-/** Who faults, where, and how: by LPID, which is entered if it was not, or by a nested guest that the caller holds. */
-export type FaultRequest = {
-  /** The nested guest's address, in bytes: 0..2^53-1, of which L0 drops bit 52. */
-  readonly gpa: Gpa
-  readonly access: Access
-} & ({ readonly lpid: Lpid } | { readonly guest: NestedGuest })
+/** A new memslot. */
+export interface MemslotOptions {
+  /** Its first gfn: 0..2^(52 - pageShift) - npages. */
+  readonly baseGfn: Gfn
+  /** How many gfns it has: 1..`maxNpages`. */
+  readonly npages: number
+  /** L1 may only read it: a write is answered `'fault-to-l2'`. The default is false. */
+  readonly readOnly?: boolean
+  /** It logs dirty pages from the start: the host then maps base pages only. The default is false. */
+  readonly logDirty?: boolean
+}
 
-/** A 64-bit operand: a BigInt, or an integer in 0..2^53-1. */
+/** What a nested guest does, and where. */
+interface FaultingAccess {
+  /** The nested guest's address: in bytes, 0..2^53-1, of which L0 drops bit 52. */
+  readonly gpa: NestedGpa
+  /** What it does there: `'read'`, `'write'` or `'execute'`. */
+  readonly access: Access
+}
+
+/** A fault of the nested guest that has an LPID now; one is made if there is none, as if L1 had entered it. */
+export interface FaultByLpid extends FaultingAccess {
+  /** 1 (0 if allowed) up to the number of entries of the partition table minus 1. */
+  readonly lpid: Lpid
+}
+
+/** A fault of a nested guest that the caller holds. */
+export interface FaultByGuest extends FaultingAccess {
+  /** As `enter` returned it. It may be dropped only if the L1 was made with `allowDroppedFaults`. */
+  readonly guest: NestedGuest
+}
+
+/** Who faults, where, and how. */
+export type FaultRequest = FaultByLpid | FaultByGuest
+
+/** How far an unmap reaches, and who sees what it meets. */
+export interface UnmapOptions {
+  /** How many gfns, from the first on: at least 1 (the default). */
+  readonly npages?: number
+  /** Is shown each entry that the walks took from a list, when all is done. */
+  readonly visitor?: RangeVisitor
+}
+
+/** A 64-bit operand of a hypercall: a BigInt in 0..2^64-1, or an integer in 0..2^53-1. */
 export type Operand = bigint | number
 
-/** @internal A request before it is checked: one of `lpid` and `guest` is there. */
+/** What of an LPID a tlbie invalidates: 0 the TLB, 1 the page walk cache, 2 both and the partition table entry. */
+export type Ric = 0 | 1 | 2
+
+/** One page. */
+export interface TlbiePage {
+  readonly kind: 'page'
+  /** L1's number for the nested guest: 0..4095. An LPID that no nested guest has: nothing is done. */
+  readonly lpid: Lpid
+  /** An address in the page: in bytes, 0..2^52-1. It is aligned down to the page's size. */
+  readonly gpa: NestedGpa
+  /** log2 of the page's size: 12, 16, 21 or 30, and not below the base page. */
+  readonly shift: LeafShift
+}
+
+/** All pages of one LPID. */
+export interface TlbieLpid {
+  readonly kind: 'lpid'
+  /** L1's number for the nested guest: 0..4095. */
+  readonly lpid: Lpid
+  /** 0: its shadow leaves are cleared; 1: nothing; 2: as 0, and L0 reads L1's partition entry again. */
+  readonly ric: Ric
+}
+
+/** All pages of all LPIDs. */
+export interface TlbieAll {
+  readonly kind: 'all'
+  /** As for one LPID. */
+  readonly ric: Ric
+}
+
+/** What L1 invalidates: one page, one LPID, or all of them (spec 8). */
+export type Tlbie = TlbiePage | TlbieLpid | TlbieAll
+
+/** The operands of H_TLB_INVALIDATE (spec 8). */
+export interface TlbInvalidateOperands {
+  /** The instruction: RIC in bits 19..18, PRS (0) in bit 17, R (1) in bit 16. */
+  readonly instr: Operand
+  /** The LPID in bits 31..0. */
+  readonly rs: Operand
+  /**
+   * The address from bit 12 up; IS in bits 11..10 (0 that page, 2 the LPID, 3 all); the page's size in bits 7..5 (0 =
+   * 4 KiB, 1 = 2 MiB, 2 = 1 GiB, 5 = 64 KiB).
+   */
+  readonly rb: Operand
+}
+
+/** The operands of H_RPT_INVALIDATE (spec 8). */
+export interface RptInvalidateOperands {
+  /** L1's number for the nested guest, in bits 31..0. */
+  readonly lpid: Operand
+  /** 1: the MMU of the core. Any other is `'H_P2'`. */
+  readonly target: Operand
+  /** What to invalidate: bits of {@link RptType}. */
+  readonly type: Operand
+  /** Of which page sizes: 1 = 4 KiB, 2 = 64 KiB, 4 = 2 MiB, 8 = 1 GiB, or several. */
+  readonly pageSizes: Operand
+  /** The first nested address, in bytes. */
+  readonly start: Operand
+  /** The end of the range, in bytes; `start` 0 and `end` 2^64-1: all addresses. */
+  readonly end: Operand
+}
+
+/** @internal What an L1 is made with, checked. */
+export interface VmSettings {
+  readonly pageShift: PageShift
+  readonly placement: Placement
+  readonly lpid: number
+  /** None: frames in order. */
+  readonly backing: BackingOf | undefined
+  readonly allowLpidZero: boolean
+  readonly allowDroppedFaults: boolean
+  readonly maxNodes: number
+  readonly maxTablePages: number
+  readonly maxNpages: number
+}
+
+/** @internal A request before it is checked: one of `lpid` and `guest` must be given. */
 export interface AnyRequest {
-  readonly gpa: Gpa
+  readonly gpa: NestedGpa
   readonly access: Access
-  readonly lpid?: Lpid
-  readonly guest?: NestedGuest
-}
-
-const MAX_SAFE = Number.MAX_SAFE_INTEGER
-
-/** @internal An L1's settings. @throws RangeError, TypeError */
-export function checkOptions(options: VmOptions): VmSettings {
-  const {
-    pageShift = 16,
-    placement = 'head',
-    backing,
-    lpid = 1,
-    maxNodes = MAX_NODES,
-  } = checkObject('options', options)
-  const { maxTablePages = MAX_SAFE, maxNpages = MAX_NPAGES, allowLpidZero, allowDroppedFaults } = options
-  if (backing !== undefined) checkFunction('backing', backing)
-  return {
-    pageShift: checkOneOf<PageShift>('pageShift', pageShift, [16, 12]),
-    placement: checkOneOf<Placement>('placement', placement, ['head', 'faulting']),
-    lpid: checkInteger('lpid', lpid, 1, MAX_LPID),
-    backing,
-    allowLpidZero: checkBoolean('allowLpidZero', allowLpidZero, false),
-    allowDroppedFaults: checkBoolean('allowDroppedFaults', allowDroppedFaults, false),
-    maxNodes: checkInteger('maxNodes', maxNodes, 0, MAX_NODES),
-    maxTablePages: checkInteger('maxTablePages', maxTablePages, 1, MAX_SAFE),
-    maxNpages: checkInteger('maxNpages', maxNpages, 1, MAX_NPAGES),
-  }
-}
-
-/** @internal An operand as a word. @throws RangeError, TypeError */
-export function checkOperand(name: string, value: Operand): bigint {
-  return typeof value === 'number' ? BigInt(checkInteger(name, value, 0, MAX_SAFE, 16)) : checkWord(name, value)
+  readonly lpid: Lpid | undefined
+  readonly guest: NestedGuest | undefined
 }

@@ -11,7 +11,7 @@ import type { VmEvent, VmObserver } from './events'
 const DECIMAL: ReadonlySet<string> = new Set(['level', 'lpid', 'ret', 'shift', 'l1_lpid', 'shadow_lpid', 'change'])
 /** Words of tables, which are big-endian in memory. */
 const SWAPPED: ReadonlySet<string> = new Set(['pte', 'pteval'])
-/** What no probe shows. */
+/** Events of the model's own, which no probe shows. */
 const OWN: ReadonlySet<VmEvent['event']> = new Set(['tlb_flush', 'warning', 'fault', 'set_rc'])
 
 /** Who writes, with a process number. */

@@ -1,37 +1,29 @@
 /**
- * L1 takes a mapping away (spec 8): it changes its guest table, then tells L0.
+ * L1 invalidates mappings of a nested guest (spec 8): it changes its guest table, then tells L0.
  *
- * None of this touches the rmap: entries stay behind, stale. A refault of the same page finds its entry still there
- * (duplicate), which is why stale entries do not pile up.
+ * None of this touches the rmap: the entries stay, stale. A later fault of the same page finds its entry still there
+ * (duplicate), so stale entries do not accumulate.
  */
-import type { Gpa, LeafShift, Lpid } from '../base/units'
+import type { LeafShift, Lpid, NestedGpa } from '../base/units'
 import { hiOfNumber, pow2 } from '../base/word'
 import { AP_SHIFT } from '../page-table/leaf'
 import { NONE } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
 import { clearAllLeaves, dropGuest, readPartitionEntry } from './guest-life'
 import type { NestedGuest } from './nested-guest'
+import type { Ric, RptInvalidateOperands, Tlbie } from './options'
 import type { VmState } from './state'
 
-/** What of an LPID a tlbie invalidates: 0 the TLB, 1 the page walk cache, 2 both and the partition table entry. */
-export type Ric = 0 | 1 | 2
-
-/** What L1 says: one page, one LPID, or all of them. */
-export type Tlbie =
-  | { readonly kind: 'page'; readonly lpid: Lpid; readonly gpa: Gpa; readonly shift: LeafShift }
-  | { readonly kind: 'lpid'; readonly lpid: Lpid; readonly ric: Ric }
-  | { readonly kind: 'all'; readonly ric: Ric }
-
-/** What a hypercall returns: success, or which parameter was wrong (`H_PARAMETER` does not say which). */
+/** What a hypercall returns: success, or which parameter is wrong (`H_PARAMETER` does not say which). */
 export type HcallStatus = 'H_SUCCESS' | 'H_PARAMETER' | 'H_P2' | 'H_P4' | 'H_P5'
 
-/** More pages of one size than this, and the range is the whole LPID. */
+/** A range of more pages than this, of one size, is treated as all of the LPID. */
 const MAX_RANGE_PAGES = 33n
 
 const TWO_52 = 1n << 52n
 const ALL_ONES = (1n << 64n) - 1n
 
-/** @internal Does what L1 says. An LPID that no nested guest has: nothing. */
+/** @internal Invalidates what L1 says. An LPID that no nested guest has: nothing is done. */
 export function tlbie(vm: VmState, what: Tlbie): void {
   if (what.kind === 'all') {
     for (const guest of [...vm.guests.values()].sort((a, b) => a.lpid - b.lpid)) invalidateLpid(vm, guest, what.ric)
@@ -44,10 +36,10 @@ export function tlbie(vm: VmState, what: Tlbie): void {
 }
 
 /**
- * Every shadow leaf in the page goes. Linux steps by the size of the leaf found, by the base page where there is none;
- * the model goes from leaf to leaf, which clears the same.
+ * Clears every shadow leaf in the page. Linux steps by the size of the leaf found, by the base page where there is none;
+ * the model steps from leaf to leaf, which clears the same leaves.
  */
-function invalidatePage(vm: VmState, guest: NestedGuest, gpa: Gpa, shift: number): void {
+function invalidatePage(vm: VmState, guest: NestedGuest, gpa: NestedGpa, shift: number): void {
   guest.tlbies++
   if (shift === vm.pageShift) {
     clearAt(vm, guest, gpa)
@@ -57,7 +49,7 @@ function invalidatePage(vm: VmState, guest: NestedGuest, gpa: Gpa, shift: number
   for (const leaf of guest.shadow.leavesBetween(first, first + pow2(shift))) clearAt(vm, guest, leaf.gpa)
 }
 
-function clearAt(vm: VmState, guest: NestedGuest, gpa: Gpa): void {
+function clearAt(vm: VmState, guest: NestedGuest, gpa: NestedGpa): void {
   const hi = hiOfNumber(gpa)
   const ref = guest.shadow.find(hi, gpa | 0)
   if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, gpa | 0, 'L1')
@@ -79,7 +71,7 @@ function invalidateLpid(vm: VmState, guest: NestedGuest, ric: Ric): void {
  *            | RIC | PRS |  R |             |   LPID   |         |  EPN  |  IS  |  | AP |
  */
 export function tlbInvalidate(vm: VmState, instr: bigint, rs: bigint, rb: bigint): HcallStatus {
-  if (vm.observer !== undefined) vm.emit({ event: 'tlb_invalidate', instr, rs, rb })
+  if (vm.events.observed) vm.events.emit({ event: 'tlb_invalidate', instr, rs, rb })
   const ric = Number((instr >> 18n) & 3n)
   const prs = (instr >> 17n) & 1n
   const r = (instr >> 16n) & 1n
@@ -99,7 +91,7 @@ export function tlbInvalidate(vm: VmState, instr: bigint, rs: bigint, rb: bigint
   return 'H_SUCCESS'
 }
 
-/** What an H_RPT_INVALIDATE is to invalidate: a bit each. */
+/** What an H_RPT_INVALIDATE invalidates: a bit each (spec 8). */
 export const RptType = { NESTED: 1, TLB: 2, WALK_CACHE: 4, PARTITION_TABLE: 8 } as const
 
 /** H_RPT_INVALIDATE's page sizes, smallest first: 4 KiB, 64 KiB, 2 MiB, 1 GiB. */
@@ -113,20 +105,10 @@ const RPT_SIZES: readonly (readonly [bit: bigint, shift: LeafShift])[] = [
 const ALL_NESTED = BigInt(RptType.TLB | RptType.WALK_CACHE | RptType.PARTITION_TABLE)
 const TARGET_CORE_MMU = 1n
 
-/** @internal The operands of H_RPT_INVALIDATE. */
-export interface RptOperands {
-  readonly lpid: bigint
-  readonly target: bigint
-  readonly type: bigint
-  readonly pageSizes: bigint
-  readonly start: bigint
-  readonly end: bigint
-}
-
-/** @internal H_RPT_INVALIDATE, for nested guests. Without the nested type it is about L1's own processes: not ours. */
-export function rptInvalidate(vm: VmState, operands: RptOperands): HcallStatus {
+/** @internal H_RPT_INVALIDATE, for nested guests. Without the nested type it concerns L1's own processes: not modelled. */
+export function rptInvalidate(vm: VmState, operands: Record<keyof RptInvalidateOperands, bigint>): HcallStatus {
   const { lpid, target, type, pageSizes, start, end } = operands
-  if (vm.observer !== undefined) vm.emit({ event: 'rpt_invalidate', lpid, type, pg_sizes: pageSizes, start, end })
+  if (vm.events.observed) vm.events.emit({ event: 'rpt_invalidate', lpid, type, pg_sizes: pageSizes, start, end })
   if (end < start) return 'H_P5'
   if ((type & BigInt(RptType.NESTED)) === 0n) return 'H_SUCCESS'
   if (target !== TARGET_CORE_MMU) return 'H_P2'
@@ -159,7 +141,7 @@ export function rptInvalidate(vm: VmState, operands: RptOperands): HcallStatus {
   return 'H_SUCCESS'
 }
 
-/** The nested guest that L1 means: an LPID beyond its partition table does not exist (spec 9). */
+/** The nested guest that L1 means: an LPID beyond L1's partition table does not exist (spec 9). */
 function guestOf(vm: VmState, lpid: Lpid): NestedGuest | undefined {
   return lpid < vm.partitionEntries ? vm.guests.get(lpid) : undefined
 }

@@ -1,33 +1,31 @@
 /**
- * A memslot of an L1: a range of its gfns, their rmap, and what L1's memory there is (spec 10).
+ * A memslot of an L1 (KVM: `kvm_memory_slot`): a range of its gfns, with their rmap, flags and dirty log (spec 10).
  *
- * The rmap's own rules are in `memslot.ts`; this adds the flags, the dirty log, and what the L1 counts of it.
+ * The rules of the rmap itself are in `rmap/memslot.ts`; this adds the flags, the dirty log, and what the L1 counts of it.
  */
 import { INSPECT } from '../base/inspect'
 import type { Gfn } from '../base/units'
 import type { Entry } from '../rmap/entry'
 import type { ListNode, Memslot } from '../rmap/memslot'
 
-/** A memslot of an L1. Made by adding it to an L1, which changes it; to read. */
+/** A memslot of an L1: made by `addMemslot`, changed by the L1 only. */
 export class VmMemslot {
-  /** The slot words and lists. A view of the live state: to read. */
+  /** The slot words and lists: a view of the live state, to read. */
   readonly rmap: Memslot
+  /** Whether L1 may only read it. */
+  readonly readOnly: boolean
 
-  /** @internal */
-  logging: boolean
-  /** @internal */
-  readonly isReadOnly: boolean
-  /** @internal It is being deleted or moved, or is gone: faults do not see it. */
-  invalid = false
+  #logDirty: boolean
+  #invalid = false
   /** @internal It has been deleted. */
   removed = false
   /** @internal Indices of pages that an unmap marked dirty since the last harvest. */
   readonly marked = new Set<number>()
-  /** @internal List nodes its inserts took and its walks did not give back. */
+  /** @internal List nodes that its inserts allocated and its walks have not freed. */
   nodes = 0
-  /** @internal Slots that hold a single entry. */
+  /** @internal Rmap slots that hold a single entry. */
   singles = 0
-  /** @internal Slots that hold a list. */
+  /** @internal Rmap slots that hold a list. */
   lists = 0
   /** @internal The kernel's address of the word of its first gfn, in events. */
   arrayAddress: bigint
@@ -37,8 +35,8 @@ export class VmMemslot {
   /** @internal */
   constructor(rmap: Memslot, flags: { readOnly: boolean; logDirty: boolean }, address: bigint, arrayAddress: bigint) {
     this.rmap = rmap
-    this.isReadOnly = flags.readOnly
-    this.logging = flags.logDirty
+    this.readOnly = flags.readOnly
+    this.#logDirty = flags.logDirty
     this.address = address
     this.arrayAddress = arrayAddress
   }
@@ -48,24 +46,29 @@ export class VmMemslot {
     return this.rmap.baseGfn
   }
 
-  /** How many gfns there are. */
+  /** How many gfns it has. */
   get npages(): number {
     return this.rmap.npages
   }
 
-  /** Whether L1 may only read it. */
-  get readOnly(): boolean {
-    return this.isReadOnly
-  }
-
   /** Whether it logs dirty pages: the host then maps base pages only. */
   get logDirty(): boolean {
-    return this.logging
+    return this.#logDirty
   }
 
-  /** Whether it is being deleted or moved, or is gone. */
-  get isInvalid(): boolean {
-    return this.invalid
+  /** @internal */
+  set logDirty(on: boolean) {
+    this.#logDirty = on
+  }
+
+  /** Whether it is being deleted or moved, or was deleted: faults do not find it. */
+  get invalid(): boolean {
+    return this.#invalid
+  }
+
+  /** @internal */
+  set invalid(is: boolean) {
+    this.#invalid = is
   }
 
   /** {@link Memslot.word} */

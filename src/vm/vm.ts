@@ -1,52 +1,65 @@
 /**
- * An L1: a guest hypervisor as the host sees it, with its memory, its nested guests and their tables. The whole of
- * spec 5 to 12 behind one class; each operation has a file of its own, which reads like its section.
+ * An L1: a guest hypervisor as the host sees it, with its memory, its nested guests and their tables (spec 5 to 12).
  *
- * Every operation is whole when it returns. The observer is called last, and the caller's backing before anything has
- * changed: both may call the L1.
+ * This class is the edge: it documents and checks every call, and runs it as one operation. What the operation does is in
+ * the file of its reason, which reads like its section of the specification. (That is why the file is long: one method
+ * each, most of it documentation.)
+ *
+ * Operations are atomic: the observer is called last, and the caller's backing before anything has changed. Both may call
+ * the L1.
  */
-import { checkBoolean, checkFunction, checkInteger, checkObject, checkOneOf, wrongType } from '../base/args'
+import { checkBoolean, checkFunction, checkInteger, checkObject, wrongType } from '../base/args'
 import { INSPECT } from '../base/inspect'
-import { type Gfn, type Gpa, type LeafShift, type Lpid, MAX_GPA, MAX_LPID, type PageShift } from '../base/units'
-import { hex, hiOfNumber } from '../base/word'
+import { type Gfn, type Lpid, MAX_LPID, type PageShift } from '../base/units'
 import type { RadixTable } from '../page-table/radix-table'
 import { type Entry } from '../rmap/entry'
-import { RangeCounters, type RangeVisitor } from '../rmap/invalidate'
-import { check, type BrokenLaw } from './check'
+import { RangeCounters } from '../rmap/invalidate'
+import { check, type BrokenInvariant } from './check'
+import {
+  checkGfns,
+  checkGuest,
+  checkLpid,
+  checkMemslot,
+  checkMemslotOf,
+  checkOperand,
+  checkOptions,
+  checkPlace,
+  checkRequest,
+  checkTlbie,
+  checkVisitor,
+} from './checks'
 import type { TakenEntry } from './clear-leaf'
+import { age, harvestDirty, testAge } from './clear-rc'
 import { readCounters, type VmCounters } from './counters'
-import type { NewLeaf } from './create-leaf'
 import type { Task, VmObserver } from './events'
-import { commitLeaf, finishFault, planLeaf } from './fault'
-import type { Access, FaultResult, SetRcResult } from './fault-result'
+import { beginFault, fault } from './fault'
+import type { FaultResult, SetRcResult } from './fault-result'
 import { findOrMakeGuest, putGuest, releaseAll } from './guest-life'
 import { GuestTable } from './guest-table'
-import { harvestDirty } from './harvest'
-import {
-  addMemslot,
-  flushMemslot,
-  invalidateMemslot,
-  moveMemslot,
-  overlapped,
-  removeMemslot,
-  setLogDirty,
-} from './memslot-life'
-import { NestedGuest } from './nested-guest'
-import { age, beginUnmap, endUnmap, testAge } from './notifier'
-import { checkOperand, checkOptions, type AnyRequest, type FaultRequest, type Operand, type VmOptions } from './options'
-import { PendingFault, PendingUnmap } from './pending'
+import { addMemslot, flushMemslot, invalidateMemslot, moveMemslot, removeMemslot, setLogDirty } from './memslot-life'
+import type { NestedGuest } from './nested-guest'
+import { beginUnmap, endUnmap } from './notifier'
+import type {
+  FaultRequest,
+  MemslotOptions,
+  Placement,
+  RptInvalidateOperands,
+  TlbInvalidateOperands,
+  Tlbie,
+  UnmapOptions,
+  VmOptions,
+} from './options'
+import { PendingUnmap, type PendingFault } from './pending'
 import { setRc } from './set-rc'
-import { VmState, type Placement } from './state'
-import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus, type Tlbie } from './tlbie'
-import { VmMemslot } from './vm-memslot'
-
-const ACCESSES: readonly Access[] = ['read', 'write', 'execute']
+import { VmState } from './state'
+import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus } from './tlbie'
+import type { VmMemslot } from './vm-memslot'
 
 /** An L1 with its memslots, its host table and its nested guests. */
 export class Vm {
-  /** log2 of L0's base page size. */
+  /** log2 of L0's base page size: 16 or 12. */
   readonly pageShift: PageShift
-  /** Where entries go. */
+  /** Which rmap slot gets an entry. */
   readonly placement: Placement
 
   /** @internal */
@@ -68,87 +81,83 @@ export class Vm {
   // ---- memslots (spec 10) ----
 
   /**
-   * Adds a memslot. Cost: 8 bytes a gfn, which the platform backs with memory where a gfn is touched.
+   * Adds a memslot. Cost: 8 bytes a gfn, which the platform backs with memory only where a gfn is touched.
    *
-   * @param options.baseGfn the first gfn
-   * @param options.npages how many, 1..`maxNpages`; they end at or below 2^(52 - pageShift)
-   * @param options.readOnly L1 may only read it
-   * @param options.logDirty it logs dirty pages from the start
-   * @throws RangeError, TypeError; RangeError when it overlaps another
+   * @throws RangeError, also when it overlaps another memslot; TypeError
    */
-  addMemslot(options: { baseGfn: Gfn; npages: number; readOnly?: boolean; logDirty?: boolean }): VmMemslot {
+  addMemslot(options: MemslotOptions): VmMemslot {
     const { baseGfn, npages, readOnly, logDirty } = checkObject('options', options)
     checkInteger('npages', npages, 1, this.state.settings.maxNpages)
-    this.#checkRange('baseGfn', baseGfn, npages)
+    const first = checkPlace(this.state, 'baseGfn', baseGfn, npages)
     const flags = {
       readOnly: checkBoolean('readOnly', readOnly, false),
       logDirty: checkBoolean('logDirty', logDirty, false),
     }
-    return this.#run(() => addMemslot(this.state, baseGfn + 0, npages, flags), 'host')
+    return this.#run(() => addMemslot(this.state, first, npages, flags), 'host')
   }
 
   /**
-   * Makes a memslot invalid, as the first step of deleting or moving it, and flushes it: until {@link removeMemslot} or
-   * {@link moveMemslot} faults find no memslot there (`mmio`).
+   * Makes a memslot invalid and flushes it, as the first step of deleting or moving it: until {@link removeMemslot} or
+   * {@link moveMemslot}, faults find no memslot there (`mmio`).
    *
-   * @throws TypeError; Error when the memslot is gone
+   * @throws TypeError; Error when the memslot was removed
    */
   invalidateMemslot(memslot: VmMemslot): void {
-    this.#checkMemslot(memslot)
+    checkMemslot(this.state, memslot)
     this.#run(() => invalidateMemslot(this.state, memslot), 'host')
   }
 
   /**
-   * Flushes a memslot: the host takes all its pages away, and mmuSeq moves once. A list node that is still in use then
-   * is a leak, and gives a warning.
+   * Flushes a memslot: the host takes all its pages away, and mmuSeq moves once. A list node that is still in use after
+   * that is a leak, and gives a warning.
    *
-   * @throws TypeError; Error when the memslot is gone
+   * @throws TypeError; Error when the memslot was removed
    */
   flushMemslot(memslot: VmMemslot): void {
-    this.#checkMemslot(memslot)
+    checkMemslot(this.state, memslot)
     this.#run(() => flushMemslot(this.state, memslot), 'host')
   }
 
   /**
-   * Deletes a memslot; it is flushed first.
+   * Deletes a memslot. It is flushed first.
    *
-   * @throws TypeError; Error when the memslot is gone
+   * @throws TypeError; Error when the memslot was removed
    */
   removeMemslot(memslot: VmMemslot): void {
-    this.#checkMemslot(memslot)
+    checkMemslot(this.state, memslot)
     this.#run(() => removeMemslot(this.state, memslot), 'host')
   }
 
   /**
-   * Moves a memslot; it is flushed first. Its array of slot words stays.
+   * Moves a memslot. It is flushed first. Its array of slot words stays.
    *
-   * @param baseGfn the new first gfn
-   * @throws RangeError, TypeError; RangeError when it would overlap another, Error when the memslot is gone
+   * @param baseGfn the new first gfn: 0..2^(52 - pageShift) - npages
+   * @throws RangeError, also when it would overlap another memslot; TypeError; Error when the memslot was removed
    */
   moveMemslot(memslot: VmMemslot, baseGfn: Gfn): void {
-    this.#checkMemslot(memslot)
-    this.#checkRange('baseGfn', baseGfn, memslot.npages, memslot)
-    this.#run(() => moveMemslot(this.state, memslot, baseGfn + 0), 'host')
+    checkMemslot(this.state, memslot)
+    const first = checkPlace(this.state, 'baseGfn', baseGfn, memslot.npages, memslot)
+    this.#run(() => moveMemslot(this.state, memslot, first), 'host')
   }
 
   /**
-   * Switches the logging of dirty pages on or off; the memslot is flushed first.
+   * Switches the logging of dirty pages on or off. The memslot is flushed first.
    *
-   * @throws TypeError; Error when the memslot is gone
+   * @throws TypeError; Error when the memslot was removed
    */
   setLogDirty(memslot: VmMemslot, on: boolean): void {
-    this.#checkMemslot(memslot)
+    checkMemslot(this.state, memslot)
     if (typeof on !== 'boolean') throw wrongType('on', 'a boolean', on)
     this.#run(() => setLogDirty(this.state, memslot, on), 'host')
   }
 
   /**
-   * The memslot's dirty pages since the last harvest, ascending; their changed bits are cleared (spec 6).
+   * The memslot's dirty pages since the last harvest, ascending. Their changed bits are cleared (spec 6).
    *
-   * @throws TypeError; Error when the memslot is gone or does not log
+   * @throws TypeError; Error when the memslot was removed or does not log dirty pages
    */
   harvestDirty(memslot: VmMemslot): Gfn[] {
-    this.#checkMemslot(memslot)
+    checkMemslot(this.state, memslot)
     if (!memslot.logDirty) throw new Error('harvestDirty: the memslot does not log dirty pages: call setLogDirty first')
     return this.#run(() => harvestDirty(this.state, memslot), 'host')
   }
@@ -161,8 +170,8 @@ export class Vm {
   // ---- L1's tables and L0's nested guests (spec 9) ----
 
   /**
-   * L1 sets its partition table: 2^(size field + 8) entries, of which those of {@link setGuestTable} are not empty. It
-   * has 4096 from the start. An LPID beyond it does not exist.
+   * L1 sets the size of its partition table: 2^(sizeField + 8) entries. It has 4096 from the start. An LPID beyond it does
+   * not exist. The entries that {@link setGuestTable} has set stay.
    *
    * @param sizeField 0..4
    * @throws RangeError, TypeError
@@ -172,23 +181,24 @@ export class Vm {
   }
 
   /**
-   * L1 writes its partition table entry for an LPID: its table for that nested guest, or none. L0 reads it when L1
-   * enters the LPID, after a RIC 2 flush, and at a fault of a nested guest that has none.
+   * L1 writes its partition table entry for an LPID: its table for that nested guest, or undefined for none. L0 reads it
+   * when L1 enters the LPID, after a RIC 2 flush, and at a fault of a nested guest that has no table yet.
    *
-   * @param lpid 1 (0 where allowed) .. the entries of the partition table - 1
+   * @param lpid 1 (0 if allowed) up to the number of entries of the partition table minus 1
    * @returns the table
    * @throws RangeError, TypeError
    */
   setGuestTable<T extends GuestTable | undefined>(lpid: Lpid, table: T): T {
-    this.#checkLpid(lpid)
-    if (table === undefined) this.state.partition.delete(lpid)
-    else if (table instanceof GuestTable) this.state.partition.set(lpid, table)
+    const { partition } = this.state
+    const entry = checkLpid(this.state, lpid)
+    if (table === undefined) partition.delete(entry)
+    else if (table instanceof GuestTable) partition.set(entry, table)
     else throw wrongType('table', 'a GuestTable or undefined', table)
     return table
   }
 
   /**
-   * What L1's partition table has for an LPID now; undefined for an empty entry.
+   * The table in L1's partition table entry for an LPID; undefined for an empty entry.
    *
    * @param lpid 0..4095
    * @throws RangeError, TypeError
@@ -198,17 +208,18 @@ export class Vm {
   }
 
   /**
-   * L1 enters an LPID: its nested guest, made if there is none, which the caller holds until {@link leave}.
+   * L1 enters an LPID. Returns its nested guest, made if there is none, which the caller holds until {@link leave}.
    *
-   * @param lpid 1 (0 where allowed) .. the entries of the partition table - 1
+   * @param lpid 1 (0 if allowed) up to the number of entries of the partition table minus 1
    * @throws RangeError, TypeError; Error when its table would pass `maxTablePages`
    */
   enter(lpid: Lpid): NestedGuest {
-    this.#checkLpid(lpid)
+    const entry = checkLpid(this.state, lpid)
     return this.#run(() => {
-      const guest = findOrMakeGuest(this.state, lpid + 0)
-      if (guest === undefined)
+      const guest = findOrMakeGuest(this.state, entry)
+      if (guest === undefined) {
         throw new Error('enter: no table page for a new nested guest: give the Vm more maxTablePages')
+      }
       guest.refCount++
       guest.entered++
       return guest
@@ -221,14 +232,14 @@ export class Vm {
    * @throws TypeError; Error when the caller does not hold it
    */
   leave(guest: NestedGuest): void {
-    this.#checkGuest(guest)
+    checkGuest(this.state, guest)
     if (guest.entered === 0) throw new Error('leave: the nested guest is not held: call enter first')
     guest.entered--
     this.#run(() => putGuest(this.state, guest))
   }
 
   /**
-   * The nested guest that has an LPID now, held or not; undefined where there is none.
+   * The nested guest that has an LPID now, held or not; undefined if there is none.
    *
    * @param lpid 0..4095
    * @throws RangeError, TypeError
@@ -242,12 +253,12 @@ export class Vm {
     return [...this.state.guests.values()].sort((a, b) => a.lpid - b.lpid)
   }
 
-  /** The nested guests that left the registry and that callers still hold. */
+  /** The nested guests that left the registry and are still held. */
   get droppedGuests(): NestedGuest[] {
     return [...this.state.held]
   }
 
-  /** L1 goes (release all): its nested guests leave the registry, and all slots are emptied. */
+  /** Release all: L1 ends. Its nested guests leave the registry, and all rmap slots are emptied. */
   releaseAll(): void {
     this.#run(() => releaseAll(this.state), 'host')
   }
@@ -255,161 +266,115 @@ export class Vm {
   // ---- faults (spec 5) ----
 
   /**
-   * A nested guest's access, as the hardware and then L0 see it.
+   * A nested guest's access, as the hardware and then L0 handle it.
    *
    * @throws RangeError, TypeError, also for a bad backing; RangeError when the host would map a large leaf that reaches
-   *   outside its memslot; Error for a nested guest that was dropped (unless allowed). Nothing has changed then
+   *   outside its memslot; Error for a nested guest that was dropped (unless allowed). The state is unchanged
    */
   fault(request: FaultRequest): FaultResult {
     const { state } = this
-    const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
-    this.#checkRequest(gpa, access, lpid, held)
-    const before = state.task
-    state.task = 'vcpu'
+    const checked = checkRequest(state, request)
+    const { events } = state
+    const before = events.task
+    events.task = 'vcpu'
     try {
-      const guest = held ?? findOrMakeGuest(state, lpid! + 0)
-      if (guest === undefined) return this.#noGuest(lpid!, gpa)
-      const hi = hiOfNumber(gpa) & MAX_HI
-      const lo = gpa | 0
-      guest.refCount++
-      try {
-        const leaf = planLeaf(state, guest, hi, lo, access)
-        return finishFault(state, guest.lpid, hi, lo, 'outcome' in leaf ? leaf : commitLeaf(state, leaf))
-      } finally {
-        putGuest(state, guest)
-      }
+      return fault(state, checked) // as #run does, without its closure: that costs a sixth of a fault
     } finally {
-      state.task = before
-      state.settle()
+      events.task = before
+      events.settle()
     }
   }
 
   /**
-   * The first half of a fault: all but making the shadow leaf. Its nested guest is held until the second.
+   * The first half of a fault: everything but making the shadow leaf. Its nested guest is held until the second half.
    *
-   * @returns how it came out, when it did without a leaf; else the fault, to be committed or abandoned
+   * @returns the fault, to be committed or abandoned; or the result, if the fault ended without a leaf to make
    * @throws as {@link fault}
    */
   beginFault(request: FaultRequest): PendingFault | FaultResult {
     const { state } = this
-    const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
-    this.#checkRequest(gpa, access, lpid, held)
-    let pending: PendingFault | undefined
+    const checked = checkRequest(state, request)
+    let begun: PendingFault | FaultResult | undefined
     try {
-      return this.#run(() => {
-        const guest = held ?? findOrMakeGuest(state, lpid! + 0)
-        if (guest === undefined) return this.#noGuest(lpid!, gpa)
-        const hi = hiOfNumber(gpa) & MAX_HI
-        const lo = gpa | 0
-        guest.refCount++
-        try {
-          const leaf = planLeaf(state, guest, hi, lo, access)
-          if ('outcome' in leaf) return finishFault(state, guest.lpid, hi, lo, leaf)
-          return (pending = this.#pendingFault(guest, hi, lo, leaf))
-        } finally {
-          if (pending === undefined) putGuest(state, guest)
-        }
-      })
+      return this.#run(() => (begun = beginFault(state, checked, (operation) => this.#run(operation))))
     } catch (error) {
-      // the observer's, maybe: nobody will commit it
-      pending?.abandon()
+      if (begun?.outcome === 'pending') begun.abandon() // the observer has thrown: nobody will commit it
       throw error
     }
   }
 
   /**
-   * The hardware found the shadow leaf but could not set its referenced (and, for a write, changed) bit (spec 6).
+   * Set rc: the hardware found the shadow leaf but could not set its referenced (and, for a write, changed) bit (spec 6).
    *
    * @throws RangeError, TypeError; Error for a nested guest that was dropped (unless allowed)
    */
   setRc(request: FaultRequest): SetRcResult {
-    const { gpa, access, lpid, guest: held } = checkObject('request', request) as AnyRequest
-    this.#checkRequest(gpa, access, lpid, held)
-    return this.#run(() => {
-      const guest = held ?? findOrMakeGuest(this.state, lpid! + 0)
-      if (guest === undefined) return { outcome: 'retry', reason: 'shadow-leaf' }
-      return setRc(this.state, guest, hiOfNumber(gpa) & MAX_HI, gpa | 0, access)
-    })
+    const { state } = this
+    const checked = checkRequest(state, request)
+    return this.#run(() => setRc(state, checked))
   }
 
   // ---- the host (spec 6, 7) ----
 
   /**
-   * The host takes pages away: their host leaves go, each whole, and every shadow leaf that reaches them.
+   * The host takes pages away: their host leaves are cleared, each in full, and every shadow leaf that maps them.
    *
-   * @param gfn the first gfn; where the host has no leaf, nothing is done
-   * @param options.npages how many (default 1)
-   * @param options.visitor shown each entry that was taken, when all is done
+   * @param gfn the first gfn. A gfn that the host does not map is passed over
    * @returns what the walks met
    * @throws RangeError, TypeError
    */
-  unmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor } = {}): RangeCounters {
+  unmap(gfn: Gfn, options: UnmapOptions = {}): RangeCounters {
     return this.#unmap(gfn, options, true)
   }
 
   /**
-   * The first half of {@link unmap}: the pages are gone, and until the second every fault that would make a leaf is
-   * retried.
+   * The first half of {@link unmap}: the leaves are cleared, and until the second half every fault that would make a leaf
+   * is retried.
    *
    * @throws as {@link unmap}
    */
-  beginUnmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor } = {}): PendingUnmap {
-    const walks = this.#unmap(gfn, options, false)
-    return new PendingUnmap(walks, () => endUnmap(this.state))
+  beginUnmap(gfn: Gfn, options: UnmapOptions = {}): PendingUnmap {
+    return new PendingUnmap(this.#unmap(gfn, options, false), () => endUnmap(this.state))
   }
 
   /**
-   * Whether the gfn's host leaf was referenced; its referenced bit is cleared, and so are those of the shadow leaves
-   * behind that gfn's own slot. False where the host has no leaf, or no memslot has the gfn.
+   * Returns whether the gfn's host leaf is referenced, and clears its referenced bit and those of the shadow leaves behind
+   * that gfn's own rmap slot. False if the host does not map it, or no memslot has it.
    *
    * @throws RangeError, TypeError
    */
   age(gfn: Gfn): boolean {
-    this.#checkGfns('gfn', gfn, 1)
-    return this.#run(() => age(this.state, gfn), 'host')
+    const named = checkGfns(this.state, 'gfn', gfn, 1)
+    return this.#run(() => age(this.state, named), 'host')
   }
 
   /**
-   * Whether the gfn's host leaf is referenced. Nothing changes.
+   * Returns whether the gfn's host leaf is referenced. Nothing changes.
    *
    * @throws RangeError, TypeError
    */
   testAge(gfn: Gfn): boolean {
-    this.#checkGfns('gfn', gfn, 1)
-    return testAge(this.state, gfn)
+    return testAge(this.state, checkGfns(this.state, 'gfn', gfn, 1))
   }
 
   // ---- L1's invalidations (spec 8) ----
 
   /**
-   * L1 says that it has changed a guest table: one page, one LPID or all.
+   * L1 has changed a guest table and says so: for one page, one LPID or all.
    *
-   * @param what.kind `'page'` (with `lpid`, `gpa`, which is aligned down, and `shift`, log2 of the page's size, not
-   *   below the base page), `'lpid'` (with `lpid` and `ric`) or `'all'` (with `ric`)
    * @throws RangeError, TypeError
    */
   tlbie(what: Tlbie): void {
-    const said = { ...checkObject('what', what) }
-    checkOneOf('kind', said.kind, ['page', 'lpid', 'all'])
-    if (said.kind !== 'all') checkInteger('lpid', said.lpid, 0, MAX_LPID)
-    if (said.kind !== 'page') checkOneOf('ric', said.ric, [0, 1, 2])
-    if (said.kind === 'page') {
-      checkInteger('gpa', said.gpa, 0, MAX_GPA, 16)
-      checkOneOf<LeafShift>('shift', said.shift, this.pageShift === 16 ? [16, 21, 30] : [12, 16, 21, 30])
-    }
-    this.#run(() => tlbie(this.state, said))
+    const checked = checkTlbie(this.state, what)
+    this.#run(() => tlbie(this.state, checked))
   }
 
   /**
    * L1's H_TLB_INVALIDATE (spec 8).
    *
-   * @param operands.instr RIC (as in {@link tlbie}) in bits 19..18, PRS (0) in bit 17, R (1) in bit 16
-   * @param operands.rs the LPID in bits 31..0
-   * @param operands.rb the address from bit 12 up; IS in bits 11..10 (0 that page, 2 the LPID, 3 all); the page's size
-   *   in bits 7..5 (0 = 4 KiB, 1 = 2 MiB, 2 = 1 GiB, 5 = 64 KiB)
    * @throws RangeError, TypeError
    */
-  tlbInvalidate(operands: { instr: Operand; rs: Operand; rb: Operand }): HcallStatus {
+  tlbInvalidate(operands: TlbInvalidateOperands): HcallStatus {
     const { instr, rs, rb } = checkObject('operands', operands)
     const [i, s, b] = [checkOperand('instr', instr), checkOperand('rs', rs), checkOperand('rb', rb)]
     return this.#run(() => tlbInvalidate(this.state, i, s, b))
@@ -418,20 +383,9 @@ export class Vm {
   /**
    * L1's H_RPT_INVALIDATE (spec 8).
    *
-   * @param operands.target 1: the core's MMU
-   * @param operands.type what is to go: bits of {@link RptType}
-   * @param operands.pageSizes of which sizes: 1 = 4 KiB, 2 = 64 KiB, 4 = 2 MiB, 8 = 1 GiB, or several
-   * @param operands.start, operands.end the range of nested addresses, in bytes; 0 and 2^64-1: all
    * @throws RangeError, TypeError
    */
-  rptInvalidate(operands: {
-    lpid: Operand
-    target: Operand
-    type: Operand
-    pageSizes: Operand
-    start: Operand
-    end: Operand
-  }): HcallStatus {
+  rptInvalidate(operands: RptInvalidateOperands): HcallStatus {
     const { lpid, target, type, pageSizes, start, end } = checkObject('operands', operands)
     const checked = {
       lpid: checkOperand('lpid', lpid),
@@ -444,14 +398,14 @@ export class Vm {
     return this.#run(() => rptInvalidate(this.state, checked))
   }
 
-  // ---- looking at it ----
+  // ---- inspection ----
 
-  /** L0's table for L1: gpa -> hpa. A view of the live state: to read. */
+  /** L0's table for L1: gpa -> hpa. A view of the live state, to read. */
   get host(): RadixTable {
     return this.state.host
   }
 
-  /** How often the host has invalidated something (section 7). */
+  /** How often the host has invalidated something (KVM: `mmu_invalidate_seq`; spec 7). */
   get mmuSeq(): number {
     return this.state.mmuSeq
   }
@@ -462,7 +416,7 @@ export class Vm {
    * @throws RangeError when no memslot has the gfn; TypeError
    */
   word(gfn: Gfn): bigint {
-    return this.#memslotOf(gfn).word(gfn)
+    return checkMemslotOf(this.state, gfn).word(gfn)
   }
 
   /**
@@ -471,7 +425,7 @@ export class Vm {
    * @throws RangeError when no memslot has the gfn; TypeError
    */
   entries(gfn: Gfn): Entry[] {
-    return this.#memslotOf(gfn).entries(gfn)
+    return checkMemslotOf(this.state, gfn).entries(gfn)
   }
 
   /** @internal What `console.log` shows. */
@@ -489,148 +443,69 @@ export class Vm {
     )
   }
 
-  /** All counters at this moment (spec 12). Cost: the memslots and nested guests, not what they hold. */
+  /** All counters at this moment, as a copy (spec 12). Cost: the number of memslots and nested guests. */
   get counters(): VmCounters {
     return readCounters(this.state)
   }
 
-  /** The laws that the state breaks; none, unless a quirk of the spec did. Cost: all of the state. */
-  check(): BrokenLaw[] {
+  /** The invariants that the state breaks: none, unless a quirk of the spec broke one. Cost: reads all of the state. */
+  check(): BrokenInvariant[] {
     return check(this.state)
   }
 
   /**
-   * Sets, or with undefined removes, the observer. (A {@link recorder} must be there from the beginning.)
+   * Sets the observer, or with undefined removes it. (A {@link recorder} must observe from the beginning.)
    *
    * @throws TypeError
    */
   observe(observer: VmObserver | undefined): void {
     if (observer !== undefined) checkFunction('observer', observer)
-    this.state.observer = observer
+    this.state.events.observer = observer
   }
 
   /**
-   * Makes one allocation fail, of a list node or of a page of a host or shadow table, to see what becomes of it.
+   * Makes one allocation fail, of a list node or of a page of a host or shadow table, to see what happens then.
    *
-   * @param n which, from now on: 1 is the next; 0: none is to fail
+   * @param n which one, from now on: 1 is the next; 0: none is to fail
    * @throws RangeError, TypeError
    */
   failAllocation(n: number): void {
     this.state.gate.failIn = checkInteger('n', n, 0, Number.MAX_SAFE_INTEGER)
   }
 
-  #unmap(gfn: Gfn, options: { npages?: number; visitor?: RangeVisitor }, whole: boolean): RangeCounters {
-    const { npages = 1, visitor } = checkObject('options', options)
-    this.#checkGfns('gfn', gfn, npages)
-    const visit =
-      visitor === undefined ? undefined : checkFunction('visitor.entry', checkObject('visitor', visitor).entry)
+  /** Unmaps, and with `end` ends the invalidation. Shows the visitor last, when the state is consistent again. */
+  #unmap(gfn: Gfn, options: UnmapOptions, end: boolean): RangeCounters {
     const { state } = this
+    const { npages = 1, visitor } = checkObject('options', options)
+    const first = checkGfns(state, 'gfn', gfn, npages)
+    const visit = checkVisitor(visitor)
     const taken: TakenEntry[] | undefined = visit === undefined ? undefined : []
-    const walks = new RangeCounters()
-    let inProgress = false
+    let begun = false
     try {
-      this.#run(() => {
-        const before = { ...state.walks }
-        beginUnmap(state, gfn + 0, npages, taken)
-        inProgress = true
-        for (const name of Object.keys(before) as (keyof RangeCounters)[])
-          walks[name] = state.walks[name] - before[name]
-        if (!whole) return
-        endUnmap(state)
-        inProgress = false
+      const walks = this.#run(() => {
+        const walks = beginUnmap(state, first, npages, taken)
+        if (end) endUnmap(state)
+        else begun = true
+        return walks
       }, 'host')
       for (const { gfn, entry, fate, leaf } of taken ?? []) visit!.call(visitor, gfn, entry, fate, leaf)
+      return walks
     } catch (error) {
-      // the observer's, or the visitor's: nobody will end it
-      if (inProgress) endUnmap(state)
+      if (begun) endUnmap(state) // the observer or the visitor has thrown: nobody will end it
       throw error
     }
-    return walks
   }
 
-  /** Runs an operation, in a task of its own: it may stand within another, where the caller's backing calls back. */
+  /** Runs an operation in its task. It may run within another, where the caller's backing calls the L1. */
   #run<T>(operation: () => T, task: Task = 'vcpu'): T {
-    const { state } = this
-    const before = state.task
-    state.task = task
+    const { events } = this.state
+    const before = events.task
+    events.task = task
     try {
       return operation()
     } finally {
-      state.task = before
-      state.settle()
+      events.task = before
+      events.settle()
     }
-  }
-
-  #pendingFault(guest: NestedGuest, hi: number, lo: number, leaf: NewLeaf): PendingFault {
-    const { state } = this
-    const commit = (): FaultResult =>
-      this.#run(() => {
-        const result = finishFault(state, guest.lpid, hi, lo, commitLeaf(state, leaf))
-        putGuest(state, guest)
-        return result
-      })
-    return new PendingFault(commit, () => this.#run(() => putGuest(state, guest)))
-  }
-
-  /** A fault whose nested guest cannot be made: its table would pass the limit. */
-  #noGuest(lpid: Lpid, gpa: Gpa): FaultResult {
-    return finishFault(this.state, lpid, hiOfNumber(gpa) & MAX_HI, gpa | 0, { outcome: 'no-memory' })
-  }
-
-  #checkRequest(gpa: Gpa, access: Access, lpid: Lpid | undefined, guest: NestedGuest | undefined): void {
-    checkInteger('gpa', gpa, 0, Number.MAX_SAFE_INTEGER, 16)
-    checkOneOf<Access>('access', access, ACCESSES)
-    if (guest === undefined) {
-      this.#checkLpid(lpid!)
-      return
-    }
-    if (lpid !== undefined) throw new TypeError('lpid: expected either lpid or guest, got both')
-    this.#checkGuest(guest)
-    if (guest.dropped && !this.state.settings.allowDroppedFaults) {
-      throw new Error(`guest: LPID ${guest.lpid} was dropped: call enter for its new nested guest`)
-    }
-  }
-
-  #checkGuest(guest: NestedGuest): void {
-    if (!(guest instanceof NestedGuest)) throw wrongType('guest', 'a NestedGuest', guest)
-    if (this.state.guests.get(guest.lpid) === guest || this.state.held.has(guest)) return
-    throw new Error('guest: it is freed, or belongs to another Vm: call enter')
-  }
-
-  #checkMemslot(memslot: VmMemslot): void {
-    if (!(memslot instanceof VmMemslot)) throw wrongType('memslot', 'a VmMemslot', memslot)
-    if (!this.state.memslots.includes(memslot)) {
-      throw new Error('memslot: it is removed, or belongs to another Vm: call addMemslot')
-    }
-  }
-
-  #checkLpid(lpid: Lpid): void {
-    checkInteger('lpid', lpid, this.state.settings.allowLpidZero ? 0 : 1, this.state.partitionEntries - 1)
-  }
-
-  #checkGfns(name: string, gfn: Gfn, npages: number): void {
-    const gfns = 2 ** (52 - this.pageShift)
-    checkInteger('npages', npages, 1, gfns)
-    checkInteger(name, gfn, 0, gfns - npages, 16)
-  }
-
-  #checkRange(name: string, baseGfn: Gfn, npages: number, but?: VmMemslot): void {
-    this.#checkGfns(name, baseGfn, npages)
-    const other = overlapped(this.state, baseGfn, npages, but)
-    if (other === undefined) return
-    throw new RangeError(
-      `${name}: expected gfns that no other memslot has, got ${hex(baseGfn)}, which overlaps the memslot of gfns ` +
-        `${hex(other.baseGfn)}..${hex(other.baseGfn + other.npages - 1)}`,
-    )
-  }
-
-  #memslotOf(gfn: Gfn): VmMemslot {
-    this.#checkGfns('gfn', gfn, 1)
-    const slot = this.state.memslotOf(gfn)
-    if (slot === undefined) throw new RangeError(`gfn: expected a gfn of a memslot, got ${hex(gfn)}`)
-    return slot
   }
 }
-
-/** Bits 51..32 of an address: L0 drops those above. */
-const MAX_HI = 0xfffff

@@ -122,7 +122,7 @@ class Machine {
 }
 
 for (const shift of [16, 12] as const) {
-  test(`every allocation of a run fails once: laws hold, nothing is half done, and it goes on, page shift ${shift}`, () => {
+  test(`every allocation of a run fails once: no invariant breaks, nothing is half done, and a retry succeeds, page shift ${shift}`, () => {
     let failures = 0
     const outcomes = new Set<string>()
     fc.assert(

@@ -90,5 +90,5 @@ test('a guest that L1 left, faulting on, breaks completeness: check says so (spe
   vm.releaseAll()
   expect(vm.check()).toEqual([])
   vm.fault({ guest, gpa: PAGE, access: 'read' })
-  expect(vm.check()).toMatchObject([{ law: 'completeness', lpid: 1, gpa: PAGE }])
+  expect(vm.check()).toMatchObject([{ invariant: 'completeness', lpid: 1, gpa: PAGE }])
 })

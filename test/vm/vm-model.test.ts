@@ -607,7 +607,7 @@ const GEOMETRIES = [
 ] as const
 
 for (const [pageShift, placement] of GEOMETRIES) {
-  test(`an L1 does what the simplest model does, and breaks no law: page shift ${pageShift}, placement ${placement}`, () => {
+  test(`an L1 does what the simplest model does, and breaks no invariant: page shift ${pageShift}, placement ${placement}`, () => {
     for (const [big, numRuns, maxCommands] of [
       [false, 250, 200],
       [true, 6, 60],

@@ -33,7 +33,7 @@ function guestOf(vm: Vm, lpid: number, pageShift: 16 | 12 = 16): GuestTable {
 
 const flagsOf = (leaf: Leaf | undefined): number => unpackLeaf(leaf!.word).flags
 const frameOf = (leaf: Leaf | undefined): number => unpackLeaf(leaf!.word).frame
-const laws = (vm: Vm): string[] => [...new Set(vm.check().map(({ law }) => law))].sort()
+const broken = (vm: Vm): string[] => [...new Set(vm.check().map(({ invariant }) => invariant))].sort()
 
 test('a 1 GiB host page under a 2 MiB guest page gives base pages, not 2 MiB ones (spec 5 step 5)', () => {
   for (const pageShift of [16, 12] as const) {
@@ -83,7 +83,7 @@ test('a leaf of the same size has the new bits OR-ed in, and no entry is inserte
   expect([vm.check(), vm.counters.warnings]).toEqual([[], 0])
 })
 
-test('a page that L1 moves without a tlbie, refaulted, mixes two frames in one leaf: a warning, and laws broken (spec 5, 11)', () => {
+test('a page that L1 moves without a tlbie, refaulted, mixes two frames in one leaf: a warning, and broken invariants (spec 5, 11)', () => {
   const seen: VmEvent[] = []
   const vm = l1(16, { observer: (event) => seen.push(event) })
   const table = guestOf(vm, 1)
@@ -94,7 +94,7 @@ test('a page that L1 moves without a tlbie, refaulted, mixes two frames in one l
   const result = vm.fault({ lpid: 1, gpa: 0, access: 'write' })
   expect(result).toMatchObject({ change: 'grown', warning: expect.stringContaining('OR-ed into it') })
   expect(frameOf(vm.guest(1)!.shadow.lookup(0))).toBe(2 ** 20 + (0x10 | 0x20)) // gfn 3: neither of the two
-  expect(vm.check()).toMatchObject([{ law: 'completeness', lpid: 1, gpa: 0 }])
+  expect(vm.check()).toMatchObject([{ invariant: 'completeness', lpid: 1, gpa: 0 }])
   expect(vm.counters.warnings).toBe(1)
   expect(seen.filter(({ event }) => event === 'warning')).toHaveLength(1)
   expect(vm.unmap(1).staleOtherFrame).toBe(1) // the host takes the old page, and the walk misses the leaf
@@ -161,7 +161,7 @@ test('the pages of a dirty host leaf are marked from the named gfn on, not from 
   const [slot] = vm.memslots
   guestOf(vm, 1).map({ gpa: 0, to: M2 })
   vm.fault({ lpid: 1, gpa: 0, access: 'read' })
-  slot!.logging = true // no caller can: switching the logging on flushes the memslot
+  slot!.logDirty = true // no caller can: switching the logging on flushes the memslot
   vm.unmap(40)
   expect(vm.harvestDirty(slot!)).toEqual(Array.from({ length: 32 }, (_, i) => 40 + i))
 
@@ -169,7 +169,7 @@ test('the pages of a dirty host leaf are marked from the named gfn on, not from 
   const short = last.addMemslot({ baseGfn: 0, npages: 32 })
   guestOf(last, 1).map({ gpa: 0, to: 0 })
   last.fault({ lpid: 1, gpa: 0, access: 'read' })
-  short.logging = true
+  short.logDirty = true
   last.unmap(30)
   expect(last.harvestDirty(short)).toEqual([30, 31]) // the dirty log ends with the memslot
 })
@@ -201,7 +201,7 @@ test('a dropped nested guest that faults again has leaves that the walk misses (
   vm.setGuestTable(1, table)
   expect(vm.fault({ guest: old, gpa: 0, access: 'read' })).toMatchObject({ outcome: 'mapped', insert: 'duplicate' })
   expect(vm.check()).toMatchObject([
-    { law: 'completeness', lpid: 1, gpa: 0, message: expect.stringContaining('dropped') },
+    { invariant: 'completeness', lpid: 1, gpa: 0, message: expect.stringContaining('dropped') },
   ])
   expect(vm.unmap(0)).toMatchObject({ cleared: 0, staleNoGuest: 1 })
   expect(old.shadow.leafCount).toBe(1) // it maps a page that is gone
@@ -249,11 +249,11 @@ test('LPID 0 is refused, unless asked for; then a node of (LPID 0, page 0) break
   // As a node it ends every scan and every walk.
   for (const lpid of [1, 2, 0]) vm.fault({ lpid, gpa: 0, access: 'read' })
   expect(vm.entries(0)).toEqual([])
-  expect(laws(vm)).toEqual(['completeness', 'counters', 'list-end', 'nodes'])
+  expect(broken(vm)).toEqual(['completeness', 'counters', 'list-end', 'nodes'])
   expect(
     vm
       .check()
-      .filter(({ law }) => law === 'completeness')
+      .filter(({ invariant }) => invariant === 'completeness')
       .map(({ lpid }) => lpid),
   ).toEqual([0, 1, 2])
 
@@ -271,7 +271,7 @@ test('LPID 0 is refused, unless asked for; then a node of (LPID 0, page 0) break
   expect(vm.word(0)).toBe(0n)
   expect(vm.guest(0)!.shadow.leafCount + vm.guest(2)!.shadow.leafCount).toBe(2)
   expect(vm.counters.nodes.inUse).toBe(102)
-  expect(laws(vm)).toEqual(['completeness', 'composition', 'counters', 'nodes'])
+  expect(broken(vm)).toEqual(['completeness', 'composition', 'counters', 'nodes'])
   vm.removeMemslot(vm.memslots[0]!)
   expect(vm.counters).toMatchObject({ warnings: 1, nodes: { inUse: 102 } }) // and the flush says so
 })

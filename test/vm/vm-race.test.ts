@@ -110,7 +110,7 @@ const race = fc.record({
   between,
 })
 
-test('a fault in two halves, with anything between: no law breaks', () => {
+test('a fault in two halves, with anything between: no invariant breaks', () => {
   const outcomes = new Set<string>()
   fc.assert(
     fc.property(race, ({ placement, page, access, between }) => {
@@ -142,7 +142,7 @@ test('the same without the mmuSeq check leaves a leaf that no walk finds', () =>
       if (pending.outcome !== 'pending') return
       vm.state.mmuSeq = mmuSeq // as if the fault did not look
       pending.commit()
-      for (const { law } of vm.check()) broken.add(law)
+      for (const { invariant } of vm.check()) broken.add(invariant)
     }),
     { numRuns: 1000, seed: 7 },
   )
