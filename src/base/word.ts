@@ -13,9 +13,15 @@ export interface WordPair {
   readonly lo: number
 }
 
+/**
+ * @internal What a field that will have an array of halves starts with. (A field that starts undefined has no type of its
+ * own in V8, and is checked at each use.)
+ */
+export const NO_HALVES = /* @__PURE__ */ new Int32Array(0)
+
 // Two views of one word: what is written through one is read through the other, without arithmetic on BigInts.
-const halves = new Int32Array(2)
-const whole = new BigUint64Array(halves.buffer)
+const halves = /* @__PURE__ */ new Int32Array(2)
+const whole = /* @__PURE__ */ new BigUint64Array(halves.buffer)
 
 /** The BigInt of two halves, each given signed or unsigned. */
 export function wordOf(hi: number, lo: number): bigint {

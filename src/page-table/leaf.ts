@@ -36,13 +36,20 @@ export const PRESENT = 0x8000000000000000n
 /** The word's leaf bit (spec 4). */
 export const LEAF = 0x4000000000000000n
 
-/** @internal The present and the leaf bit in the high half of a word. */
-export const PRESENT_HI = 1 << 31
-/** @internal */
-export const LEAF_HI = 1 << 30
+/** @internal Bits of a word's high half. (A const enum: hot paths get the numbers themselves.) */
+export const enum LeafHi {
+  /** The word's present bit. */
+  PRESENT = 1 << 31,
+  /** The word's leaf bit. */
+  LEAF = 1 << 30,
+  /** L0's frame mask: bits 52..32. */
+  FRAME = 0x1fffff,
+}
 
-/** @internal L0's frame mask, bits 52..32: the part in the high half of a word. */
-export const FRAME_HI = 0x1fffff
+/** @internal */
+export const PRESENT_HI = LeafHi.PRESENT
+/** @internal */
+export const LEAF_HI = LeafHi.LEAF
 
 /** @internal log2 of a page's size by the field AP in rB of a tlbie (spec 8). */
 export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([
@@ -83,12 +90,12 @@ export function unpackLeaf(word: bigint): LeafFields {
 
 /** @internal The frame in a leaf's halves, in units of 4 KiB. */
 export function leafFrame(hi: number, lo: number): HostFrame {
-  return (hi & FRAME_HI) * 0x100000 + (lo >>> 12)
+  return (hi & LeafHi.FRAME) * 0x100000 + (lo >>> 12)
 }
 
 /** @internal The host address in a leaf's halves, in bytes, cut down to a page of `shift`. */
 export function leafHpa(hi: number, lo: number, shift: number): Hpa {
-  return numberOf(hi & FRAME_HI, lo & (-1 << shift))
+  return numberOf(hi & LeafHi.FRAME, lo & (-1 << shift))
 }
 
 /** @internal A leaf word with its frame kept and its referenced and changed bits left out: what two dumps compare. */

@@ -13,9 +13,9 @@
 import { checkInteger, checkOneOf, checkObject, checkWord } from '../base/args'
 import { INSPECT } from '../base/inspect'
 import { type Gpa, type LeafShift, MAX_GPA, type PageShift } from '../base/units'
-import { hiOf, hiOfNumber, loOf, numberOf, pow2, wordOf } from '../base/word'
+import { hiOf, hiOfNumber, loOf, NO_HALVES, numberOf, pow2, wordOf } from '../base/word'
 import { AllocationGate } from './allocation-gate'
-import { LEAF, LEAF_HI, PRESENT, PRESENT_HI } from './leaf'
+import { LEAF, LeafHi, PRESENT } from './leaf'
 
 /** A leaf as it stands in a table. */
 export interface Leaf {
@@ -28,30 +28,41 @@ export interface Leaf {
 }
 
 /**
- * @internal Where a leaf stands: the position of its word in the buffer times 4, plus its level 1..3 (1 GiB, 2 MiB,
- * base page). {@link NONE} is no leaf's: level 0, the root, never holds one.
+ * @internal Where a leaf is: the position of its word in the buffer times 4, plus its level 1..3 (1 GiB, 2 MiB, base
+ * page). {@link Ref.NONE} refers to no leaf: level 0, the root, never has one.
  */
 export type LeafRef = number
-/** @internal */
-export const NONE: LeafRef = 0
 
-const ROOT_ENTRIES = 1 << 13
-const MID_ENTRIES = 1 << 9
+/** @internal (A const enum: hot paths get the number itself.) */
+export const enum Ref {
+  NONE = 0,
+}
+
+/** @internal {@link Ref.NONE} for code that is not hot. */
+export const NONE: LeafRef = Ref.NONE
+
+const enum Entries {
+  /** Of the root page. */
+  ROOT = 1 << 13,
+  /** Of a page of level 1 or 2. */
+  MID = 1 << 9,
+}
+
 /** Most words of one table's buffer: 2 GiB, so that a position times 4 is a positive 32-bit integer. */
 const MAX_WORDS = 2 ** 28
 
 /** A radix page table over 52-bit addresses, with leaves of three sizes (spec 4). */
 export class RadixTable {
   /** log2 of the base page size: the geometry. */
-  readonly pageShift: PageShift
+  readonly pageShift: PageShift = 16
 
   /** @internal The pages: two 32-bit halves a word, little-endian. Replaced when the table grows. */
-  halves: Int32Array
+  halves: Int32Array = NO_HALVES
 
-  #end = ROOT_ENTRIES // words in use from the front
+  #end = Entries.ROOT // words in use from the front
   #freePages: [mid: number, last: number] = [0, 0] // heads of the lists of free pages, by size; 0: none
   #pages = 1
-  #pageBytes = ROOT_ENTRIES * 8
+  #pageBytes = Entries.ROOT * 8
   #leaves = 0
   #epoch = 0
   #reserved = 0 // pages that stand free and are promised
@@ -70,7 +81,7 @@ export class RadixTable {
     const { pageShift } = checkObject('options', options)
     this.#gate = gate
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
-    this.halves = new Int32Array(ROOT_ENTRIES * 2)
+    this.halves = new Int32Array(Entries.ROOT * 2)
   }
 
   /** Leaves in the table. */
@@ -97,7 +108,7 @@ export class RadixTable {
   lookup(gpa: Gpa): Leaf | undefined {
     const [hi, lo] = this.#split(gpa)
     const ref = this.find(hi, lo)
-    if (ref === NONE) return undefined
+    if (ref === Ref.NONE) return undefined
     const shift = this.shiftOf(ref)
     return { gpa: gpa - offsetIn(gpa, shift) + 0, shift, word: this.wordAt(ref) }
   }
@@ -119,13 +130,13 @@ export class RadixTable {
       throw new RangeError(`word: expected a present leaf, got 0x${word.toString(16)}`)
     }
     const there = this.find(hi, lo)
-    if (there !== NONE && this.shiftOf(there) > shift) {
+    if (there !== Ref.NONE && this.shiftOf(there) > shift) {
       throw new Error(`a leaf of 2^${this.shiftOf(there)} bytes maps 0x${gpa.toString(16)}: call clear(gpa) first`)
     }
     if (this.leavesBelow(hi, lo, shift).length > 0) {
       throw new Error(`smaller leaves stand below 0x${gpa.toString(16)}: clear them first`)
     }
-    return this.place(hi, lo, shift, hiOf(word), loOf(word)) !== NONE
+    return this.place(hi, lo, shift, hiOf(word), loOf(word)) !== Ref.NONE
   }
 
   /**
@@ -143,11 +154,11 @@ export class RadixTable {
   /** Clears all leaves and frees all pages but the root. */
   clearAll(): void {
     this.#gate?.givePages(this.#pages - 1)
-    this.halves = new Int32Array(ROOT_ENTRIES * 2)
-    this.#end = ROOT_ENTRIES
+    this.halves = new Int32Array(Entries.ROOT * 2)
+    this.#end = Entries.ROOT
     this.#freePages = [0, 0]
     this.#pages = 1
-    this.#pageBytes = ROOT_ENTRIES * 8
+    this.#pageBytes = Entries.ROOT * 8
     this.#leaves = 0
     this.#epoch++
   }
@@ -183,18 +194,18 @@ export class RadixTable {
   /** @internal The leaf that maps an address given as halves; bits 52 and up are not looked at. */
   find(hi: number, lo: number): LeafRef {
     const { halves } = this
-    let at = ((hi >>> 7) & (ROOT_ENTRIES - 1)) << 1
-    if (halves[at | 1] === 0) return NONE
+    let at = ((hi >>> 7) & (Entries.ROOT - 1)) << 1
+    if (halves[at | 1] === 0) return Ref.NONE
     at = (halves[at]! + (((hi & 0x7f) << 2) | (lo >>> 30))) << 1
     let top = halves[at | 1]!
-    if ((top & LEAF_HI) !== 0) return (at << 1) | 1
-    if (top === 0) return NONE
-    at = (halves[at]! + ((lo >>> 21) & (MID_ENTRIES - 1))) << 1
+    if ((top & LeafHi.LEAF) !== 0) return (at << 1) | 1
+    if (top === 0) return Ref.NONE
+    at = (halves[at]! + ((lo >>> 21) & (Entries.MID - 1))) << 1
     top = halves[at | 1]!
-    if ((top & LEAF_HI) !== 0) return (at << 1) | 2
-    if (top === 0) return NONE
+    if ((top & LeafHi.LEAF) !== 0) return (at << 1) | 2
+    if (top === 0) return Ref.NONE
     at = (halves[at]! + this.#lastIndex(lo)) << 1
-    return halves[at | 1] === 0 ? NONE : (at << 1) | 3
+    return halves[at | 1] === 0 ? Ref.NONE : (at << 1) | 3
   }
 
   /** @internal log2 of the size of a leaf. */
@@ -248,7 +259,7 @@ export class RadixTable {
 
   /**
    * @internal Puts a leaf, taking the pages below it away (the caller has dealt with their leaves). There must be no
-   * larger leaf. {@link NONE}: a table page was needed and there is no memory for it.
+   * larger leaf. {@link Ref.NONE}: a table page was needed and there is no memory for it.
    */
   place(hi: number, lo: number, shift: LeafShift, wordHi: number, wordLo: number): LeafRef {
     let page = 0
@@ -263,7 +274,7 @@ export class RadixTable {
       }
       if (this.halves[at * 2 + 1] === 0) {
         const next = this.#allocatePage(level + 1)
-        if (next === 0) return NONE
+        if (next === 0) return Ref.NONE
         this.#link(at, next)
       }
       page = this.halves[at * 2]!
@@ -304,7 +315,7 @@ export class RadixTable {
 
   #link(at: number, page: number): void {
     this.halves[at * 2] = page
-    this.halves[at * 2 + 1] = PRESENT_HI
+    this.halves[at * 2 + 1] = LeafHi.PRESENT
   }
 
   #split(gpa: Gpa): [hi: number, lo: number] {
@@ -328,14 +339,14 @@ export class RadixTable {
   }
 
   #index(level: number, hi: number, lo: number): number {
-    if (level === 0) return (hi >>> 7) & (ROOT_ENTRIES - 1)
+    if (level === 0) return (hi >>> 7) & (Entries.ROOT - 1)
     if (level === 1) return ((hi & 0x7f) << 2) | (lo >>> 30)
-    return level === 2 ? (lo >>> 21) & (MID_ENTRIES - 1) : this.#lastIndex(lo)
+    return level === 2 ? (lo >>> 21) & (Entries.MID - 1) : this.#lastIndex(lo)
   }
 
   /** Entries of a page at a level. */
   #entries(level: number): number {
-    return level === 3 ? 1 << (21 - this.pageShift) : level === 0 ? ROOT_ENTRIES : MID_ENTRIES
+    return level === 3 ? 1 << (21 - this.pageShift) : level === 0 ? Entries.ROOT : Entries.MID
   }
 
   /** The position of the word where a leaf of `shift` stands or would stand; -1 where no page leads there. */
@@ -351,7 +362,7 @@ export class RadixTable {
 
   #isLink(at: number): boolean {
     const top = this.halves[at * 2 + 1]!
-    return top !== 0 && (top & LEAF_HI) === 0
+    return top !== 0 && (top & LeafHi.LEAF) === 0
   }
 
   *#leavesOf(page: number, level: number, first: Gpa, from: Gpa, to: Gpa): Generator<Leaf, void, undefined> {
@@ -367,7 +378,7 @@ export class RadixTable {
       const at = page + i
       const top = this.halves[at * 2 + 1]!
       const gpa = first + i * size
-      if ((top & LEAF_HI) === 0) yield* this.#leavesOf(this.halves[at * 2]!, level + 1, gpa, from, to)
+      if ((top & LeafHi.LEAF) === 0) yield* this.#leavesOf(this.halves[at * 2]!, level + 1, gpa, from, to)
       else yield { gpa, shift: shift as LeafShift, word: this.wordAt(at * 4 + level) }
     }
   }

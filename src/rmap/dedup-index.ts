@@ -14,7 +14,9 @@
  * entry. (A guest that picks its addresses so that their hashes collide gets what it gets from Linux: a scan.)
  */
 
-const CELL_WORDS = 3
+const enum Cell {
+  WORDS = 3,
+}
 
 /** @internal Finds an entry's ordinal in one list (spec 3). */
 export class DedupIndex {
@@ -46,13 +48,13 @@ export class DedupIndex {
   resize(entries: number): boolean {
     const old = this.#cells
     try {
-      this.#cells = new Int32Array(entries * 2 * CELL_WORDS)
+      this.#cells = new Int32Array(entries * 2 * Cell.WORDS)
     } catch {
       return false
     }
     this.#cellOfHash = (entries * 2) / 2 ** 32
     this.#most = Math.floor((entries * 2 * 3) / 4)
-    for (let at = 0; at < old.length; at += CELL_WORDS) {
+    for (let at = 0; at < old.length; at += Cell.WORDS) {
       if (old[at + 2] === 0) continue
       this.find(old[at]!, old[at + 1]!)
       this.#write(old[at]!, old[at + 1]!, old[at + 2]!)
@@ -66,11 +68,11 @@ export class DedupIndex {
    */
   find(hi: number, lo: number): number {
     const cells = this.#cells
-    let at = Math.floor(hash(hi, lo) * this.#cellOfHash) * CELL_WORDS
+    let at = Math.floor(hash(hi, lo) * this.#cellOfHash) * Cell.WORDS
     let probes = 1
     while (cells[at + 2] !== 0 && (cells[at + 1] !== lo || cells[at] !== hi)) {
       probes++
-      at += CELL_WORDS
+      at += Cell.WORDS
       if (at === cells.length) at = 0
     }
     this.probes += probes

@@ -24,8 +24,14 @@ export interface Entry {
   readonly gpa: NestedGpa
 }
 
-/** Bit 0 of a word that holds an entry where a pointer could stand (spec 3). */
-export const TAG = 1
+/** @internal (A const enum, like the others on hot paths: a module's variable would be loaded at each use.) */
+export const enum EntryBits {
+  /** Set in a word that holds an entry where a pointer could be (spec 3). */
+  TAG = 1,
+}
+
+/** @internal {@link EntryBits.TAG} for code that is not hot. */
+export const TAG = EntryBits.TAG
 
 /**
  * The entry's word, with tag 0 (spec 2).

@@ -1,50 +1,75 @@
 /**
- * The invalidation walker: the host takes a page away, and every shadow leaf that reaches it is cleared (spec 6,
+ * The invalidation walker: the host takes a page away, and every shadow leaf that maps it is cleared (spec 6,
  * "remove rmap range").
  *
- *     for every gfn of the range: take all; for each entry, newest first:
- *         no nested guest has that LPID        -> stale
- *         its shadow table has no leaf there   -> stale
- *         the leaf maps a page outside         -> stale
- *         else                                 -> clear the leaf
+ *     for every gfn of the range: detach the list; for each of its entries, newest first:
+ *         no nested guest has that LPID            -> stale
+ *         its shadow table has no leaf PTE there   -> stale
+ *         the leaf maps a page outside the range   -> stale
+ *         else                                     -> clear the leaf
  *
- * The frames are compared under the mask of the host leaf that went, so any base page of a large one matches. The
- * walk takes every entry out of the range, stale or not: what it does not clear needs no clearing.
+ * Frames are compared under the mask of the host leaf that was cleared, so any base page of a large page matches. The
+ * walk removes every entry of the range, stale or not. Without a visitor it must never allocate per slot or per entry.
  */
-import { checkHas, checkInteger, checkObject, checkOneOf, wrongType } from '../base/args'
-import { type Gfn, type Hpa, type LeafShift, type Lpid, MAX_GPA } from '../base/units'
-import { hiOfNumber } from '../base/word'
-import { FRAME_HI } from '../page-table/leaf'
-import { NONE, type Leaf, type LeafRef, type RadixTable } from '../page-table/radix-table'
-import { entryOf, entryLpid, type Entry } from './entry'
+import { checkHas, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from '../base/args'
+import { type Gfn, type Hpa, type LeafShift, type Lpid, MAX_GPA, type NestedGpa } from '../base/units'
+import { hiOf, hiOfNumber, loOf } from '../base/word'
+import { LeafHi } from '../page-table/leaf'
+import { RadixTable, Ref, type Leaf, type LeafRef } from '../page-table/radix-table'
+import { EntryBits, entryGpa, entryHi, entryLo, entryLpid, type Entry } from './entry'
+import { freeRest, takeList } from './list'
 import { Memslot } from './memslot'
+import type { NodeHeap } from './node-heap'
 
 const LEAF_SHIFTS: readonly LeafShift[] = [12, 16, 21, 30]
 
-/** Where the walk finds the nested guest that has an LPID now: a `Map`, say (spec 9). */
+/**
+ * What the walk needs of a shadow table. {@link RadixTable} is one, and the fast case; a table of your own needs these
+ * two functions.
+ */
+export interface ShadowTable {
+  /** The leaf that maps `gpa`, whatever its size; undefined if there is none. Its `word` is in plain order (spec 4). */
+  lookup(gpa: NestedGpa): Leaf | undefined
+  /** Clears the leaf that maps `gpa`, whatever its size. What it returns is ignored. */
+  clear(gpa: NestedGpa): unknown
+}
+
+/** A nested guest, as far as the walk is concerned. */
+export interface Shadowed {
+  /** The nested guest's shadow table. */
+  readonly shadow: ShadowTable
+}
+
+/** Finds the nested guest that has an LPID now (spec 9). A `Map<Lpid, { shadow }>` is one. */
 export interface GuestLookup {
-  get(lpid: Lpid): { readonly shadow: RadixTable } | undefined
+  /** The nested guest, or undefined if no guest has this LPID. */
+  get(lpid: Lpid): Shadowed | undefined
 }
 
 /** The range of a memslot that one host leaf mapped. */
 export interface RmapRange {
+  /** The memslot that has the whole range. */
   readonly memslot: Memslot
   /** The first gfn. */
   readonly gfn: Gfn
-  /** How many gfns: as many base pages as the host leaf had. */
+  /** How many gfns: the base pages of the host leaf. */
   readonly npages: number
-  /** The host address that the leaf mapped, in bytes, 0..2^53-1. */
+  /** The host address that the leaf mapped, in bytes, 0..2^53-1. Bits below `shift` are ignored. */
   readonly hpa: Hpa
-  /** log2 of the leaf's size. */
+  /** log2 of the leaf's size in bytes. */
   readonly shift: LeafShift
 }
 
 /** What became of an entry: its leaf was cleared, or why it was stale. */
 export type EntryFate = 'cleared' | 'no-guest' | 'no-leaf' | 'other-frame'
 
-/** Shown what the walk met, in its order, when the walk is done: whatever a visitor does or throws, it is whole. */
+/** Is shown the entries of a range, in the order of the walk, after the walk: what it does or throws cannot disturb it. */
 export interface RangeVisitor {
-  /** An entry was taken from this gfn's slot; `leaf` is what was cleared, undefined for a stale entry. */
+  /**
+   * An entry was removed from this gfn's rmap slot.
+   *
+   * @param leaf the shadow leaf that was cleared; undefined for a stale entry
+   */
   entry(gfn: Gfn, entry: Entry, fate: EntryFate, leaf: Leaf | undefined): void
 }
 
@@ -52,32 +77,33 @@ export interface RangeVisitor {
 export class RangeCounters {
   /** Ranges walked. */
   ranges = 0
-  /** Slots that were not empty. */
+  /** Rmap slots that were not empty. */
   slots = 0
-  /** Of those, slots that held a list. */
+  /** Of those, rmap slots that had a list. */
   lists = 0
-  /** Entries taken. */
+  /** Entries removed. */
   entries = 0
   /** Shadow leaves cleared. */
   cleared = 0
-  /** Entries of which no nested guest has the LPID. */
+  /** Entries with an LPID that no nested guest has. */
   staleNoGuest = 0
-  /** Entries whose shadow table has no leaf there. */
+  /** Entries for which the shadow table has no leaf. */
   staleNoLeaf = 0
-  /** Entries whose leaf maps a page outside the range. */
+  /** Entries with a leaf that maps a page outside the range. */
   staleOtherFrame = 0
 }
 
 /**
- * Walks a range, and clears what reaches it (spec 6). Cost: the gfns of the range and the entries met; without a
- * visitor it allocates nothing that grows with them.
+ * Walks the rmap range of a host leaf that was cleared, and clears the shadow leaves that map its page (spec 6). Cost:
+ * the gfns of the range and their entries; without a visitor it allocates nothing per slot or per entry.
  *
- * @param guests who has which LPID
- * @param range wholly inside its memslot
+ * @param guests which nested guest has which LPID. If it throws, the rmap slot being walked is empty, its nodes are
+ *   freed, and the rest of the range is unchanged.
+ * @param range must lie inside its memslot
  * @param visitor shown each entry
  * @param counters added to
  * @returns the counters
- * @throws RangeError, TypeError; nothing has changed then
+ * @throws RangeError, TypeError; the state is unchanged then
  */
 export function removeRmapRange(
   guests: GuestLookup,
@@ -96,29 +122,135 @@ export function removeRmapRange(
   checkObject('counters', counters)
 
   const page = hostPage(hpa, shift)
-  const reports: (() => void)[] | undefined = visitor && []
+  const reports: Report[] | undefined = visitor && []
   counters.ranges++
   for (let index = first; index < first + npages; index++) {
-    if (memslot.isEmptyAt(index)) continue
+    const hi = memslot.hiAt(index)
+    const lo = memslot.loAt(index)
+    if (lo === 0) continue
     counters.slots++
-    if (memslot.isListAt(index)) counters.lists++
-    const list = memslot.take(index)
-    try {
-      while (list.next()) {
-        const { hi, lo } = list
-        const shadow = guests.get(entryLpid(hi))?.shadow
-        const ref = followEntry(page, shadow, hi, lo, counters)
-        if (visitor !== undefined) reports!.push(reportOf(visitor, memslot.baseGfn + index, hi, lo, shadow, ref))
-        if (ref === NONE) continue
-        shadow!.clearAt(ref)
-        counters.cleared++
-      }
-    } finally {
-      list.end() // a lookup of guests that throws
+    if ((lo & EntryBits.TAG) === 0) counters.lists++
+    memslot.writeAt(index, 0, 0)
+    if (reports === undefined) clearList(memslot.nodes, hi, lo, guests, page, counters)
+    else {
+      takeList(memslot.nodes, hi, lo, (lpid, gpa) => {
+        reports.push(clearAndReport(memslot.baseGfn + index, { lpid, gpa }, shadowOf(guests, lpid), page, counters))
+      })
     }
   }
-  reports?.forEach((report) => report())
+  reports?.forEach(({ gfn, entry, fate, leaf }) => visitor!.entry(gfn, entry, fate, leaf))
   return counters
+}
+
+/** {@link takeList}, for the walk without a visitor: the same loop with {@link clearEntry} in place of a function given. */
+function clearList(
+  heap: NodeHeap,
+  wordHi: number,
+  wordLo: number,
+  guests: GuestLookup,
+  page: HostPage,
+  counters: RangeCounters,
+): void {
+  let nextHi = wordHi | 0
+  let next = wordLo | 0
+  let node = 0
+  try {
+    while ((next & EntryBits.TAG) === 0) {
+      const { words } = heap
+      const at = next >>> 2
+      const lo = words[at + 2]!
+      const hi = words[at + 3]!
+      if ((lo | hi) === 0) return // the quirk of LPID 0
+      node = next
+      next = words[at]!
+      nextHi = words[at + 1]!
+      clearEntry(shadowOf(guests, entryLpid(hi)), page, hi, lo, counters)
+      heap.free(node)
+    }
+    node = 0
+    const oldest = next
+    next = 0
+    clearEntry(shadowOf(guests, entryLpid(nextHi)), page, nextHi, oldest, counters)
+  } catch (error) {
+    freeRest(heap, node, next)
+    throw error
+  }
+}
+
+/** Clears the leaf that an entry leads to, unless the entry is stale. */
+function clearEntry(
+  shadow: ShadowTable | undefined,
+  page: HostPage,
+  hi: number,
+  lo: number,
+  counters: RangeCounters,
+): void {
+  if (shadow !== undefined && !(shadow instanceof RadixTable)) {
+    clearForeign(shadow, page, entryGpa(hi, lo), counters)
+    return
+  }
+  const ref = followEntry(page, shadow, hi, lo, counters)
+  if (ref === Ref.NONE) return
+  shadow!.clearAt(ref)
+  counters.cleared++
+}
+
+/** {@link clearEntry} for a shadow table that is not the package's. */
+function clearForeign(shadow: ShadowTable, page: HostPage, gpa: NestedGpa, counters: RangeCounters): void {
+  const leaf = shadow.lookup(gpa)
+  const word = leaf && checkWord('shadow.lookup(gpa).word', checkObject('shadow.lookup(gpa)', leaf).word)
+  counters.entries++
+  if (word === undefined) {
+    counters.staleNoLeaf++
+  } else if (!isOnPage(page, hiOf(word), loOf(word))) {
+    counters.staleOtherFrame++
+  } else {
+    shadow.clear(gpa)
+    counters.cleared++
+  }
+}
+
+interface Report {
+  readonly gfn: Gfn
+  readonly entry: Entry
+  readonly fate: EntryFate
+  readonly leaf: Leaf | undefined
+}
+
+/** {@link clearEntry} for the walk with a visitor. */
+function clearAndReport(
+  gfn: Gfn,
+  entry: Entry,
+  shadow: ShadowTable | undefined,
+  page: HostPage,
+  counters: RangeCounters,
+): Report {
+  const leaf = shadow?.lookup(entry.gpa)
+  const { cleared } = counters
+  clearEntry(shadow, page, entryHi(entry.lpid, entry.gpa), entryLo(entry.gpa), counters)
+  if (counters.cleared > cleared) return { gfn, entry, fate: 'cleared', leaf }
+  const fate = shadow === undefined ? 'no-guest' : leaf === undefined ? 'no-leaf' : 'other-frame'
+  return { gfn, entry, fate, leaf: undefined }
+}
+
+/** The shadow table of the nested guest that has an LPID now. */
+function shadowOf(guests: GuestLookup, lpid: Lpid): ShadowTable | undefined {
+  const guest = guests.get(lpid)
+  if (guest === undefined) return undefined
+  return guest?.shadow instanceof RadixTable ? guest.shadow : foreignShadow(guest, lpid)
+}
+
+/** {@link shadowOf} for a shadow table that is not the package's. @throws TypeError */
+function foreignShadow(guest: Shadowed, lpid: Lpid): ShadowTable {
+  const name = `guests.get(${lpid})`
+  if (guest instanceof RadixTable) {
+    throw new TypeError(
+      `${name}: expected an object { shadow }, got a RadixTable: give { shadow: table } for each LPID`,
+    )
+  }
+  const { shadow } = checkObject(name, guest)
+  checkHas(`${name}.shadow`, shadow, 'lookup')
+  return checkHas(`${name}.shadow`, shadow, 'clear')
 }
 
 /** What a walk counts of the entries it meets, and of those it finds stale, by reason. */
@@ -141,7 +273,7 @@ export function hostPage(hpa: Hpa, shift: LeafShift): HostPage {
   return { hi: hiOfNumber(hpa), lo: hpa | 0, maskLo: -1 << shift }
 }
 
-/** @internal The leaf of a shadow table that an entry stands for; {@link NONE} where it is stale. Counts it. */
+/** @internal The leaf that an entry leads to in a shadow table; {@link Ref.NONE} for a stale entry. Counts the entry. */
 export function followEntry(
   page: HostPage,
   shadow: RadixTable | undefined,
@@ -152,33 +284,20 @@ export function followEntry(
   counters.entries++
   if (shadow === undefined) {
     counters.staleNoGuest++
-    return NONE
+    return Ref.NONE
   }
   const ref = shadow.find(hi, lo)
-  if (ref === NONE) {
+  if (ref === Ref.NONE) {
     counters.staleNoLeaf++
-    return NONE
+    return Ref.NONE
   }
-  if ((((shadow.hiAt(ref) ^ page.hi) & FRAME_HI) | ((shadow.loAt(ref) ^ page.lo) & page.maskLo)) !== 0) {
+  if (!isOnPage(page, shadow.hiAt(ref), shadow.loAt(ref))) {
     counters.staleOtherFrame++
-    return NONE
+    return Ref.NONE
   }
   return ref
 }
 
-/** Shows a visitor an entry that is about to be dealt with, once that is done. */
-function reportOf(
-  visitor: RangeVisitor,
-  gfn: Gfn,
-  hi: number,
-  lo: number,
-  shadow: RadixTable | undefined,
-  ref: LeafRef,
-): () => void {
-  const entry = entryOf(hi, lo)
-  const there = shadow?.lookup(entry.gpa)
-  const leaf = ref === NONE ? undefined : there
-  const fate =
-    leaf !== undefined ? 'cleared' : shadow === undefined ? 'no-guest' : there === undefined ? 'no-leaf' : 'other-frame'
-  return () => visitor.entry(gfn, entry, fate, leaf)
+function isOnPage(page: HostPage, hi: number, lo: number): boolean {
+  return (((hi ^ page.hi) & LeafHi.FRAME) | ((lo ^ page.lo) & page.maskLo)) === 0
 }

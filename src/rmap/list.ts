@@ -1,26 +1,32 @@
 /**
- * The list behind a slot word: the scan for an entry, and the walk (spec 3).
+ * The list behind a slot word: the scan for an entry, the walk, and the removal of the whole list (spec 3).
  *
  *     word --> node { next, entry newest } --> ... --> node { next = entry oldest | 1, entry }
  *
  * A word is given as its halves. The low one alone says what it is: 0 for an empty slot, odd for an entry, else the
  * address of a node, which is below 2^31.
  *
- * **Quirk**, LPID 0 (spec 11): a scan and a walk end at a *node* whose entry is 0, (LPID 0, frame 0): that node and all
- * that is older are neither compared, visited nor freed.
+ * **Quirk**, LPID 0 (spec 11): in Linux a scan and a walk end at a *node* whose entry is 0 (LPID 0, frame 0). That node
+ * and the older ones are neither compared, visited nor freed, here as there.
+ *
+ * These loops must never allocate.
  */
-import { TAG } from './entry'
+import type { Lpid, NestedGpa } from '../base/units'
+import { EntryBits, entryGpa, entryLpid } from './entry'
 import type { NodeAddress, NodeHeap } from './node-heap'
 
-/** @internal What {@link scanList} says of a list with more nodes than it may look at. */
-export const TOO_LONG = 0
+/** @internal Results of {@link scanList} that are not step counts. */
+export const enum Scan {
+  /** The list has more nodes than may be visited. */
+  TOO_LONG = 0,
+}
 
 /**
- * @internal Looks for an entry in a slot that is not empty, newest first, and counts the compares: `steps` where the
- * last one matched, `~steps` where none did, {@link TOO_LONG} after `most` nodes without an end.
+ * @internal Looks for an entry in a slot that is not empty, newest first, and counts the compares. Returns `steps` if the
+ * last one matched, `~steps` if none did, {@link Scan.TOO_LONG} if the list does not end within `most` nodes.
  *
- * The hottest loop of the library. `| 0` tells the engine that all is 32-bit integers: without it each step would tag
- * and check them. Of an entry both halves are compared at once: one branch, where two would be mispredicted in turn.
+ * The hottest loop of the library. `| 0` tells the engine that all values are 32-bit integers: without it each step would
+ * tag and check them. Both halves of an entry are compared at once: one branch, where two would each be mispredicted.
  */
 export function scanList(
   nodes: Int32Array,
@@ -36,8 +42,8 @@ export function scanList(
   hi |= 0
   lo |= 0
   most |= 0
-  while ((word & TAG) === 0) {
-    if (steps === most) return TOO_LONG
+  while ((word & EntryBits.TAG) === 0) {
+    if (steps === most) return Scan.TOO_LONG
     node = word >>> 2
     const entryLo = nodes[node + 2]!
     const entryHi = nodes[node + 3]!
@@ -48,13 +54,61 @@ export function scanList(
   }
   steps = (steps + 1) | 0
   const oldestHi = node < 0 ? wordHi | 0 : nodes[node + 1]!
-  return ((word ^ lo ^ TAG) | (oldestHi ^ hi)) === 0 ? steps : ~steps
+  return ((word ^ lo ^ EntryBits.TAG) | (oldestHi ^ hi)) === 0 ? steps : ~steps
 }
 
 /**
- * @internal A walk over the entries behind a word, newest first, for a loop `while (list.next())`. What comes next is
- * read before an entry is shown. A walk that takes frees each node after its entry was shown; whoever leaves the loop
- * early calls {@link ListWalk.end}, so that the others are freed as well.
+ * @internal Frees the nodes of a list that was detached from its slot, newest first, and shows `visit` each entry before
+ * its node is freed. A node's `next` is read before its entry is shown, so `visit` may insert and free. If it throws, the
+ * remaining nodes are freed without being shown.
+ *
+ * @returns the number of entries shown
+ */
+export function takeList(
+  heap: NodeHeap,
+  wordHi: number,
+  wordLo: number,
+  visit: ((lpid: Lpid, gpa: NestedGpa) => void) | undefined,
+): number {
+  let nextHi = wordHi | 0
+  let next = wordLo | 0
+  let node: NodeAddress = 0
+  let count = 0
+  if (next === 0) return 0
+  try {
+    while ((next & EntryBits.TAG) === 0) {
+      const { words } = heap // an insert by `visit` may have replaced them
+      const at = next >>> 2
+      const lo = words[at + 2]!
+      const hi = words[at + 3]!
+      if ((lo | hi) === 0) return count // the quirk of LPID 0
+      node = next
+      next = words[at]!
+      nextHi = words[at + 1]!
+      if (visit !== undefined) visit(entryLpid(hi), entryGpa(hi, lo))
+      heap.free(node)
+      count++
+    }
+    node = 0
+    const oldest = next
+    next = 0
+    if (visit !== undefined) visit(entryLpid(nextHi), entryGpa(nextHi, oldest))
+    return count + 1
+  } catch (error) {
+    freeRest(heap, node, next)
+    throw error
+  }
+}
+
+/** @internal Frees the node that was being shown (0: none) and the list behind `next` (0: its end), after a failure. */
+export function freeRest(heap: NodeHeap, node: NodeAddress, next: number): void {
+  if (node !== 0) heap.free(node)
+  takeList(heap, 0, next, undefined)
+}
+
+/**
+ * @internal A walk over the entries behind a word, newest first, for a loop `while (list.next())`. A node's `next` is read
+ * before its entry is shown, so the node may be freed meanwhile.
  */
 export class ListWalk {
   /** The entry that is shown: its untagged halves. */
@@ -62,28 +116,23 @@ export class ListWalk {
   lo = 0
 
   readonly #heap: NodeHeap
-  readonly #taking: boolean
   #nextHi: number
   #nextLo: number // 0: the end
-  #node: NodeAddress = 0 // of the entry that is shown; 0: it rides in a word
 
-  constructor(heap: NodeHeap, wordHi: number, wordLo: number, taking: boolean) {
+  constructor(heap: NodeHeap, wordHi: number, wordLo: number) {
     this.#heap = heap
     this.#nextHi = wordHi
     this.#nextLo = wordLo
-    this.#taking = taking
   }
 
-  /** Goes to the next entry; false when there is none. */
+  /** Moves to the next entry; false if there is none. */
   next(): boolean {
-    if (this.#taking && this.#node !== 0) this.#heap.free(this.#node)
     const word = this.#nextLo
-    this.#node = 0
     this.#nextLo = 0
     if (word === 0) return false
-    if ((word & TAG) !== 0) {
+    if ((word & EntryBits.TAG) !== 0) {
       this.hi = this.#nextHi
-      this.lo = word & ~TAG
+      this.lo = word & ~EntryBits.TAG
       return true
     }
     const { words } = this.#heap
@@ -93,14 +142,8 @@ export class ListWalk {
     if ((lo | hi) === 0) return false // the quirk of LPID 0
     this.hi = hi
     this.lo = lo
-    this.#node = word
     this.#nextHi = words[at + 1]!
     this.#nextLo = words[at]!
     return true
-  }
-
-  /** Leaves what is left unseen. */
-  end(): void {
-    while (this.next()) continue
   }
 }

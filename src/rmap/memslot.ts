@@ -15,9 +15,10 @@
 import { badInteger, checkBoolean, checkFunction, checkInteger, checkObject, wrongType } from '../base/args'
 import { INSPECT } from '../base/inspect'
 import type { Gfn, NestedGpa, Lpid } from '../base/units'
+import { NO_HALVES } from '../base/word'
 import { DedupIndex } from './dedup-index'
-import { checkEntry, entryGpa, entryHi, entryLo, entryLpid, entryOf, TAG, type Entry } from './entry'
-import { ListWalk, scanList, TOO_LONG } from './list'
+import { checkEntry, EntryBits, entryHi, entryLo, entryOf, type Entry } from './entry'
+import { ListWalk, Scan, scanList, takeList } from './list'
 import { NodeHeap, type NodeAddress } from './node-heap'
 
 /** Most gfns of one memslot: 2 GiB of slot words, 16 TiB of guest memory at 64 KiB a page. */
@@ -51,33 +52,35 @@ export class InsertCounters {
   indexBytes = 0
 }
 
-/** Nodes of a list that an insert looks at before it asks an index. */
-const LONG = 16
-/** No such bound: the list is scanned to its end. */
-const ALL = -1
+/** How many nodes of a list an insert scans. */
+const enum Scanned {
+  /** So many; then it uses an index. */
+  LONG = 16,
+  /** The list to its end. */
+  ALL = -1,
+}
 
 /** A range of an L1's gfns, with the slot word of each. */
 export class Memslot {
   /** The first gfn. */
-  readonly baseGfn: Gfn
+  readonly baseGfn: Gfn = 0
   /** How many gfns there are. */
-  readonly npages: number
+  readonly npages: number = 0
   /** Where the list nodes are. */
   readonly nodes: NodeHeap
   /** The slot words as the kernel has them in memory, by index (gfn - baseGfn). A view of the live state: to read. */
   readonly words: BigUint64Array
+  readonly #halves: Int32Array = NO_HALVES
+  readonly #minLpid: 0 | 1 = 1
+  readonly #counters = new InsertCounters()
   /** What the inserts did. */
-  readonly counters: Readonly<InsertCounters>
-
-  readonly #halves: Int32Array
-  readonly #minLpid: 0 | 1
-  readonly #counters: InsertCounters
+  readonly counters: Readonly<InsertCounters> = this.#counters
   /** By slot index, for long lists. What a slot has none for is made when an insert wants it. */
   readonly #indexes = new Map<number, DedupIndex>()
   /** The slot whose index was used last, -1 for none: who fills one list asks for no other. */
   #recent = -1
   #recentIndex: DedupIndex | undefined
-  #scanned: typeof LONG | typeof ALL
+  #scanned: Scanned = Scanned.LONG
   /** By slot index, how many entries a list has, where LPID 0 may hide some of them from the scan. */
   readonly #lengths: Map<number, number> | undefined
   #spared = 0
@@ -99,11 +102,10 @@ export class Memslot {
     this.nodes = nodes
     this.#minLpid = checkBoolean('allowLpidZero', allowLpidZero, false) ? 0 : 1
     // A zero node ends a scan: what is older is not in the list that an insert sees. So these lists are scanned.
-    this.#scanned = this.#minLpid === 0 ? ALL : LONG
+    this.#scanned = this.#minLpid === 0 ? Scanned.ALL : Scanned.LONG
     this.#lengths = this.#minLpid === 0 ? new Map() : undefined
     this.#halves = new Int32Array(npages * 2)
     this.words = new BigUint64Array(this.#halves.buffer)
-    this.counters = this.#counters = new InsertCounters()
   }
 
   /**
@@ -172,14 +174,7 @@ export class Memslot {
   takeAll(gfn: Gfn, visit?: (lpid: Lpid, gpa: NestedGpa) => void): number {
     const index = this.indexOf(gfn)
     if (visit !== undefined) checkFunction('visit', visit)
-    const list = this.take(index)
-    let count = 0
-    try {
-      for (; list.next(); count++) visit?.(entryLpid(list.hi), entryGpa(list.hi, list.lo))
-    } finally {
-      list.end()
-    }
-    return count
+    return this.take(index, visit)
   }
 
   /** Whether the gfn lies in this memslot; false for what is no integer. */
@@ -234,7 +229,7 @@ export class Memslot {
     const slots = this.#halves
     const head = slots[index << 1]!
     if (head !== 0) return this.#insertBehind(index, head, hi, lo)
-    slots[index << 1] = lo | TAG
+    slots[index << 1] = lo | EntryBits.TAG
     slots[(index << 1) | 1] = hi
     const counters = this.#counters
     counters.empty++
@@ -247,7 +242,9 @@ export class Memslot {
     if (index === this.#recent) return this.#insertIndexed(index, hi, lo, 0)
     const found = scanList(this.nodes.words, this.#halves[(index << 1) | 1]!, head, hi, lo, this.#scanned)
     if (found > 0) return this.#duplicate(found)
-    return found === TOO_LONG ? this.#insertIndexed(index, hi, lo, LONG) : this.#push(index, hi, lo, ~found)
+    return found === Scan.TOO_LONG
+      ? this.#insertIndexed(index, hi, lo, Scanned.LONG)
+      : this.#push(index, hi, lo, ~found)
   }
 
   /** {@link insertEntry} for a slot with a long list: same outcome, same steps, without the scan. */
@@ -270,7 +267,7 @@ export class Memslot {
   /** The platform has no memory for an index: then this memslot scans, as Linux does, from now on. */
   #insertUnindexed(index: number, hi: number, lo: number): InsertOutcome {
     for (const long of this.#indexes.keys()) this.#dropIndex(long)
-    this.#scanned = ALL
+    this.#scanned = Scanned.ALL
     return this.insertEntry(index, hi, lo)
   }
 
@@ -330,7 +327,7 @@ export class Memslot {
     counters.scanSteps += steps
     const length = this.#lengths === undefined ? steps + 1 : this.#lengthOf(index)
     if (length > counters.longestList) counters.longestList = length
-    if ((head & TAG) !== 0) {
+    if ((head & EntryBits.TAG) !== 0) {
       counters.second++
       return 'second'
     }
@@ -342,7 +339,7 @@ export class Memslot {
   #lengthOf(index: number): number {
     let length = this.#lengths!.get(index) ?? 0
     if (length === 0) {
-      for (let word = this.loAt(index); (word & TAG) === 0; word = this.nodes.words[word >>> 2]!) length++
+      for (let word = this.loAt(index); (word & EntryBits.TAG) === 0; word = this.nodes.words[word >>> 2]!) length++
     }
     this.#lengths!.set(index, length + 1)
     return length + 1
@@ -355,7 +352,7 @@ export class Memslot {
 
   /** @internal Whether a slot that is not empty holds a list. */
   isListAt(index: number): boolean {
-    return (this.#halves[index << 1]! & TAG) === 0
+    return (this.#halves[index << 1]! & EntryBits.TAG) === 0
   }
 
   /** @internal The gfns move; the slots and what they hold stay. @throws RangeError, TypeError */
@@ -363,15 +360,16 @@ export class Memslot {
     ;(this as { baseGfn: Gfn }).baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
   }
 
-  /** @internal Empties a slot; what was in it is the walk's, which frees the nodes. */
-  take(index: number): ListWalk {
-    const list = new ListWalk(this.nodes, this.hiAt(index), this.loAt(index), true)
+  /** @internal {@link takeAll} by slot index. */
+  take(index: number, visit?: (lpid: Lpid, gpa: NestedGpa) => void): number {
+    const hi = this.hiAt(index)
+    const lo = this.loAt(index)
     this.writeAt(index, 0, 0)
-    return list
+    return takeList(this.nodes, hi, lo, visit)
   }
 
-  /** @internal A walk over a slot's entries that takes nothing. */
+  /** @internal A walk over a slot's entries that changes nothing. */
   walk(index: number): ListWalk {
-    return new ListWalk(this.nodes, this.hiAt(index), this.loAt(index), false)
+    return new ListWalk(this.nodes, this.hiAt(index), this.loAt(index))
   }
 }

@@ -17,30 +17,33 @@ import { wordOf } from '../base/word'
 /** The address of a list node in its heap, in bytes: a multiple of 16, 0 for none. */
 export type NodeAddress = number
 
-const NODE_BYTES = 16
-const NODE_WORDS = NODE_BYTES / 4
+const enum Node {
+  BYTES = 16,
+  /** 32-bit halves: next, low and high, then entry, low and high. */
+  HALVES = 4,
+  /** In the low half of a free node's entry: no entry of a node is odd, so a stale pointer is recognised. */
+  POISON = -1,
+}
+
 const FIRST_CAPACITY = 64
 
 /** Most nodes of one heap: with the unused first one they fill 2 GiB, so an address is a positive 32-bit integer. */
 export const MAX_NODES = 2 ** 27 - 1
 
-/** In the entry of a node that is free: no entry has an odd word in a node, so a stale pointer is recognised. */
-const POISON = -1
-
 /** Allocates the 16-byte list nodes of one or more memslots (spec 3). */
 export class NodeHeap {
   /** Most nodes in use at once. */
-  readonly limit: number
+  readonly limit: number = 0
 
   /** @internal The nodes: four 32-bit halves each, little-endian. Replaced when the heap grows. */
-  words = new Int32Array(FIRST_CAPACITY * NODE_WORDS)
+  words = new Int32Array(FIRST_CAPACITY * Node.HALVES)
 
   #freeList: NodeAddress = 0
   #free = 0
   /** Where the next new node goes. Free ones are used first: so there are as many as were ever in use at once. */
-  #unused: NodeAddress = NODE_BYTES
+  #unused: NodeAddress = Node.BYTES
   /** Where room, or what the limit allows of it, ends. */
-  #end: NodeAddress
+  #end: NodeAddress = 0
 
   /**
    * @param options.limit most nodes in use at once, 0..2^27-1 (the default: 2 GiB of nodes)
@@ -59,7 +62,7 @@ export class NodeHeap {
 
   /** Most nodes that were ever in use at once. */
   get peak(): number {
-    return this.#unused / NODE_BYTES - 1
+    return this.#unused / Node.BYTES - 1
   }
 
   /** Bytes of the buffer: 16 for each node it has room for, and for the one at address 0. */
@@ -71,10 +74,10 @@ export class NodeHeap {
   has(address: NodeAddress): boolean {
     return (
       Number.isInteger(address) &&
-      address >= NODE_BYTES &&
+      address >= Node.BYTES &&
       address < this.#unused &&
-      address % NODE_BYTES === 0 &&
-      this.words[(address >>> 2) + 2] !== POISON
+      address % Node.BYTES === 0 &&
+      this.words[(address >>> 2) + 2] !== Node.POISON
     )
   }
 
@@ -95,11 +98,6 @@ export class NodeHeap {
     return `NodeHeap { in use: ${this.inUse}, peak: ${this.peak}, limit: ${this.limit} }`
   }
 
-  /** @internal Whether the next {@link allocate} would find none. */
-  get exhausted(): boolean {
-    return this.inUse >= this.limit
-  }
-
   /** @internal A node, its words undefined; 0 when the limit is reached or there is no memory. O(1) amortised. */
   allocate(): NodeAddress {
     const address = this.#freeList
@@ -112,7 +110,7 @@ export class NodeHeap {
   #allocateNew(): NodeAddress {
     const address = this.#unused
     if (address === this.#end && !this.#grow()) return 0
-    this.#unused = address + NODE_BYTES
+    this.#unused = address + Node.BYTES
     return address
   }
 
@@ -129,14 +127,14 @@ export class NodeHeap {
   free(address: NodeAddress): void {
     const at = address >>> 2
     this.words[at] = this.#freeList
-    this.words[at + 2] = POISON
+    this.words[at + 2] = Node.POISON
     this.#freeList = address
     this.#free++
   }
 
   /** @internal The words of the nodes that were ever in use, from address 16 up: what a snapshot keeps. */
   get everUsed(): Int32Array {
-    return this.words.subarray(NODE_WORDS, this.#unused / 4)
+    return this.words.subarray(Node.HALVES, this.#unused / 4)
   }
 
   /** @internal The free node that is used next; 0 for none. Each has the next one's address in its `next`. */
@@ -146,31 +144,32 @@ export class NodeHeap {
 
   /** @internal Takes over what {@link everUsed} and {@link freeHead} gave. Returns what is wrong with it, if so. */
   load(nodes: Int32Array, freeHead: NodeAddress): string | undefined {
-    const count = nodes.length / NODE_WORDS
-    const words = new Int32Array(Math.max(FIRST_CAPACITY, count + 1) * NODE_WORDS)
-    words.set(nodes, NODE_WORDS)
+    const count = nodes.length / Node.HALVES
+    const words = new Int32Array(Math.max(FIRST_CAPACITY, count + 1) * Node.HALVES)
+    words.set(nodes, Node.HALVES)
     let free = 0
     for (let address = freeHead; address !== 0; address = words[address >>> 2]!) {
-      if (address < NODE_BYTES || address > count * NODE_BYTES || address % NODE_BYTES !== 0) {
+      if (address < Node.BYTES || address > count * Node.BYTES || address % Node.BYTES !== 0) {
         return `0x${(address >>> 0).toString(16)} in the free list is no node`
       }
-      if (words[(address >>> 2) + 2] !== POISON) return `0x${address.toString(16)} in the free list is in use`
+      if (words[(address >>> 2) + 2] !== Node.POISON) return `0x${address.toString(16)} in the free list is in use`
       if (++free > count) return 'the free list has no end'
     }
     let poisoned = 0
-    for (let at = NODE_WORDS + 2; at < (count + 1) * NODE_WORDS; at += NODE_WORDS) if (words[at] === POISON) poisoned++
+    for (let at = Node.HALVES + 2; at < (count + 1) * Node.HALVES; at += Node.HALVES)
+      if (words[at] === Node.POISON) poisoned++
     if (poisoned !== free) return `${poisoned} are free, ${free} are in the free list`
     if (count > this.limit) return `there were ${count}, the limit is ${this.limit}`
     this.words = words
     this.#freeList = freeHead
-    this.#unused = (count + 1) * NODE_BYTES
+    this.#unused = (count + 1) * Node.BYTES
     this.#free = free
     this.#end = Math.min(words.byteLength, this.#limitEnd)
     return undefined
   }
 
   get #limitEnd(): number {
-    return (this.limit + 1) * NODE_BYTES
+    return (this.limit + 1) * Node.BYTES
   }
 
   /** Twice the room, within the limit. False when there is none to be had. */

@@ -151,7 +151,7 @@ export class KernelSlots {
       return
     }
     this.#filled = true
-    chunk.memslot.take(index).end()
+    chunk.memslot.take(index)
     chunk.memslot.writeAt(index, hi, lo)
   }
 
@@ -179,7 +179,7 @@ export class KernelSlots {
   /** Empties the slots of an array that the kernel has freed, whatever lists are left in it. */
   free(hi: number, lo: number, npages: number): void {
     for (const { chunk, index, npages: slots } of this.parts(hi, lo, Math.min(npages, MAX_NPAGES))) {
-      for (let i = index; i < index + slots; i++) chunk.memslot.take(i).end()
+      for (let i = index; i < index + slots; i++) chunk.memslot.take(i)
     }
   }
 
@@ -187,7 +187,7 @@ export class KernelSlots {
   freeAll(): void {
     if (!this.#filled) return
     this.#filled = false
-    for (const { memslot } of this.#chunks.values()) for (let i = 0; i < CHUNK_SLOTS; i++) memslot.take(i).end()
+    for (const { memslot } of this.#chunks.values()) for (let i = 0; i < CHUNK_SLOTS; i++) memslot.take(i)
   }
 
   #nameHead(chunk: Chunk, index: number, hi: number, lo: number): void {

@@ -70,7 +70,7 @@ export function releaseAll(vm: VmState): void {
       if (slot.rmap.isEmptyAt(index)) continue
       if (slot.rmap.isListAt(index)) slot.lists--
       else slot.singles--
-      for (const list = slot.rmap.take(index); list.next();) vm.released++
+      vm.released += slot.rmap.take(index)
     }
     slot.nodes -= before - vm.nodes.inUse
   }

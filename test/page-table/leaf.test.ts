@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  FRAME_HI,
+  LeafHi,
   LEAF,
   LEAF_HI,
   LeafFlag,
@@ -49,7 +49,7 @@ test('the bits are those of the spec', () => {
   expect(MAX_FRAME).toBe(2 ** 41 - 1)
   expect(halvesOf(PRESENT)).toEqual([PRESENT_HI, 0])
   expect(halvesOf(LEAF)).toEqual([LEAF_HI, 0])
-  expect(FRAME_HI).toBe(0x001fffff) // 0x001FFFFFFFFFF000 >> 32
+  expect(LeafHi.FRAME).toBe(0x001fffff) // 0x001FFFFFFFFFF000 >> 32
 })
 
 test('a leaf word is present bit, leaf bit, frame and flags', () => {

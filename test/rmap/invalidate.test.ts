@@ -305,6 +305,81 @@ test('a visitor that throws or inserts finds the walk whole', () => {
   expect([0, 1, 2].map((gfn) => two.memslot.entries(gfn))).toEqual(Array(3).fill([{ lpid: 2, gpa: 0 }]))
 })
 
+test('a look-up of guests that throws: its slot is empty, the nodes of the list are freed, earlier leaves are cleared', () => {
+  for (const visitor of [undefined, keeper()]) {
+    for (let at = 1; at <= 4; at++) {
+      const memslot = new Memslot({ baseGfn: 0, npages: 2 })
+      const shadow = new RadixTable({ pageShift: 16 })
+      for (const lpid of [1, 2, 3, 4]) {
+        memslot.insert(0, lpid, lpid * 0x10000)
+        memslot.insert(1, lpid, lpid * 0x10000)
+        shadow.set(lpid * 0x10000, 16, packLeaf({ frame: 16, flags: 6 }))
+      }
+      let calls = 0
+      const guests = {
+        get() {
+          if (++calls === at) throw new Error('no such guest')
+          return { shadow }
+        },
+      }
+      const counters = new RangeCounters()
+      const range = { memslot, gfn: 0, npages: 2, hpa: 0x10000, shift: 16 } as const
+      refuses(() => removeRmapRange(guests, range, visitor, counters), Error, 'no such guest')
+      expect([memslot.word(0), memslot.nodes.inUse]).toEqual([0n, 3]) // the other gfn's list has three nodes
+      expect(memslot.entries(1).map(({ lpid }) => lpid)).toEqual([4, 3, 2, 1])
+      expect([...shadow].map(({ gpa }) => gpa / 0x10000)).toEqual([1, 2, 3, 4].slice(0, 5 - at))
+      expect(counters).toEqual({
+        ...new RangeCounters(),
+        ranges: 1,
+        slots: 1,
+        lists: 1,
+        entries: at - 1,
+        cleared: at - 1,
+      })
+      expect(memslot.insert(0, 1, 0)).toBe('empty')
+      for (let lpid = 2; lpid <= 4; lpid++) memslot.insert(0, lpid, 0)
+      expect([memslot.nodes.inUse, memslot.nodes.peak]).toEqual([6, 6]) // the freed nodes are used again
+    }
+  }
+})
+
+test('a look-up of guests may insert, into the slot that is being walked too', () => {
+  const memslot = new Memslot({ baseGfn: 0, npages: 1 })
+  for (let lpid = 1; lpid <= 40; lpid++) memslot.insert(0, lpid, 0)
+  const shadow = new RadixTable({ pageShift: 16 })
+  const seen: number[] = []
+  const guests = {
+    get(lpid: number) {
+      seen.push(lpid)
+      for (let n = 0; n < 5; n++) memslot.insert(0, lpid, (1 + n) * 0x10000) // the heap grows on the way
+      return { shadow }
+    },
+  }
+  const counters = removeRmapRange(guests, { memslot, gfn: 0, npages: 1, hpa: 0, shift: 16 })
+  expect(seen).toEqual(Array.from({ length: 40 }, (_, n) => 40 - n))
+  expect(counters).toMatchObject({ entries: 40, staleNoLeaf: 40 })
+  expect(memslot.entries(0).map(({ lpid, gpa }) => [lpid, gpa])).toEqual(
+    Array.from({ length: 200 }, (_, n) => [1 + Math.floor(n / 5), (5 - (n % 5)) * 0x10000]),
+  )
+  expect(memslot.nodes.inUse).toBe(199)
+})
+
+test('a list that LPID 0 cuts: the walk ends at the zero node, and that node and the older ones stay in use', () => {
+  for (const visitor of [undefined, keeper()]) {
+    const memslot = new Memslot({ baseGfn: 0, npages: 2, allowLpidZero: true })
+    const guests = new Map([0, 1, 2, 3, 4, 5].map((lpid) => [lpid, { shadow: new RadixTable({ pageShift: 16 }) }]))
+    for (const lpid of [1, 2]) memslot.insert(0, lpid, 0)
+    memslot.insert(0, 0, 0) // a node whose entry is 0
+    for (const lpid of [4, 5]) memslot.insert(0, lpid, 0)
+    memslot.insert(1, 0, 0) // as a single word it has its tag, and does no harm
+    for (const { shadow } of guests.values()) shadow.set(0, 16, packLeaf({ frame: 16, flags: 6 }))
+    const counters = removeRmapRange(guests, { memslot, gfn: 0, npages: 2, hpa: 0x10000, shift: 16 }, visitor)
+    expect(counters).toEqual({ ...new RangeCounters(), ranges: 1, slots: 2, lists: 1, entries: 3, cleared: 3 })
+    expect([...guests].filter(([, { shadow }]) => shadow.leafCount > 0).map(([lpid]) => lpid)).toEqual([1, 2, 3])
+    expect([memslot.word(0), memslot.word(1), memslot.nodes.inUse]).toEqual([0n, 0n, 2])
+  }
+})
+
 test('refused arguments; nothing has changed', () => {
   const memslot = new Memslot({ baseGfn: 0x10, npages: 4 })
   memslot.insert(0x10, 1, 0)
