@@ -6,8 +6,9 @@ import { decode } from './decode'
 import { dump } from './dump'
 import { replay } from './replay'
 import { report } from './report'
+import { vectors } from './vectors'
 
-const COMMANDS: readonly Command[] = [replay, report, dump, decode]
+const COMMANDS: readonly Command[] = [replay, report, dump, decode, vectors]
 
 const HELP = `nested-rmap: an executable model of Linux KVM's nested reverse map (PowerPC Book3S HV)
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 
 /** Asserts that `call` throws an error of exactly this class, with exactly this message. */
-export function refuses(call: () => unknown, type: new (message: string) => Error, message: string): void {
+export function refuses(call: () => unknown, type: new (...args: never[]) => Error, message: string): void {
   let thrown: unknown
   try {
     call()
