@@ -63,8 +63,14 @@ export interface SlotSvgOptions extends SlotsSvgOptions {
  * @throws RangeError, TypeError
  * @example
  * ```ts
+ * import { Memslot } from 'nested-rmap'
+ * import { slotsOf, slotSvg } from 'nested-rmap/view'
+ *
+ * const memslot = new Memslot({ baseGfn: 0, npages: 16 })
+ * memslot.insert(7, 5, 0x10000)
  * const [slot] = slotsOf(memslot, [7])
- * writeFileSync('gfn7.svg', slotSvg(slot!, { mark: (place) => (place === 0 ? 'new' : undefined) }))
+ * const svg = slotSvg(slot!, { mark: (place) => (place === 0 ? 'new' : undefined) })
+ * console.log(svg.slice(0, 4)) // => <svg
  * ```
  */
 export function slotSvg(slot: Slot, options: SlotSvgOptions = {}): string {

@@ -88,11 +88,6 @@ test('dump: a list of a recording', () => {
   ])
 })
 
-test('the picture in the README is what its command prints', () => {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
-  expect(readme).toContain(run(['dump', data('A.txt.gz'), '--gfn', '0x3d90']).out.replace(/^(?=.)/gm, '    '))
-})
-
 test('dump: recording, memory and tables of one kernel agree', () => {
   const { code, out } = run([
     'dump',

@@ -127,19 +127,19 @@ describe('what may lie behind many differences is said', () => {
       'the wrong page shift',
       ['replay', A, '--page-shift', '12'],
       '',
-      "the kernel's base pages have 2^16 bytes: give it --page-shift 16",
+      "the kernel's base pages have 2^16 bytes: use --page-shift 16",
     ],
     [
       'a recording that begins late',
       ['replay', '-'],
       late,
-      'nested guests were there before the recording began: it must begin before the first',
+      'nested guests existed before the recording began: it must begin before the first nested guest',
     ],
     [
       'the dump of another VM',
       ['replay', A, '--radix', A.replace('A.txt.gz', 'D-radix.txt')],
       '',
-      'no leaf of the dump agrees: it may be of another VM, or of another time',
+      'no leaf of the dump matches: it may be from another VM, or from another time',
     ],
   ])('%s', (_name, args, input, hint) => {
     const { status, stdout } = cli(args, input)

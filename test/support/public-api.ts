@@ -1,0 +1,42 @@
+/** The package's public API as an editor sees it: TypeScript's language service on the sources of its sub-paths. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import ts from 'typescript'
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  exports: Record<string, unknown>
+  tsup: { entry: Record<string, string> }[]
+}
+
+/** The source of each sub-path that package.json opens, by name: `index` for the package itself. */
+export const doors = new Map(
+  Object.keys(manifest.exports)
+    .filter((path) => !/\.\w+$/.test(path))
+    .map((path) => {
+      const name = path === '.' ? 'index' : path.slice(2)
+      const source = manifest.tsup.map(({ entry }) => entry[name]).find((file) => file !== undefined)
+      if (source === undefined) throw new Error(`${path}: no entry of tsup's in package.json has the name ${name}`)
+      return [name, resolve(source)]
+    }),
+)
+
+const { config } = ts.readConfigFile('tsconfig.json', (file) => ts.sys.readFile(file))
+const { options } = ts.parseJsonConfigFileContent(config, ts.sys, '.')
+
+export const service = ts.createLanguageService({
+  getCompilationSettings: () => options,
+  getScriptFileNames: () => [...doors.values()],
+  getScriptVersion: () => '1',
+  getScriptSnapshot: (file) => {
+    const text = ts.sys.readFile(file)
+    return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+  },
+  getCurrentDirectory: () => process.cwd(),
+  getDefaultLibFileName: (forOptions) => ts.getDefaultLibFilePath(forOptions),
+  fileExists: (file) => ts.sys.fileExists(file),
+  readFile: (file) => ts.sys.readFile(file),
+})
+
+export function isInternal(symbol: ts.Symbol): boolean {
+  return symbol.getJsDocTags(service.getProgram()!.getTypeChecker()).some((tag) => tag.name === 'internal')
+}

@@ -1,0 +1,14 @@
+/** Reporter of Vitest's that says at the end of `npm test` which tests were skipped, and why where `context.skip` was told. */
+import type { Reporter, TestModule } from 'vitest/node'
+
+export default class SkipReasons implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    for (const module of modules) {
+      for (const test of module.children.allTests('skipped')) {
+        const result = test.result()
+        const reason = result.state === 'skipped' && result.note !== undefined ? `: ${result.note}` : ''
+        console.log(`skipped: ${module.relativeModuleId}: ${test.fullName}${reason}`)
+      }
+    }
+  }
+}
