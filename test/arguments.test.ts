@@ -844,6 +844,8 @@ test('every exported function, class and method with parameters is in the list',
     'Memslot.contains',
     'NodeHeap.has',
     'TraceParser.parseLine',
+    'TraceParser.parseCutLine',
+    'TraceEvent.has',
     'TraceEvent.word',
     'TraceEvent.number',
   ])

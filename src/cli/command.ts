@@ -1,9 +1,7 @@
-/** What the commands of the command line share: their form, their errors, and how they read their input. */
-import { createReadStream } from 'node:fs'
-import { pipeline, Readable } from 'node:stream'
+/** What the commands of the command line share: their form, their errors and their options. */
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { createGunzip } from 'node:zlib'
-import { LineError } from '../base/lines'
+import { checkOneOf } from '../base/args'
+import type { PageShift } from '../base/units'
 import { parseWord } from '../view/decode'
 
 /** A command: `nested-rmap NAME ...`. */
@@ -46,58 +44,30 @@ export function numberOption(name: string, text: string): number {
   throw new UsageError(`${name}: expected a number, in hex (0x...) or decimal, got ${JSON.stringify(text)}`)
 }
 
+/** The value of `--page-shift`. @throws UsageError */
+export function pageShiftOption(value: string | undefined): PageShift {
+  try {
+    return checkOneOf<PageShift>('--page-shift', Number(value ?? 16) as PageShift, [16, 12])
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+/** The value of `--kvm`: an address, in hex with or without 0x. @throws UsageError */
+export function kvmOption(value: string | undefined): bigint | undefined {
+  if (value === undefined) return undefined
+  if (/^(?:0x)?[\da-f]{1,16}$/i.test(value)) return BigInt(`0x${value.replace(/^0x/i, '')}`)
+  throw new UsageError(`--kvm: expected an address in hex (0x...), got ${JSON.stringify(value)}`)
+}
+
+/** How many columns a line may have: `--width`, else those of the terminal, else 80. @throws UsageError */
+export function widthOption(value: string | undefined): number {
+  const width = value === undefined ? (process.stdout.columns ?? 80) : numberOption('--width', value)
+  if (value !== undefined && width < 40) throw new UsageError(`--width: expected at least 40, got ${width}`)
+  return Math.max(width, 40)
+}
+
 /** Standard input can be read once. @throws UsageError */
 export function checkOneStandardInput(...files: readonly (string | undefined)[]): void {
   if (files.filter((file) => file === '-').length > 1) throw new UsageError('standard input (-) can be read once')
-}
-
-/** What takes the bytes of an input, in chunks: the readers of the library. */
-export interface Sink {
-  feed(chunk: Uint8Array): void
-  end(): void
-}
-
-/** How an input is named in a message. */
-export function inputName(file: string): string {
-  return file === '-' ? 'standard input' : file
-}
-
-/**
- * Reads a file (`-`: standard input), gunzipped if it is gzip's, into a sink. Memory is bounded by a chunk.
- *
- * @param where says how far the reading has come, for the error of a file that is cut off
- * @throws Failure with the file's name, for what cannot be read and for a {@link LineError} of the sink
- */
-export async function readInput(file: string, sink: Sink, where: () => string = () => ''): Promise<void> {
-  try {
-    for await (const chunk of gunzipped(file === '-' ? process.stdin : createReadStream(file))) sink.feed(chunk)
-    sink.end()
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException
-    if (error instanceof LineError) throw new Failure(`${inputName(file)}: ${message}`)
-    if (code.startsWith('Z_'))
-      throw new Failure(`${inputName(file)}: damaged or truncated gzip data${where()} (${message})`)
-    if (code !== '')
-      throw new Failure(`${inputName(file)}: ${message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/, '')}`)
-    throw error
-  }
-}
-
-async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array, void, undefined> {
-  const chunks = source[Symbol.asyncIterator]()
-  // The first two bytes tell, and may come one by one.
-  let head = Buffer.alloc(0)
-  while (head.length < 2) {
-    const { done, value } = await chunks.next()
-    if (done === true) break
-    head = Buffer.concat([head, value])
-  }
-  const all = async function* (): AsyncGenerator<Buffer, void, undefined> {
-    yield head
-    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value
-  }
-  if (head[0] !== 0x1f || head[1] !== 0x8b) return yield* all()
-  const gunzip = createGunzip()
-  pipeline(Readable.from(all(), { objectMode: false }), gunzip, () => {}) // its errors come out of gunzip
-  yield* gunzip as AsyncIterable<Buffer>
 }

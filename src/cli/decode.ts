@@ -2,7 +2,8 @@
 import { LineError, LineSplitter } from '../base/lines'
 import { hexWord } from '../base/word'
 import { decodeWord, parseWord, readWord, swapWord } from '../view/decode'
-import { parseCommandArgs, readInput, UsageError, type Command } from './command'
+import { parseCommandArgs, UsageError, type Command } from './command'
+import { readInput } from './input'
 
 const HELP = `Usage: nested-rmap decode [--swap] [WORD...]
 

@@ -1,32 +1,51 @@
-/** `nested-rmap dump`: the lists in a recording, in kernel memory, in both; and whether the page tables agree with them. */
+/** `nested-rmap dump`: draws the lists of a recording, of kernel memory, or of both, and compares them with the page tables. */
 import type { Gfn, PageShift } from '../base/units'
 import { hex } from '../base/word'
-import { Replay } from '../trace/index'
+import { Replay, type ReplayResult } from '../trace/index'
 import { RadixDumpTables } from '../trace/radix-dump'
 import { checkDump, formatDumpCheck } from '../view/dump-check'
 import { count } from '../view/format'
 import { drawSlot } from '../view/picture'
 import { slotsOfReplay } from '../view/replay-slots'
 import { formatSummary, summarize, type Slot } from '../view/slot'
-import { checkOneStandardInput, numberOption, parseCommandArgs, readInput, UsageError, type Command } from './command'
+import {
+  checkOneStandardInput,
+  kvmOption,
+  numberOption,
+  pageShiftOption,
+  parseCommandArgs,
+  UsageError,
+  widthOption,
+  type Command,
+} from './command'
+import { readInput } from './input'
 import { openMemoryFile } from './memory-file'
-import { pageShiftOption, readRecording } from './replay'
+import { EXIT_CODES, EXIT_HELP, readRecording, recordingArgument, verdictText } from './recording'
 
-const HELP = `Usage: nested-rmap dump [RECORDING] [--memory FILE] [--radix FILE] [--gfn GFN]... [--entries N] [--page-shift 16|12]
+const HELP = `Usage: nested-rmap dump [RECORDING] [OPTION]...
 
-Draws the slots and lists that a recording or a dump of kernel memory holds, and says what is wrong with them.
+Draws the rmap slots and lists of a recording, or of a dump of kernel memory,
+and checks them.
 
-  RECORDING       ftrace's text, plain or .gz, or -: draws what the kernel held at its end
-  --memory FILE   describes a dump of memory in JSON (see the README, "Dumps"): draws what its real pointers lead to;
-                  with a RECORDING too, the two are compared, node for node
-  --radix FILE    the kernel's dump of its page tables (debugfs "radix"); with slots, says which shadow leaves lack their
-                  entry and which entries are stale
-  --gfn GFN       draw this slot only (hex or decimal; may be given again)
+  RECORDING       a recording, as for nested-rmap replay, or -: draws what the
+                  kernel had at its end
+  --sample        the recording in this package, with its radix dump
+  --memory FILE   a description, in JSON, of a dump of kernel memory (see the
+                  README, "Dumps"): draws what its pointers lead to; with a
+                  RECORDING too, compares the two node for node
+  --radix FILE    the kernel's dump of its page tables (debugfs's file radix):
+                  lists the shadow leaves without an rmap entry, and the
+                  stale entries
+  --gfn GFN       draw only this rmap slot (hex or decimal; may be repeated)
   --entries N     draw at most N entries of a list, 8 by default
-  --page-shift N  log2 of the kernel's base page size: 16 (64 KiB, the default) or 12 (4 KiB)
+  --kvm ADDRESS   the VM to draw, for a recording of several
+  --page-shift N  log2 of the kernel's base page size: 16 (64 KiB, the
+                  default) or 12 (4 KiB)
+  --width N       columns of the drawing: the terminal's, or 80, by default
 
-Exit code: 0 nothing wrong; 1 flaws in a list, leaves without their entry, or memory and recording differ; 2 wrong usage
-or unreadable input. Stale entries are legal.
+${EXIT_HELP}
+Flaws in a list, leaves without an entry, and a memory that differs from the
+recording are differences. Stale entries are legal.
 
 Example: nested-rmap dump A.txt.gz --gfn 0x3db0
          nested-rmap dump D.txt.gz --memory D-memory.json --radix D-radix.txt
@@ -40,27 +59,37 @@ export const dump: Command = {
     const { values, positionals } = parseCommandArgs(args, {
       memory: { type: 'string' },
       radix: { type: 'string' },
+      sample: { type: 'boolean' },
+      kvm: { type: 'string' },
+      width: { type: 'string' },
       gfn: { type: 'string', multiple: true },
       entries: { type: 'string' },
       'page-shift': { type: 'string' },
     })
-    const [recording, ...more] = positionals
-    if (more.length > 0) throw new UsageError('expected one RECORDING')
-    if (recording === undefined && values.memory === undefined && values.radix === undefined) {
-      throw new UsageError('expected a RECORDING, --memory or --radix')
+    const needsNone = positionals.length === 0 && values.sample !== true
+    if (needsNone && values.memory === undefined && values.radix === undefined) {
+      throw new UsageError('expected a RECORDING, --sample, --memory or --radix')
     }
-    checkOneStandardInput(recording, values.memory, values.radix)
+    const { file: recording, sampleRadix } = needsNone
+      ? { file: undefined, sampleRadix: undefined }
+      : recordingArgument(positionals, values.sample, 'RECORDING')
+    const radix = values.radix ?? sampleRadix
+    checkOneStandardInput(recording, values.memory, radix)
+    const width = widthOption(values.width)
+    const kvm = kvmOption(values.kvm)
     const pageShift = pageShiftOption(values['page-shift'])
     const chosen = values.gfn && new Set(values.gfn.map((text) => gfnOption(text, pageShift)))
     const entries = numberOption('--entries', values.entries ?? '8')
     if (entries < 2) throw new UsageError('--entries: expected at least 2')
 
     let wrong = false
+    let result: ReplayResult | undefined
     let slots: Slot[] | undefined
     let arrays: readonly Gfns[] = [] // none: a recording has not told where its slots lie
     if (recording !== undefined) {
-      const replay = new Replay({ pageShift })
-      await readRecording(recording, replay)
+      const replay = new Replay({ pageShift, ...(kvm === undefined ? {} : { kvm }) })
+      await readRecording(recording, replay, 'dump', true)
+      result = replay.result()
       slots = [...slotsOfReplay(replay)]
       arrays = replay.knownArrays()
     }
@@ -74,11 +103,11 @@ export const dump: Command = {
     }
     if (slots !== undefined) {
       for (const gfn of chosen ?? []) checkInside(gfn, arrays)
-      draw(slots, chosen, entries)
+      draw(slots, chosen, { width, entries })
       wrong ||= slots.some(({ flaws }) => flaws.length > 0)
     }
-    if (values.radix !== undefined) {
-      const tables = await readTables(values.radix, pageShift)
+    if (radix !== undefined) {
+      const tables = await readTables(radix, pageShift)
       const { host, shadows } = tables
       print(tablesText(tables))
       if (slots !== undefined && host !== undefined) {
@@ -88,9 +117,15 @@ export const dump: Command = {
         wrong ||= check.lacking.length > 0
       }
     }
-    if (slots !== undefined)
-      print(wrong ? '!! Something is wrong: see the lines that begin with !!' : 'Nothing is wrong.')
-    return wrong ? 1 : 0
+    if (result !== undefined && result.differences > 0) {
+      wrong = true
+      print(`!! the model and the recording differ (${result.differences} times: see nested-rmap replay)`)
+    }
+    const verdict = result?.verdict === 'incomplete' ? 'incomplete' : wrong ? 'differences' : 'match'
+    if (verdict === 'incomplete') print(verdictText(result!))
+    else if (slots !== undefined)
+      print(wrong ? '!! Problems were found: see the lines that begin with !!' : 'No problems found.')
+    return EXIT_CODES[verdict]
   },
 }
 
@@ -116,13 +151,16 @@ function checkInside(gfn: Gfn, arrays: readonly Gfns[]): void {
   throw new UsageError(`--gfn: ${hex(gfn)} has no slot: there are ${ranges.join(', ')}`)
 }
 
-function draw(slots: readonly Slot[], chosen: ReadonlySet<Gfn> | undefined, entries: number): void {
-  const width = Math.max(process.stdout.columns ?? 120, 40)
+function draw(
+  slots: readonly Slot[],
+  chosen: ReadonlySet<Gfn> | undefined,
+  options: { width: number; entries: number },
+): void {
   const drawn = new Set<Gfn | undefined>()
   for (const slot of slots) {
     if (chosen !== undefined && !(slot.gfn !== undefined && chosen.has(slot.gfn))) continue
     drawn.add(slot.gfn)
-    print(drawSlot(slot, { width, entries }))
+    print(drawSlot(slot, options))
   }
   for (const gfn of chosen ?? []) {
     if (!drawn.has(gfn)) print(drawSlot({ gfn, word: 0n, nodes: [], entries: [], flaws: [] }))
@@ -147,7 +185,7 @@ function compare(recorded: readonly Slot[], inMemory: readonly Slot[]): boolean 
   }
   for (const slot of left.values()) differing.push([undefined, slot])
   if (differing.length === 0) {
-    print(`recording and memory hold the same ${recorded.length} slots, node for node`)
+    print(`recording and memory have the same ${recorded.length} rmap slots, node for node`)
     return true
   }
   print(`!! recording and memory differ in ${count(differing.length, 'slot')}`)

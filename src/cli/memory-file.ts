@@ -4,7 +4,8 @@ import { checkInteger, checkObject, checkOneOf } from '../base/args'
 import { parseWord } from '../view/decode'
 import { nodeReader, RawSlots, type ByteOrder, type MemoryRange } from '../view/raw-memory'
 import type { Slot } from '../view/slot'
-import { Failure, readInput } from './command'
+import { Failure } from './command'
+import { readInput } from './input'
 
 /** Most bytes of a description: it has a line a range. */
 const MOST_JSON = 2 ** 24

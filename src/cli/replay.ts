@@ -1,93 +1,82 @@
-/** `nested-rmap replay`: a recording of a real kernel against the model, and a report on it. */
-import { checkOneOf } from '../base/args'
-import type { PageShift } from '../base/units'
+/** `nested-rmap replay`: compares a recording of a real kernel with the model, and reports on it. */
 import { RadixComparison, Replay, type RadixResult, type ReplayResult } from '../trace/index'
 import {
   checkOneStandardInput,
-  Failure,
-  inputName,
+  kvmOption,
+  pageShiftOption,
   parseCommandArgs,
-  readInput,
-  UsageError,
+  widthOption,
   type Command,
 } from './command'
+import { inputName, readInput } from './input'
+import { EXIT_CODES, EXIT_HELP, readRecording, recordingArgument, verdictText } from './recording'
+import { count, wrap } from './text'
 
-const HELP = `Usage: nested-rmap replay FILE [--json] [--radix FILE] [--page-shift 16|12]
+const HELP = `Usage: nested-rmap replay FILE [OPTION]...
 
-Replays a recording of a real kernel: the model is driven by what the kernel was asked, and compared, event by event,
-with what the kernel did.
+Replays a recording of a real kernel: drives the model with what the kernel
+was asked, and compares the model with what the kernel did, event by event.
 
-  FILE            the recording: ftrace's text, plain or .gz; - for standard input
-  --radix FILE    the kernel's dump of its page tables after the recording (debugfs "radix"), compared at the end
-  --page-shift N  log2 of the kernel's base page size: 16 (64 KiB, the default) or 12 (4 KiB)
-  --json          one JSON object instead of the report
+  FILE            the recording: the text of ftrace, of trace-cmd report or of
+                  perf script; plain, .gz, or .zst (Node 22.15 or newer);
+                  - for standard input
+  --sample        replay the recording in this package, with its radix dump
+  --radix FILE    compare the page tables at the end with the kernel's (what
+                  debugfs's file radix had after the recording)
+  --kvm ADDRESS   the VM to replay, for a recording of several: the value of
+                  the field kvm
+  --page-shift N  log2 of the kernel's base page size: 16 (64 KiB, the
+                  default) or 12 (4 KiB)
+  --json          print the result as a JSON object
+  --width N       columns of the report: the terminal's, or 80, by default
 
-Exit code: 0 no difference, 1 differences, 2 wrong usage or unreadable input.
+What is read: nested-rmap events.
+
+${EXIT_HELP}
 
 Example: nested-rmap replay A.txt.gz --radix A-radix.txt
+         trace-cmd report | nested-rmap replay -
 `
 
 export const replay: Command = {
   name: 'replay',
-  summary: 'hold the model against a recording of a real kernel, event by event',
+  summary: 'compare a recording of a real kernel with the model, event by event',
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, {
       json: { type: 'boolean' },
+      sample: { type: 'boolean' },
       radix: { type: 'string' },
+      kvm: { type: 'string' },
       'page-shift': { type: 'string' },
+      width: { type: 'string' },
     })
-    const [file, ...more] = positionals
-    if (file === undefined || more.length > 0) throw new UsageError('expected one FILE')
-    checkOneStandardInput(file, values.radix)
-    const run = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
-    await readRecording(file, run)
+    const { file, sampleRadix } = recordingArgument(positionals, values.sample, 'FILE')
+    const radixFile = values.radix ?? sampleRadix
+    checkOneStandardInput(file, radixFile)
+    const width = widthOption(values.width)
+    const kvm = kvmOption(values.kvm)
+    const run = new Replay({ pageShift: pageShiftOption(values['page-shift']), ...(kvm === undefined ? {} : { kvm }) })
+    await readRecording(file, run, 'replay', true)
     let radix: RadixResult | undefined
-    if (values.radix !== undefined) {
+    if (radixFile !== undefined) {
       const comparison = new RadixComparison(run)
-      await readInput(values.radix, comparison)
+      await readInput(radixFile, comparison)
       radix = comparison.result()
     }
     const result = run.result(radix)
-    if (result.lost)
-      process.stderr.write(`warning: ${inputName(file)} says that events were lost: differences may come of that\n`)
-    process.stdout.write(values.json === true ? `${JSON.stringify(result)}\n` : report(file, run, result, radix))
-    return result.differences === 0 ? 0 : 1
+    process.stdout.write(values.json === true ? `${JSON.stringify(result)}\n` : report(file, run, result, radix, width))
+    return EXIT_CODES[result.verdict]
   },
 }
 
-/** The value of `--page-shift`. @throws UsageError */
-export function pageShiftOption(value: string | undefined): PageShift {
-  try {
-    return checkOneOf<PageShift>('--page-shift', Number(value ?? 16) as PageShift, [16, 12])
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-/** Feeds a file to a replay, with a progress line on a terminal. @throws Failure */
-export async function readRecording(file: string, run: Replay): Promise<void> {
-  const terminal = process.stderr.isTTY
-  let shown = 0
-  const feed = (chunk: Uint8Array): void => {
-    run.feed(chunk)
-    if (!terminal || Date.now() - shown < 100) return
-    shown = Date.now()
-    process.stderr.write(`\r${count(run.events)} events`)
-  }
-  try {
-    await readInput(file, { feed, end: () => run.end() }, () => ` after line ${run.lines}`)
-  } finally {
-    if (shown > 0) process.stderr.write('\r\x1b[K')
-  }
-  if (run.events === 0) throw new Failure(`${inputName(file)}: no event of a recording in ${count(run.lines)} lines`)
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en-US')
-}
-
-function report(file: string, run: Replay, result: ReplayResult, radix: RadixResult | undefined): string {
+function report(
+  file: string,
+  run: Replay,
+  result: ReplayResult,
+  radix: RadixResult | undefined,
+  width: number,
+): string {
   const { inserts, taken, stale, slots } = result
   const inserted = inserts.empty + inserts.second + inserts.list + inserts.duplicate
   const touched = slots.empty + slots.single + slots.list
@@ -100,41 +89,52 @@ function report(file: string, run: Replay, result: ReplayResult, radix: RadixRes
         `duplicate ${count(inserts.duplicate)}; of ${count(result.lpids)} LPIDs`,
     ],
     ['scan steps', result.scanSteps, 'entries that the kernel compared to find duplicates'],
-    ['ranges', result.ranges, `took ${count(taken.entries)} entries from ${count(taken.slots)} slots`],
-    ['cleared', result.cleared, 'shadow leaves that the ranges cleared'],
+    [
+      'ranges',
+      result.ranges,
+      `rmap ranges removed: ${count(taken.entries)} entries detached from ${count(taken.slots)} rmap slots`,
+    ],
+    ['cleared', result.cleared, 'shadow leaves that these removals cleared'],
     [
       'stale',
       stale.noGuest + stale.noLeaf + stale.otherFrame,
-      `entries: no guest ${count(stale.noGuest)}, ` +
+      `stale entries: no guest ${count(stale.noGuest)}, ` +
         `no leaf ${count(stale.noLeaf)}, other frame ${count(stale.otherFrame)}`,
     ],
-    ['ageing', result.rcUpdates, 'slots that ageing or dirty harvest reached'],
+    ['ageing', result.rcUpdates, 'rmap slots that ageing or dirty harvest reached'],
     [
       'slots',
       touched,
-      `that ever had an insert: now empty ${count(slots.empty)}, single ${count(slots.single)}, list ${count(slots.list)}`,
+      `rmap slots that had an insert: now empty ${count(slots.empty)}, single ${count(slots.single)}, list ${count(slots.list)}`,
     ],
-    ['nodes', result.nodes, `now, ${count(result.peakNodes)} at most; longest list ever: ${count(result.longestList)}`],
+    [
+      'nodes',
+      result.nodes,
+      `list nodes now, at most ${count(result.peakNodes)}; longest list: ${count(result.longestList)}`,
+    ],
     ['bytes', 8 * touched + 16 * result.nodes, `8 x ${count(touched)} slots + 16 x ${count(result.nodes)} nodes`],
   ]
   if (radix !== undefined) {
     const { same, different, onlyModel, onlyKernel } = radix.host
-    rows.push(['radix', radix.leaves, `shadow leaves in the dump, ${count(radix.differences)} differ`])
+    rows.push(['radix', radix.leaves, `shadow leaves in the radix dump, ${count(radix.differences)} differ`])
     rows.push([
       'L1',
       same,
-      `leaves of L1's own table are the dump's, ${count(different)} are not; ${count(onlyKernel)} came later, ` +
-        `${count(onlyModel)} went (not judged)`,
+      `leaves of L1's own table equal the dump's. ${count(different)} have another word, ${count(onlyKernel)} are only ` +
+        `in the dump, ${count(onlyModel)} only in the model: no differences, as the dump was read later`,
     ])
   }
-  const width = Math.max(...rows.map(([, number]) => count(number).length))
+  const digits = Math.max(...rows.map(([, number]) => count(number).length))
+  const indent = ' '.repeat(2 + 11 + digits + 2)
   return (
     `${inputName(file)}, ${2 ** (run.pageShift - 10)} KiB pages\n\n` +
     rows
-      .map(([name, number, text]) => `  ${name.padEnd(11)}${count(number).padStart(width)}  ${text}`.trimEnd())
+      .map(([name, number, text]) =>
+        wrap(`  ${name.padEnd(11)}${count(number).padStart(digits)}  ${text}`.trimEnd(), width, indent),
+      )
       .join('\n') +
     histogram(run) +
-    verdict(result)
+    `\n${differencesText(result, width)}${verdictText(result)}\n`
   )
 }
 
@@ -146,10 +146,10 @@ function histogram(run: Replay): string {
     while (classes.length <= at) classes.push(0)
     classes[at]! += slots
   }
-  if (classes.length === 0) return '\n\n  no slot holds an entry now\n'
+  if (classes.length === 0) return '\n\n  no rmap slot has an entry now\n'
   const most = Math.max(...classes)
   return (
-    '\n\n  entries a slot now, and how many slots\n' +
+    '\n\n  entries in an rmap slot now, and how many slots\n' +
     classes
       .map((slots, at) => {
         const range = at === 0 ? '1' : `${2 ** at}-${2 ** (at + 1) - 1}`
@@ -159,12 +159,14 @@ function histogram(run: Replay): string {
   )
 }
 
-function verdict(result: ReplayResult): string {
-  if (result.differences === 0) return '\nNo difference: word for word, the model kept what the kernel kept.\n'
-  const shown = result.first.map(({ line, event, message }) => `  line ${line}, ${event}\n    ${message}\n`).join('')
+function differencesText(result: ReplayResult, width: number): string {
+  if (result.differences === 0) return ''
+  const shown = result.first
+    .map(({ line, event, message }) => `  line ${line}, ${event}\n${wrap(`    ${message}`, width, '      ')}\n`)
+    .join('')
   const more = result.differences - result.first.length
   return (
-    `\n${count(result.differences)} difference${result.differences === 1 ? '' : 's'}\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}` +
-    result.hints.map((hint) => `hint: ${hint}\n`).join('')
+    `Differences:\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}` +
+    result.hints.map((hint) => `${wrap(`hint: ${hint}`, width, '  ')}\n`).join('')
   )
 }

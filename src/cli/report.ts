@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { Replay } from '../trace/index'
 import { ReportCollector } from '../pages/report/collect'
 import { reportHtml } from '../pages/report/html'
-import { Failure, numberOption, parseCommandArgs, UsageError, type Command } from './command'
-import { pageShiftOption, readRecording } from './replay'
+import { Failure, numberOption, pageShiftOption, parseCommandArgs, UsageError, type Command } from './command'
+import { readRecording } from './recording'
 
 const HELP = `Usage: nested-rmap report RECORDING -o FILE [--from LINE] [--steps N] [--page-shift 16|12]
 

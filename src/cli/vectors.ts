@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { VectorCheck } from '../testing/vector-check'
 import { vectors as linesOf, type LevelName, type VectorOptions } from '../testing/vectors'
 import { DEFAULT_WEIGHTS } from '../testing/shapes'
-import { inputName, numberOption, parseCommandArgs, readInput, UsageError, type Command } from './command'
-import { pageShiftOption } from './replay'
+import { numberOption, pageShiftOption, parseCommandArgs, UsageError, type Command } from './command'
+import { inputName, readInput } from './input'
 
 const HELP = `Usage: nested-rmap vectors --level LEVEL [--ops N] [--seed N] [...]
        nested-rmap vectors --check FILE
@@ -116,7 +116,7 @@ function nextLine(lines: Iterator<string, void>): IteratorResult<string, void> {
 
 async function check(file: string): Promise<number> {
   const run = new VectorCheck()
-  await readInput(file, run, () => ` after ${run.result.operations} operations`)
+  await readInput(file, run, { where: () => ` after ${run.result.operations} operations` })
   const { level, operations, difference, incomplete, lacking } = run.result
   const print = (text: string): boolean => process.stdout.write(`${text}\n`)
   const name = inputName(file)

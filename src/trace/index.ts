@@ -1,10 +1,12 @@
 export { Replay } from './replay'
 export { RadixComparison } from './compare-radix'
-export { TraceEvent, TraceParser } from './parser'
+export { TraceEvent } from './trace-event'
+export { TraceParser } from './parser'
 export { EVENT_FIELDS } from './events'
 export { LineError, MAX_LINE_BYTES } from '../base/lines'
 
 export type { Difference } from './differences'
+export type { UnreadLine } from './parser'
 export type { KnownArray, ReplayOptions } from './replay'
 export type { ReplayResult } from './replay-result'
 export type { RadixResult } from './compare-radix'

@@ -1,12 +1,25 @@
 /** The result of a replay: what it counted and what differs. `nested-rmap replay --json` prints this object. */
 import type { Difference } from './differences'
+import type { UnreadLine } from './parser'
 
 /** What a replay counted and found: the object that `nested-rmap replay --json` prints. All numbers are counts. */
 export interface ReplayResult {
+  /**
+   * `match`: all was read, and the model matches the recording. `differences`: all was read, and they differ. `incomplete`: there
+   * is no event, or lines could not be read (`unread`), or the recording says that events were lost (`lost`); what was
+   * read is compared all the same, and `differences` counts what differs.
+   */
+  verdict: 'match' | 'differences' | 'incomplete'
   /** Lines that were read as events of the nested rmap (the names in `EVENT_FIELDS`). */
   events: number
-  /** Lines of other events, which are passed over. */
+  /** Lines of other events and of other VMs, and lines that are not events. They are passed over. */
   skipped: number
+  /** Lines that name an event of `EVENT_FIELDS` and could not be read as one. */
+  unread: number
+  /** The first ten of these lines, and why they could not be read. */
+  firstUnread: UnreadLine[]
+  /** The number of the last line, from 1, if it has no line end and is cut off: it was not read. Null for other recordings. */
+  cutLine: number | null
   /** Whether the recording itself says that events were lost. Differences may then be no fault of the kernel. */
   lost: boolean
   /** Inserts into rmap slots, by outcome (spec 3). */

@@ -5,7 +5,7 @@
  * This file turns bytes into events and counts; what an event does to the model is in {@link TraceModel}. A replay never
  * stops at a difference: the model takes over the kernel's state, as far as the event shows it, and goes on.
  */
-import { checkInteger, checkObject, checkOneOf } from '../base/args'
+import { checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
 import { LineError, LineSplitter } from '../base/lines'
 import type { Gfn, Lpid, PageShift } from '../base/units'
 import { AllocationGate, MAX_READER_PAGES } from '../page-table/allocation-gate'
@@ -13,11 +13,14 @@ import type { RadixTable } from '../page-table/radix-table'
 import { TAG } from '../rmap/entry'
 import type { RadixResult } from './compare-radix'
 import { MOST_KEPT, type Differences } from './differences'
+import { parserHints } from './hints'
 import type { KernelArrays } from './kernel-arrays'
 import type { KernelSlots } from './kernel-slots'
+import { KvmFilter } from './kvm-filter'
 import type { ReplayObserver } from './observer'
 import { TraceParser } from './parser'
 import type { ReplayResult } from './replay-result'
+import type { TraceEvent } from './trace-event'
 import { TraceModel } from './trace-model'
 
 export type { ReplayObserver } from './observer'
@@ -29,6 +32,11 @@ export interface ReplayOptions {
   pageShift?: PageShift
   /** Most pages of 4 KiB for the model's tables and rmap slots, 1..2^53-1; 2^18 (1 GiB) by default. */
   maxPages?: number
+  /**
+   * The VM to replay, by the address that the field `kvm` has, 0..2^64-1. Needed for a recording of several VMs; the events of
+   * the others are skipped.
+   */
+  kvm?: bigint
 }
 
 /** The array of slot words of one memslot (KVM: `rmap[]` of the memslot's arch part), as a recording has shown it. */
@@ -61,12 +69,14 @@ export class Replay {
   readonly #maxPages: number
   readonly #lines = new LineSplitter()
   readonly #parser = new TraceParser()
+  readonly #filter: KvmFilter
   readonly #model: TraceModel
   #observer: ReplayObserver | undefined
 
   /** @throws RangeError, TypeError */
   constructor(options: ReplayOptions = {}) {
-    const { pageShift = 16, maxPages = MAX_READER_PAGES } = checkObject('options', options)
+    const { pageShift = 16, maxPages = MAX_READER_PAGES, kvm } = checkObject('options', options)
+    this.#filter = new KvmFilter(kvm === undefined ? undefined : checkWord('kvm', kvm), this.#take)
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
     this.#maxPages = checkInteger('maxPages', maxPages, 1, Number.MAX_SAFE_INTEGER)
     this.#model = new TraceModel(this.pageShift, this.#gate)
@@ -96,7 +106,7 @@ export class Replay {
 
   /** Known events so far. */
   get events(): number {
-    return this.#parser.events
+    return this.#filter.events
   }
 
   /** Lines read so far. */
@@ -135,8 +145,8 @@ export class Replay {
   /**
    * The next bytes of the recording, cut anywhere.
    *
-   * @throws LineError for a line that is longer than 1 MiB, a known event with a field that is missing or malformed,
-   * or of another `kvm`, or that takes more than `maxPages`; the replay cannot be used after that. TypeError; Error when the
+   * @throws LineError for a line that is longer than 1 MiB or takes more than `maxPages`; the replay cannot be used after
+   * that. TypeError; Error when the
    * recording has ended
    */
   feed(chunk: Uint8Array): void {
@@ -144,10 +154,16 @@ export class Replay {
     this.#lines.feed(chunk, this.#onLine)
   }
 
-  /** The recording has ended. @throws LineError; Error when it had ended before */
+  /**
+   * The recording has ended.
+   *
+   * @throws LineError if it has events of several VMs and none was chosen; RangeError if it has none of the chosen one; Error when it
+   * had ended before
+   */
   end(): void {
     this.#checkOpen('end')
-    this.#lines.end(this.#onLine)
+    this.#lines.end(this.#onLastLine)
+    this.#filter.end()
     this.#model.end()
     this.ended = true
   }
@@ -173,10 +189,17 @@ export class Replay {
       })
     }
     const range = removals.counters
+    const differences = found.count + (radix?.differences ?? 0)
+    const { unread, lost, cutAt } = this.#parser
+    const isIncomplete = this.events === 0 || unread > 0 || lost || this.#filter.isMixed
     return {
-      events: this.#parser.events,
-      skipped: this.#parser.skipped,
-      lost: this.#parser.lost,
+      verdict: isIncomplete ? 'incomplete' : differences > 0 ? 'differences' : 'match',
+      events: this.events,
+      skipped: this.#parser.skipped + this.#filter.others,
+      unread,
+      firstUnread: [...this.#parser.firstUnread],
+      cutLine: cutAt === 0 ? null : cutAt,
+      lost,
       inserts: { ...inserts.counts },
       scanSteps,
       ranges: this.#model.ranges,
@@ -190,21 +213,29 @@ export class Replay {
       nodes: this.slots.nodes.inUse,
       peakNodes: this.slots.nodes.peak,
       radix: radix === undefined ? null : { leaves: radix.leaves, differences: radix.differences },
-      differences: found.count + (radix?.differences ?? 0),
+      differences,
       first: [...found.first, ...(radix?.first ?? [])].slice(0, MOST_KEPT),
-      hints: [...found.hints, ...(radix?.hints ?? [])],
+      hints: differences === 0 ? [] : [...found.hints, ...(radix?.hints ?? []), ...parserHints(this.#parser)],
     }
   }
 
   readonly #onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
     const event = this.#parser.parseLine(bytes, start, end, line)
-    if (event === undefined) return
+    if (event !== undefined) this.#filter.add(event)
+  }
+
+  readonly #onLastLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
+    const event = this.#parser.parseCutLine(bytes, start, end, line)
+    if (event !== undefined) this.#filter.add(event)
+  }
+
+  readonly #take = (event: TraceEvent): void => {
     this.#observer?.before(event)
     this.#model.onEvent(event)
     this.#observer?.after(event)
     if (this.#gate.pages > this.#maxPages) {
       throw new LineError(
-        line,
+        event.line,
         `tables and slots take more than ${this.#maxPages} pages: give the replay more maxPages`,
       )
     }

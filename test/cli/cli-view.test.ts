@@ -72,7 +72,18 @@ test('decode: what is no word is wrong usage', () => {
 })
 
 test('dump: a list of a recording', () => {
-  const { code, out } = run(['dump', data('A.txt.gz'), '--gfn', '0x3db0', '--gfn', '1', '--entries', '2'])
+  const { code, out } = run([
+    'dump',
+    data('A.txt.gz'),
+    '--gfn',
+    '0x3db0',
+    '--gfn',
+    '1',
+    '--entries',
+    '2',
+    '--width',
+    '120',
+  ])
   expect(code).toBe(0)
   expect(out.split('\n').map((line) => line.trimEnd())).toEqual([
     expect.stringMatching(/^gfn 0x3db0  \[ -> 0xc0000000\w{8} \] +10 entries$/),
@@ -83,7 +94,7 @@ test('dump: a list of a recording', () => {
     expect.stringMatching(/^      \^ that next, its tag off +LPID \d  gpa 0x\w+0000  oldest$/),
     'gfn 0x1  [ 0                  ]  no entry',
     '59 slots not empty (3 single, 56 lists), 380 entries, 321 nodes, longest 11',
-    'Nothing is wrong.',
+    'No problems found.',
     '',
   ])
 })
@@ -98,10 +109,10 @@ test('dump: recording, memory and tables of one kernel agree', () => {
     data('D-radix.txt'),
   ])
   expect(code).toBe(0)
-  expect(out).toContain('recording and memory hold the same 54 slots, node for node\n')
+  expect(out).toContain('recording and memory have the same 54 rmap slots, node for node\n')
   expect(out).toContain('54 slots not empty (6 single, 48 lists), 400 entries, 346 nodes, longest 12\n')
   expect(out).toContain('table of LPID 6     47 of 64 KiB\n')
-  expect(out).toMatch(/\n216 shadow leaves, 0 without their entry\nNothing is wrong\.\n$/)
+  expect(out).toMatch(/\n216 shadow leaves, 0 without their entry\nNo problems found\.\n$/)
 })
 
 test('dump: a damaged memory is seen, alone and against the recording', () => {
@@ -126,7 +137,7 @@ test('dump: a leaf whose entry is missing gives exit code 1', () => {
   const { code, out } = run(['dump', '--memory', data('D-memory.json'), '--radix', radix, '--gfn', '0'])
   expect(code).toBe(1)
   expect(out).toMatch(
-    /^400 entries, 184 stale, which is legal \(no leaf there: \d+; .*\)\n217 shadow leaves, 1 without their entry\n!! Something is wrong: .*\n$/m,
+    /^400 entries, 184 stale, which is legal \(no leaf there: \d+; .*\)\n217 shadow leaves, 1 without their entry\n!! Problems were found: .*\n$/m,
   )
   expect(out).toMatch(/^  !! leaf without entry: LPID 1  gpa 0x7ff0000 -> 0x10000: /m)
 })
@@ -135,7 +146,7 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
   [
     'nothing to read',
     () => ['dump'],
-    'nested-rmap dump: expected a RECORDING, --memory or --radix: see nested-rmap dump --help\n',
+    'nested-rmap dump: expected a RECORDING, --sample, --memory or --radix: see nested-rmap dump --help\n',
   ],
   [
     'a gfn that has no slot',

@@ -26,7 +26,7 @@ describe('replay', () => {
     const { status, stdout, stderr } = cli(['replay', A, '--radix', RADIX])
     expect(stdout).toContain('inserts     1,151  empty 155, second 146, list 737, duplicate 113; of 9 LPIDs')
     expect(stdout).toContain('8-15  ##################### 18')
-    expect(stdout).toMatch(/\nNo difference: .*\n$/)
+    expect(stdout).toMatch(/\nNo differences: the model matches the recording exactly\.\n$/)
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   })
 
@@ -53,54 +53,41 @@ describe('replay', () => {
       TEXT.toString('latin1').replace(/ slot=0x(\w+)1\n/, ' slot=0x$13\n'),
     )
     expect(stdout).toMatch(
-      /\n2 differences\n  line 4251, rmap_insert_empty\n    model: slot 0x\w+1; kernel: 0x\w+3\n  line 10818, rmap_update_rc\n/,
+      /\nDifferences:\n  line 4251, rmap_insert_empty\n    model: slot 0x\w+1; kernel: 0x\w+3\n  line 10818, rmap_update_rc\n[^]*\n2 differences between the model and the recording\.\n$/,
     )
     expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
   })
 
   test('lost events: a warning', () => {
-    const { status, stderr } = cli(
+    const { status, stdout, stderr } = cli(
       ['replay', '-', '--json'],
       TEXT.toString('latin1').replace('12204/12204', '12204/12205'),
     )
     expect(stderr).toBe('warning: standard input says that events were lost: differences may come of that\n')
-    expect(status).toBe(0)
+    expect(status).toBe(3)
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: 'incomplete', lost: true, differences: 0 })
   })
 })
 
 describe('what is refused: exit code 2, a line on standard error, nothing on standard output', () => {
   const zipped = readFileSync(A)
   const refused: [string, string[], string | Uint8Array, RegExp][] = [
-    ['no file', ['replay'], '', /^nested-rmap replay: expected one FILE: see nested-rmap replay --help$/],
+    ['no file', ['replay'], '', /^nested-rmap replay: expected one FILE, or --sample: see nested-rmap replay --help$/],
     ['two files', ['replay', A, A], '', /expected one FILE/],
     ['an unknown option', ['replay', '--jsn', A], '', /^nested-rmap replay: Unknown option '--jsn'/],
     ['a page shift', ['replay', '--page-shift', '13', A], '', /--page-shift: expected one of 16, 12, got 13/],
     ['a file that is not there', ['replay', 'nowhere'], '', /^nested-rmap: nowhere: no such file or directory$/],
-    ['a folder', ['replay', '.'], '', /^nested-rmap: \.: illegal operation on a directory$/],
     [
-      'a truncated .gz',
-      ['replay', '-'],
-      zipped.subarray(0, 70_000),
-      /^nested-rmap: standard input: damaged or truncated gzip data after line \d+ \(/,
+      'a folder',
+      ['replay', '.'],
+      '',
+      /^nested-rmap: \.: is a directory: give a file in it \(of tracefs: the file trace\)$/,
     ],
     [
       'a damaged .gz',
       ['replay', '-'],
       Buffer.concat([zipped.subarray(0, 70_000), Buffer.alloc(9), zipped.subarray(70_009)]),
       /^nested-rmap: standard input: /,
-    ],
-    [
-      'no event',
-      ['replay', '-'],
-      'hello\n\n# header\n',
-      /^nested-rmap: standard input: no event of a recording in 3 lines$/,
-    ],
-    ['nothing', ['replay', '-'], '', /no event of a recording in 0 lines/],
-    [
-      'a bad line',
-      ['replay', '-'],
-      TEXT.toString('latin1').replace(' level=0', ' level='),
-      /^nested-rmap: standard input: line 13: pte_create: field level is malformed: level=$/,
     ],
     ['a long line', ['replay', '-'], `#${'x'.repeat(2 ** 20)}`, /line 1: longer than 1048576 bytes/],
     [
@@ -144,7 +131,8 @@ describe('what may lie behind many differences is said', () => {
   ])('%s', (_name, args, input, hint) => {
     const { status, stdout } = cli(args, input)
     expect(status).toBe(1)
-    expect(stdout.split('\n').filter((line) => line.startsWith('hint: '))).toEqual([`hint: ${hint}`])
+    const hints = stdout.split(/\n(?! )/).filter((line) => line.startsWith('hint: '))
+    expect(hints.map((line) => line.replace(/\n */g, ' '))).toContain(`hint: ${hint}`)
   })
 })
 

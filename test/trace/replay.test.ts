@@ -35,6 +35,11 @@ function find(event: string, having = '', nth = 0): number {
 describe('recordings of a real kernel', () => {
   test('A, as its README describes it', () => {
     expect(replay(A.trace, A.radix)).toEqual({
+      verdict: 'match',
+      unread: 0,
+      firstUnread: [],
+      cutLine: null,
+      hints: [],
       events: 12204,
       skipped: 0,
       lost: false,
@@ -53,7 +58,6 @@ describe('recordings of a real kernel', () => {
       radix: { leaves: 227, differences: 0 },
       differences: 0,
       first: [],
-      hints: [],
     })
   })
 
@@ -325,17 +329,27 @@ describe('a damaged recording', () => {
 
 describe('what cannot be read', () => {
   const line = LINES[find('rmap_insert')]!
-  const bad: [string, string, RegExp][] = [
-    ['a field missing', line.replace(/ old=\w+/, ''), /^line 1: rmap_insert: field old is missing$/],
-    ['no value', line.replace(/ old=\w+/, ' old='), /^line 1: rmap_insert: field old is malformed: old=$/],
+  const unread: [string, string, RegExp][] = [
+    ['a field missing', line.replace(/ old=\w+/, ''), /^rmap_insert: field old is missing$/],
+    ['no value', line.replace(/ old=\w+/, ' old='), /^rmap_insert: field old is malformed: old=$/],
     ['not a number', line.replace(/ old=\w+/, ' old=0x12g'), /field old is malformed: old=0x12g$/],
     ['too many digits', line.replace(/ old=\w+/, ' old=0x10000000000000000'), /field old is malformed/],
     ['too large a decimal', line.replace(/ old=\w+/, ' old=18446744073709551616'), /field old is malformed/],
     ['a field twice', `${line} old=0x0`, /field old is given twice: old=0x0$/],
+  ]
+  test.each(unread)('%s: the line is unread, and the verdict incomplete', (_name, text, reason) => {
+    const one = new Replay()
+    one.feed(Buffer.from(`${text}\n`, 'latin1'))
+    one.end()
+    expect(one.result()).toMatchObject({ verdict: 'incomplete', events: 0, unread: 1, firstUnread: [{ line: 1 }] })
+    expect(one.result().firstUnread[0]!.reason).toMatch(reason)
+  })
+
+  const bad: [string, string, RegExp][] = [
     [
       'another kvm',
-      `${line}\n${line.replace('kvm=0xc', 'kvm=0xd')}`,
-      /^line 2: two different kvm: 0xc\w+, then 0xd\w+$/,
+      `${line}\n${line.replace('kvm=0xc', 'kvm=0xd')}\n`,
+      /^line 2: two different kvm: .*: 0xc\w+ \(1 event\), 0xd\w+ \(1 event\)$/,
     ],
     ['a line too long', `${line}${' '.repeat(2 ** 20)}`, /^line 1: longer than 1048576 bytes$/],
   ]

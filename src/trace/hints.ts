@@ -1,0 +1,39 @@
+/** Causes of differences that lie in how a recording was made, as far as its lines and the numbers of its events show them. */
+import { type EventName } from './events'
+import type { TraceParser } from './parser'
+
+/** Events that come with others: with events of the first name and none of the second, the second's probe did not fire. */
+const FIRES_WITH: readonly (readonly [EventName, EventName])[] = [
+  ['pte_create', 'pte_create_ret'],
+  ['rmap_insert', 'pte_create'],
+  ['rmap_insert', 'nested_update'],
+  ['rmap_take', 'rmap_take_node'],
+  ['rmap_take', 'rmap_remove_range'],
+  ['rmap_remove_range', 'pte_unmap'],
+  ['nested_release', 'nested_update'],
+]
+
+/** @internal What the lines of a recording that differs suggest, a sentence each. */
+export function parserHints(parser: TraceParser): string[] {
+  const hints: string[] = []
+  if (parser.backwardsAt > 0) {
+    hints.push(
+      `time goes backwards at line ${parser.backwardsAt}: the files of single CPUs (per_cpu/cpuN/trace) must be merged by time; ` +
+        'record the file trace, which has all CPUs',
+    )
+  }
+  for (const [name, other] of FIRES_WITH) {
+    if (parser.count(name) > 0 && parser.count(other) === 0) {
+      hints.push(`there are ${name} events and no ${other}: its probe was not set, not switched on, or never fires`)
+    }
+  }
+  const created = parser.count('pte_create')
+  const returned = parser.count('pte_create_ret')
+  if (returned > 0 && created > returned) {
+    hints.push(
+      `${created - returned} of ${created} pte_create have no pte_create_ret: a kretprobe misses returns when it has too few ` +
+        'instances: see the last column of kprobe_profile, and define it as r100:nr/pte_create_ret',
+    )
+  }
+  return hints
+}
