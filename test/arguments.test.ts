@@ -78,7 +78,7 @@ function vmWorld(): { vm: index.Vm; slot: index.VmMemslot; table: index.GuestTab
 
 type World = ReturnType<typeof vmWorld>
 
-/** A method of an L1 or of what it holds. */
+/** A method of an L1 or of one of its parts. */
 const onVm = (
   name: string,
   args: (world: World) => Argument[],

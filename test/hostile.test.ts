@@ -145,7 +145,7 @@ test.each([
   },
 )
 
-test('recordings that name much and hold little cost little: each of these took minutes', () => {
+test('recordings that name much and contain little cost little: each of these took minutes', () => {
   const many = <T>(count: number, make: (n: number) => T): T[] => Array.from({ length: count }, (_, n) => make(n))
   const hex = (n: number): string => `0x${n.toString(16)}`
   trace(many(5000, () => [1, 'memslot_free: kvm=0x1 base_gfn=0 npages=0xffffffffffff rmap=0x1000']))

@@ -41,10 +41,12 @@ export interface RadixResult {
  * Compares a radix dump with the tables of a replay that has ended.
  *
  * @example
+ * const replay = new Replay()
+ * replay.end() // after the recording was fed to it
  * const comparison = new RadixComparison(replay)
- * comparison.feed(bytesOfTheDump)
+ * comparison.feed(new TextEncoder().encode('pgdir: c000000001000000\n'))
  * comparison.end()
- * replay.result(comparison.result()).differences
+ * replay.result(comparison.result()).differences // 0
  */
 export class RadixComparison {
   readonly #replay: Replay

@@ -54,7 +54,7 @@ export interface KnownArray {
  *
  * @example
  * const replay = new Replay({ pageShift: 16 })
- * replay.feed(bytesOfTheRecording)
+ * replay.feed(new TextEncoder().encode('# the bytes of a recording, in chunks of any size'))
  * replay.end()
  * replay.result().differences // 0: the model matches the recording exactly
  */

@@ -1,14 +1,17 @@
 /**
  * Finds the examples in the README and in doc comments, and runs them.
  *
- * - A `ts` block is one program. What it logs is said by its comments `// => text`, in order, one a line.
+ * - A `ts` block, or an `@example`, is one program. What it logs is said by its comments `// => text`, in order, one a line.
+ * - In an `@example` an expression may end in `// value`: a JavaScript value that it must be equal to; words may follow
+ *   after a colon. What it uses of the package need not be imported.
  * - A `console` block is a session: each line `$ nested-rmap ...` is a command, and what follows it is what it prints.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { format } from 'node:util'
 import ts from 'typescript'
-import { doors } from './public-api'
+import { expect } from 'vitest'
+import { doors, exportedNames, subPath } from './public-api'
 
 export interface Example {
   /** Where it is: `README.md:31`. */
@@ -24,34 +27,74 @@ export function blocks(language: string, text: string, file: string, firstLine =
   }))
 }
 
-/** The `@example` blocks in a source file. */
+/** The examples in a source file's doc comments, with the imports that they leave out. */
 export function docExamples(file: string): Example[] {
   const source = readFileSync(file, 'utf8')
-  return [...source.matchAll(/^( *)\/\*\*[^]*?\*\//gm)]
-    .filter(([comment]) => comment.includes('@example'))
-    .flatMap(({ 0: comment, index }) =>
-      blocks('ts', comment.replace(/^ *(\/\*\*|\*\/|\* ?)/gm, ''), file, source.slice(0, index).split('\n').length),
-    )
+  return [...source.matchAll(/^( *)\/\*\*[^]*?\*\//gm)].flatMap(({ 0: comment, index }) => {
+    const firstLine = source.slice(0, index).split('\n').length
+    const text = comment.replace(/^ *(\/\*\*|\*\/|\* ?)/gm, '')
+    return [...text.matchAll(/^@example\n([^]*?)(?=^@|$(?![^]))/gm)].map(({ index: at, 1: body }) => ({
+      name: `${file}:${firstLine + text.slice(0, at).split('\n').length - 1}`,
+      code: withImports(body!.replace(/^```.*\n/gm, '').trim()),
+    }))
+  })
 }
+
+const EXPORTS = exportedNames()
+
+function withImports(code: string): string {
+  const imported = new Set([...code.matchAll(/import .*?\bfrom/g)].flatMap(([line]) => line.match(/\w+/g)!))
+  const words = new Set(code.replace(/\/\/.*/g, '').match(/(?<![.\w])[A-Za-z]\w*/g))
+  const imports = [...words].filter((word) => EXPORTS.has(word) && !imported.has(word) && !declares(code, word))
+  return imports.map((word) => `import { ${word} } from '${EXPORTS.get(word)}'\n`).join('') + code
+}
+
+const declares = (code: string, word: string): boolean => new RegExp(`\\b(const|let|class) ${word}\\b`).test(code)
 
 /** The lines that an example's comments promise. */
 export function promised(code: string): string[] {
   return [...code.matchAll(/\/\/ => ?(.*)$/gm)].map(([, text]) => text!)
 }
 
-/** Runs an example on the sources; returns the lines that it logged. */
+/** A line `expression // value`, and the value: `'second': now a list` is 'second'. Undefined for other lines. */
+function promisedValue(line: string): { expression: string; value: string } | undefined {
+  const [, expression, comment] =
+    /^(?!\s|const |let |import |for |\}|console\.)(.+?)\s+\/\/ (?!=>)(.+)$/.exec(line) ?? []
+  if (expression === undefined) return undefined
+  const ends = [comment!.length, ...[...comment!.matchAll(/: /g)].map(({ index }) => index)]
+  const value = ends.map((end) => `(${comment!.slice(0, end)})`).find(isExpression)
+  return value === undefined ? undefined : { expression, value }
+}
+
+function isExpression(text: string): boolean {
+  try {
+    new Function(`return ${text}`)()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Runs an example on the sources, and compares its values; returns the lines that it logged. */
 export async function run(code: string): Promise<string[]> {
   const modules = new Map<string, unknown>()
   for (const [, name] of code.matchAll(/from '([^']+)'/g)) modules.set(name!, await import(sourceOf(name!)))
-  const { outputText } = ts.transpileModule(code, {
+  const checked = code.split('\n').map((line) => {
+    const promise = promisedValue(line)
+    return promise === undefined
+      ? line
+      : `expect(${promise.expression}, ${JSON.stringify(line)}).toEqual${promise.value}`
+  })
+  const { outputText } = ts.transpileModule(checked.join('\n'), {
     compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
   })
   const logged: string[] = []
   const log = (...args: unknown[]): number => logged.push(...format(...args).split('\n'))
-  await new Function('require', 'exports', 'console', `return (async () => {${outputText}\n})()`)(
+  await new Function('require', 'exports', 'console', 'expect', `return (async () => {${outputText}\n})()`)(
     (name: string) => modules.get(name),
     {},
     { log },
+    expect,
   )
   return logged
 }
@@ -86,8 +129,6 @@ export function typeErrors(examples: readonly Example[]): string[] {
       return `${where}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`
     })
 }
-
-const subPath = (name: string): string => (name === 'index' ? 'nested-rmap' : `nested-rmap/${name}`)
 
 /** The commands of a session with what each printed, as `nested-rmap` prints it. */
 export function session(code: string): { promised: string; printed: string } {

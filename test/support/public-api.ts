@@ -40,3 +40,19 @@ export const service = ts.createLanguageService({
 export function isInternal(symbol: ts.Symbol): boolean {
   return symbol.getJsDocTags(service.getProgram()!.getTypeChecker()).some((tag) => tag.name === 'internal')
 }
+
+/** The name of each export, with the sub-path to import it from. */
+export function exportedNames(): Map<string, string> {
+  const program = service.getProgram()!
+  const checker = program.getTypeChecker()
+  const names = new Map<string, string>()
+  for (const [door, source] of doors) {
+    for (const { name } of checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(source)!)!)) {
+      if (!names.has(name)) names.set(name, subPath(door))
+    }
+  }
+  return names
+}
+
+/** What a user imports a door by. */
+export const subPath = (door: string): string => (door === 'index' ? 'nested-rmap' : `nested-rmap/${door}`)
