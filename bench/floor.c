@@ -2,8 +2,9 @@
  * The native floor: what the same layout and the same algorithm cost in C (cc -O2). Our own code, from spec 2 to 4
  * and 6. It answers the same lines as contestant.mjs does (see run.mjs), with the same inputs (see inputs.mjs).
  *
- * What the library does for safety alone (argument checks) is not done here: this is a floor. Lists are scanned,
- * however long, as Linux does.
+ * Two programs: the bare floor; and, compiled with -DDUTIES, "C with our duties", which also does what the library does
+ * for its callers. Its arguments are 64-bit floats and are checked, outcomes are counted, freed nodes are poisoned and
+ * counted, and nested guests are found by a hash of their LPID. Both scan lists however long they are, as Linux does.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -31,11 +32,41 @@ static double now(void)
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
 
+/* ---- our duties ---- */
+
+#ifdef DUTIES
+typedef double arg; /* a JavaScript number */
+#define DUTY(statement) statement
+#else
+typedef u64 arg;
+#define DUTY(statement)
+#endif
+
+static inline void refuse(const char *name)
+{
+	fprintf(stderr, "%s: not in range\n", name);
+	exit(1);
+}
+
+/* A checked argument: an integer in min..max. */
+static inline u64 checked(const char *name, arg value, u64 min, u64 max)
+{
+#ifdef DUTIES
+	if (!(value >= (double)min && value <= (double)max) || (double)(u64)value != value)
+		refuse(name);
+#else
+	(void)name, (void)min, (void)max;
+#endif
+	return (u64)value;
+}
+
 /* ---- the list nodes: one buffer that doubles; an address is an offset in it ---- */
 
 struct node { u64 next, entry; };
 
-static struct { struct node *nodes; u32 room, unused, free; } heap;
+static struct { struct node *nodes; u32 room, unused, free, free_nodes; } heap;
+
+#define POISON 0xffffffffull
 
 static void heap_new(void)
 {
@@ -44,6 +75,7 @@ static void heap_new(void)
 	heap.room = 64;
 	heap.unused = 1;
 	heap.free = 0;
+	heap.free_nodes = 0;
 }
 
 static inline struct node *node_at(u64 address)
@@ -56,6 +88,7 @@ static u64 node_allocate(void)
 	u64 address = heap.free;
 	if (address) {
 		heap.free = (u32)node_at(address)->next;
+		DUTY(heap.free_nodes--);
 		return address;
 	}
 	if (heap.unused == heap.room) {
@@ -68,6 +101,8 @@ static u64 node_allocate(void)
 static inline void node_free(u64 address)
 {
 	node_at(address)->next = heap.free;
+	DUTY(node_at(address)->entry = POISON);
+	DUTY(heap.free_nodes++);
 	heap.free = (u32)address;
 }
 
@@ -76,15 +111,19 @@ static inline void node_free(u64 address)
 enum outcome { EMPTY, SECOND, LIST, DUPLICATE };
 
 static u64 *words, scan_steps;
+static u32 npages_now;
+#ifdef DUTIES
+static u64 outcomes[4], longest_list;
+#endif
 
 static inline u64 pack(u32 lpid, u64 gpa)
 {
 	return (u64)lpid << 52 | (gpa & 0x000ffffffffff000ull);
 }
 
-static enum outcome insert(u32 gfn, u32 lpid, u64 gpa)
+static enum outcome insert_entry(u32 gfn, u64 entry)
 {
-	u64 entry = pack(lpid, gpa), head = words[gfn], next = head, steps = 1;
+	u64 head = words[gfn], next = head, steps = 1;
 	if (!head) {
 		words[gfn] = entry | 1;
 		return EMPTY;
@@ -99,13 +138,24 @@ static enum outcome insert(u32 gfn, u32 lpid, u64 gpa)
 	node_at(address)->next = head;
 	node_at(address)->entry = entry;
 	words[gfn] = address;
+	DUTY(if (steps + 1 > longest_list) longest_list = steps + 1);
 	return head & 1 ? SECOND : LIST;
+}
+
+static enum outcome insert(arg gfn, arg lpid, arg gpa)
+{
+	u32 index = checked("gfn", gfn, 0, npages_now - 1);
+	u64 entry = pack(checked("lpid", lpid, 1, 4095), checked("gpa", gpa, 0, (1ull << 52) - 1));
+	enum outcome outcome = insert_entry(index, entry);
+	DUTY(outcomes[outcome]++);
+	return outcome;
 }
 
 /* Takes all entries of a slot; `visit` is inlined. */
 #define take_all(gfn, visit) do {                               \
-	u64 word_ = words[gfn], entry_;                         \
-	words[gfn] = 0;                                         \
+	u32 index_ = checked("gfn", gfn, 0, npages_now - 1);    \
+	u64 word_ = words[index_], entry_;                      \
+	words[index_] = 0;                                       \
 	if (!word_)                                             \
 		break;                                          \
 	while (!(word_ & 1)) {                                  \
@@ -276,14 +326,49 @@ static void insert_all(void)
 static struct table shadows[17];
 static u32 met[4]; /* cleared, no guest, no leaf, other frame */
 
+#ifdef DUTIES
+/* Which guest has which LPID: open addressing. */
+static struct { u32 lpid; struct table *shadow; } registry[64];
+
+static inline u32 registry_at(u32 lpid)
+{
+	u32 at = lpid * 0x9e3779b1u >> 26;
+	while (registry[at].lpid && registry[at].lpid != lpid)
+		at = (at + 1) & 63;
+	return at;
+}
+
+static void register_guest(u32 lpid)
+{
+	u32 at = registry_at(lpid);
+	registry[at].lpid = lpid;
+	registry[at].shadow = &shadows[lpid];
+}
+
+static inline struct table *shadow_of(u32 lpid)
+{
+	return registry[registry_at(lpid)].shadow;
+}
+#else
+static void register_guest(u32 lpid)
+{
+	(void)lpid;
+}
+
+static inline struct table *shadow_of(u32 lpid)
+{
+	return lpid < 17 && shadows[lpid].words ? &shadows[lpid] : NULL;
+}
+#endif
+
 static inline void clear_leaf(u64 entry, u64 hpa)
 {
-	u32 lpid = entry >> 52;
-	if (lpid >= 17 || !shadows[lpid].words) {
+	struct table *shadow = shadow_of(entry >> 52);
+	if (!shadow) {
 		met[1]++;
 		return;
 	}
-	u64 *leaf = table_find(&shadows[lpid], entry);
+	u64 *leaf = table_find(shadow, entry);
 	if (!leaf) {
 		met[2]++;
 	} else if ((*leaf & FRAME_MASK) != hpa) {
@@ -298,9 +383,12 @@ static inline void clear_leaf(u64 entry, u64 hpa)
 static struct table guests[17], host;
 static u64 next_page;
 
-static void fault(u32 lpid, u64 gpa)
+static void fault(arg lpid_given, arg gpa_given)
 {
-	u64 *leaf = table_find(&shadows[lpid], gpa), *page, at;
+	u32 lpid = checked("lpid", lpid_given, 1, 4095);
+	u64 gpa = checked("gpa", gpa_given, 0, (1ull << 53) - 1);
+	struct table *shadow = shadow_of(lpid);
+	u64 *leaf = table_find(shadow, gpa), *page, at;
 	if (leaf)
 		return;
 	at = *table_find(&guests[lpid], gpa) & FRAME_MASK;
@@ -309,7 +397,7 @@ static void fault(u32 lpid, u64 gpa)
 		table_set(&host, at, PRESENT | LEAF | next_page++ << 16 | 0x187);
 		page = table_find(&host, at);
 	}
-	table_set(&shadows[lpid], gpa, *page & ~0x80ull);
+	table_set(shadow, gpa, *page & ~0x80ull);
 	if (insert(at >> 16, lpid, gpa) == DUPLICATE)
 		duplicates++;
 }
@@ -328,6 +416,7 @@ static double run_faults(int again, u32 npages, u32 per)
 	for (u32 lpid = 1; lpid <= per; lpid++) {
 		table_new(&guests[lpid]);
 		table_new(&shadows[lpid]);
+		register_guest(lpid);
 	}
 	for (u32 i = 0; i < in.count; i++)
 		table_set(&guests[in.lpid[i]], in.gpa[i], PRESENT | LEAF | (u64)in.gfn[i] << 16 | 0x187);
@@ -349,6 +438,7 @@ static double run(const char *kind, u32 npages, u32 per)
 	make_input(npages, per);
 	free(words);
 	words = need(calloc(npages, 8));
+	npages_now = npages;
 	heap_new();
 	scan_steps = digest = duplicates = 0;
 
@@ -356,7 +446,7 @@ static double run(const char *kind, u32 npages, u32 per)
 		u64 *packed = need(calloc(in.count, 8));
 		start = now();
 		for (u32 i = 0; i < in.count; i++)
-			packed[i] = pack(in.lpid[i], in.gpa[i]);
+			packed[i] = pack(checked("lpid", in.lpid[i], 0, 4095), checked("gpa", in.gpa[i], 0, (1ull << 52) - 1));
 		end = now();
 		if (*kind == 'u') {
 			start = now();
@@ -398,7 +488,7 @@ static double run(const char *kind, u32 npages, u32 per)
 		end = now();
 	} else { /* walk: gfn g is at host page g; of every three entries one is stale */
 		for (u32 lpid = 1; lpid <= per; lpid++)
-			table_new(&shadows[lpid]);
+			table_new(&shadows[lpid]), register_guest(lpid);
 		memset(met, 0, sizeof(met));
 		for (u32 i = 0; i < in.count; i++)
 			if ((in.gfn[i] + in.lpid[i]) % 3)

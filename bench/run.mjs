@@ -1,10 +1,11 @@
 /**
- * `npm run bench`: how fast the built package is, against a native floor and against what one would write without it.
+ * `npm run bench [-- WORKLOAD]`: how fast the built package is, compared with a native floor, with C that has the same
+ * duties, and with what one would write without the package. About three minutes.
  *
- * Every contestant is a process that answers a line a round. Each is warmed; then the rounds of a workload are
- * interleaved, and the medians are shown. Who gives another answer than the floor (or, without one, the package) is
- * disqualified. Prints a table, and writes results.json: rows of { workload, ns, peer, peerNs, ratio }, where ns is
- * the package's time for one operation and ratio ns / peerNs.
+ * Every contestant is a process that answers one line per round. Each is warmed; then the rounds of a workload are
+ * interleaved, and the medians are shown. A contestant whose answer differs from the floor's (or, without a C compiler,
+ * from the package's) is disqualified. Prints the tables of the README in Markdown, and writes results.json: rows of
+ * { workload, ns, peer, peerNs, ratio }, where ns is the package's time for one operation and ratio is ns / peerNs.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,10 +13,12 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { compareDesigns } from './compare-designs.mjs'
 import { WORKLOADS } from './inputs.mjs'
 
 const OURS = 'nested-rmap'
 const FLOOR = 'C'
+const DUTIES = 'C with our duties'
 const WARMING_ROUNDS = 8
 const WARMING_MS = 2000 // at most, for one contestant
 const ROUNDS = 7
@@ -41,9 +44,9 @@ function contestant(name, command, args) {
   }
 }
 
-function compileFloor(folder) {
-  const program = join(folder, 'floor')
-  const { status } = spawnSync('cc', ['-O2', '-o', program, here('floor.c')], {
+function compile(name, ...flags) {
+  const program = join(folder, name)
+  const { status } = spawnSync('cc', ['-O2', ...flags, '-o', program, here('floor.c')], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   return status === 0 ? program : undefined
@@ -54,27 +57,31 @@ const show = (number) => number.toFixed(number < 0.1 ? 4 : number < 10 ? 2 : num
 
 const only = process.argv[2] ?? ''
 const folder = mkdtempSync(join(tmpdir(), 'nested-rmap-bench-'))
-const floor = compileFloor(folder)
+const floor = compile('floor')
 if (floor === undefined) console.log('No C compiler (cc): the native floor is left out.')
 const script = (name) => contestant(name, process.execPath, [here('contestant.mjs'), name])
 const all = [
   script(OURS),
-  ...(floor === undefined ? [] : [contestant(FLOOR, floor, [])]),
+  ...(floor === undefined ? [] : [contestant(FLOOR, floor, []), contestant(DUTIES, compile('duties', '-DDUTIES'), [])]),
   script('Map of Set<bigint>'),
   script('Map of number[]'),
   script('linked objects'),
 ]
 
 const rows = []
+const row = (cells) => console.log(`| ${cells.join(' | ')} |`)
 console.log(
-  `${cpus()[0]?.model.trim()}, Node ${process.version}; nanoseconds for one entry, medians of ${ROUNDS} rounds\n`,
+  `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Node ${process.version}; nanoseconds for one entry, medians of ` +
+    `${ROUNDS} rounds; in brackets: our time divided by theirs.\n`,
 )
-console.log(['workload'.padEnd(28), ...all.map(({ name }) => name.padStart(18))].join(''))
+row(['workload', ...all.map(({ name }) => name)])
+row(['---', ...all.map(() => '---:')])
 for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
   if (!name.includes(only)) continue
   const times = new Map()
   const answers = new Map()
-  const racers = all.filter((racer) => !slow.includes(racer.name) && !(kind === 'replay' && racer.name === FLOOR))
+  const isNative = (racer) => racer.name === FLOOR || racer.name === DUTIES
+  const racers = all.filter((racer) => !slow.includes(racer.name) && !(kind === 'replay' && isNative(racer)))
   for (const racer of racers) {
     const until = performance.now() + WARMING_MS
     for (let round = 0; round < WARMING_ROUNDS && performance.now() < until; round++) {
@@ -104,10 +111,12 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
     rows.push({ workload: name, ns, peer, peerNs, ratio: ns / peerNs })
     return `${show(peerNs)} (${show(ns / peerNs)})`
   })
-  console.log([name.padEnd(28), ...cells.map((cell) => cell.padStart(18))].join(''))
+  row([name, ...cells])
 }
-console.log('\nIn brackets: our time over theirs. -: has no such thing, or would take minutes.')
+console.log('\n-: has no such operation, or would take minutes.\n')
 for (const { end } of all) end()
+if (only === '') compareDesigns()
+console.log()
 spawnSync(process.execPath, [here('resident.mjs')], { stdio: 'inherit' })
 rmSync(folder, { recursive: true })
 writeFileSync(here('results.json'), `${JSON.stringify(rows, null, 2)}\n`)

@@ -3,6 +3,7 @@ export { packEntry, unpackEntry, packEntryPair, unpackEntryPair } from './rmap/e
 export { packLeaf, unpackLeaf, LeafFlag, PRESENT, LEAF } from './page-table/leaf'
 export { NodeHeap, MAX_NODES } from './rmap/node-heap'
 export { Memslot, InsertCounters, MAX_NPAGES } from './rmap/memslot'
+export { MEMSLOT_INVARIANTS } from './rmap/memslot-check'
 export { RadixTable } from './page-table/radix-table'
 export { removeRmapRange, RangeCounters } from './rmap/invalidate'
 export { Vm } from './vm/vm'
@@ -18,20 +19,21 @@ export type { WordPair } from './base/word'
 export type { Gfn, Gpa, HostFrame, Hpa, LeafShift, Lpid, NestedGpa, PageShift } from './base/units'
 export type { Entry } from './rmap/entry'
 export type { LeafFields } from './page-table/leaf'
-export type { NodeAddress } from './rmap/node-heap'
-export type { InsertOutcome, ListNode } from './rmap/memslot'
-export type { Leaf } from './page-table/radix-table'
+export type { NodeAddress, NodeHeapOptions, NodeWords } from './rmap/node-heap'
+export type { InsertOutcome, ListNode, MemslotOptions } from './rmap/memslot'
+export type { BrokenMemslotInvariant, MemslotJson } from './rmap/memslot-check'
+export type { Leaf, RadixTableOptions } from './page-table/radix-table'
 export type { NestedGuest } from './vm/nested-guest'
 export type { PendingFault, PendingUnmap } from './vm/pending'
 export type { VmMemslot } from './vm/vm-memslot'
-export type { EntryFate, GuestLookup, RangeVisitor, RmapRange } from './rmap/invalidate'
+export type { EntryFate, GuestLookup, RangeVisitor, RmapRange, Shadowed, ShadowTable } from './rmap/invalidate'
 export type {
   Backing,
   BackingOf,
   FaultByGuest,
   FaultByLpid,
   FaultRequest,
-  MemslotOptions,
+  VmMemslotOptions,
   Operand,
   Placement,
   Ric,

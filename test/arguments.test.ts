@@ -52,7 +52,7 @@ const BAD: readonly [string, unknown][] = [
 
 /** Bad values that an argument of a kind takes after all, or may. */
 const TAKEN: Record<Kind, readonly string[]> = {
-  integer: [],
+  integer: ['1n'], // converted, where it is an address, a gfn, an LPID or a count
   word: ['1n'],
   operand: ['1n'],
   string: [],
@@ -742,7 +742,7 @@ const CALLS: Call[] = [
 ]
 
 /** An error that says which argument was wrong, and how. */
-const NAMED = /^[A-Za-z][\w.]*(: expected |: a range |: two ranges |: .*no other memslot)/
+const NAMED = /^[A-Za-z][\w.]*(: expected |: unknown option |: a range |: two ranges |: .*no other memslot)/
 
 /** Tries a call with one argument replaced: what is wrong with how it went, if anything. */
 function attempt(call: Call, args: unknown[], shown: string, mayPass: boolean): string | undefined {

@@ -7,9 +7,11 @@
  * the machine; every platform that JavaScript engines ship for today is little-endian, and this library assumes it.)
  */
 
-/** A 64-bit word as two unsigned 32-bit halves; `hi` has bits 63..32, `lo` bits 31..0. */
+/** A 64-bit word as two unsigned 32-bit halves. */
 export interface WordPair {
+  /** Bits 63..32: an integer in 0..2^32-1. */
   readonly hi: number
+  /** Bits 31..0: an integer in 0..2^32-1. */
   readonly lo: number
 }
 
@@ -62,7 +64,7 @@ export function hex(value: number | bigint): string {
   return `0x${value.toString(16)}`
 }
 
-/** @internal A raw word with all its digits, so that its fields stand in place: `0x0030000030261001`. */
+/** @internal A raw word with all its digits, so that its fields are aligned: `0x0030000030261001`. */
 export function hexWord(word: bigint): string {
   return `0x${word.toString(16).padStart(16, '0')}`
 }

@@ -1,5 +1,5 @@
 /**
- * The leaf of a page table: which frame, and what may be done to it, in one 64-bit word (spec 4).
+ * The leaf PTE of a page table: a page frame and what may be done to it, in one 64-bit word (spec 4).
  *
  *     63  62  61                56                                      12  11   9  8  7 6  4  3  2  1  0
  *     | P | L |  software       |            frame (4 KiB units)          | soft | R | C | att | p | r | w | x |
@@ -9,8 +9,10 @@
  *
  * The ISA's frame field has bits 56..12; L0's own frame mask keeps those below 53, and of them the ones at and above
  * the page shift. So a host frame number is below 2^41, and a host address below 2^53: exact JavaScript numbers.
+ *
+ * What the bits mean for a fault must never be decided here: that is spec 5, in vm/.
  */
-import { checkInteger, checkObject, checkWord } from '../base/args'
+import { checkOptionNames, checkWord, toInteger } from '../base/args'
 import { type HostFrame, type Hpa, type LeafShift, MAX_FRAME } from '../base/units'
 import { hiOf, loOf, numberOf, wordOf } from '../base/word'
 
@@ -59,7 +61,7 @@ export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([
   [5, 16],
 ])
 
-/** @internal Bits that the hardware sets on its own: referenced and changed. */
+/** @internal The bits that the hardware sets: referenced and changed. */
 export const RC = LeafFlag.REFERENCED | LeafFlag.CHANGED
 
 /**
@@ -70,10 +72,9 @@ export const RC = LeafFlag.REFERENCED | LeafFlag.CHANGED
  * @throws RangeError, TypeError
  */
 export function packLeaf(fields: LeafFields): bigint {
-  const { frame, flags } = checkObject('fields', fields)
-  checkInteger('frame', frame, 0, MAX_FRAME, 16)
-  checkInteger('flags', flags, 0, 0xfff, 16)
-  return PRESENT | LEAF | (BigInt(frame) << 12n) | BigInt(flags)
+  const { frame, flags } = checkOptionNames('fields', fields, ['frame', 'flags'])
+  const number = toInteger('frame', frame, 0, MAX_FRAME, 16)
+  return PRESENT | LEAF | (BigInt(number) << 12n) | BigInt(toInteger('flags', flags, 0, 0xfff, 16))
 }
 
 /**
@@ -98,7 +99,7 @@ export function leafHpa(hi: number, lo: number, shift: number): Hpa {
   return numberOf(hi & LeafHi.FRAME, lo & (-1 << shift))
 }
 
-/** @internal A leaf word with its frame kept and its referenced and changed bits left out: what two dumps compare. */
+/** @internal A leaf word without its referenced and changed bits, for comparing two dumps. */
 export function withoutRc(word: bigint): bigint {
   return word & ~BigInt(RC)
 }

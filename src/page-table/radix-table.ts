@@ -1,30 +1,52 @@
 /**
- * A page table: a radix tree of 64-bit words (spec 4). It stands three times in the model: as the host's table of
- * an L1, as L1's table of a nested guest, and as the shadow of the two.
+ * A page table: a radix tree of 64-bit words (spec 4). The model has it three times: as the host's table for an L1, as
+ * L1's table for a nested guest, and as the shadow table, which composes the two.
  *
- *     page shift   bits a level, root first   a leaf may stand at            the address bits of a level
+ *     page shift   bits a level, root first   sizes of a leaf                the address bits of a level
  *         16          13   9   9   5          1 GiB, 2 MiB, 64 KiB           51..39  38..30  29..21  20..16
  *         12          13   9   9   9          1 GiB, 2 MiB, 4 KiB            51..39  38..30  29..21  20..12
  *
- * The pages of a table lie in one growing buffer of words. A word is 0, a leaf (present and leaf bit), or a link:
- * the present bit, and in the low half the position of the next page. Clearing a leaf leaves its page linked, empty
- * or not, as Linux does; pages go when a larger leaf takes their place, or with the whole table.
+ * The pages of a table lie in one growing buffer of words. A word is 0, a leaf PTE (present and leaf bit), or a link: the
+ * present bit, and in the low half the position of the next page. Clearing a leaf leaves its page linked, empty or not,
+ * as Linux does; pages are freed when a larger leaf replaces them, or with the whole table.
+ *
+ * `find` and the accessors of a found leaf must never allocate, and must stay as they are: they are the hot path of faults
+ * and of the walk. (This file is over 300 lines: the public methods and the tree below them share the buffer.)
  */
-import { checkInteger, checkOneOf, checkObject, checkWord } from '../base/args'
+import { checkOneOf, checkOptionNames, checkWord, toInteger } from '../base/args'
 import { INSPECT } from '../base/inspect'
 import { type Gpa, type LeafShift, MAX_GPA, type PageShift } from '../base/units'
-import { hiOf, hiOfNumber, loOf, NO_HALVES, numberOf, pow2, wordOf } from '../base/word'
+import { hex, hexWord, hiOf, hiOfNumber, loOf, NO_HALVES, numberOf, pow2, wordOf } from '../base/word'
 import { AllocationGate } from './allocation-gate'
 import { LEAF, LeafHi, PRESENT } from './leaf'
 
-/** A leaf as it stands in a table. */
+/** A leaf PTE of a table. (`JSON.stringify` writes the word of one that a table returned as a hex string.) */
 export interface Leaf {
-  /** The first address it maps, in bytes. */
+  /** The first address it maps, in bytes: a multiple of its size, 0..2^52-1. */
   readonly gpa: Gpa
-  /** log2 of its size. */
+  /** log2 of its size in bytes. */
   readonly shift: LeafShift
   /** Its word, in plain order (not as a big-endian table has it in memory). */
   readonly word: bigint
+}
+
+/** @internal A {@link Leaf} that can be stringified. */
+export class TableLeaf implements Leaf {
+  constructor(
+    readonly gpa: Gpa,
+    readonly shift: LeafShift,
+    readonly word: bigint,
+  ) {}
+
+  toJSON(): { gpa: Gpa; shift: LeafShift; word: string } {
+    return { gpa: this.gpa, shift: this.shift, word: hexWord(this.word) }
+  }
+}
+
+/** Options of {@link RadixTable}. */
+export interface RadixTableOptions {
+  /** log2 of the base page size in bytes: 16 (64 KiB) or 12 (4 KiB). */
+  readonly pageShift: PageShift
 }
 
 /**
@@ -51,9 +73,17 @@ const enum Entries {
 /** Most words of one table's buffer: 2 GiB, so that a position times 4 is a positive 32-bit integer. */
 const MAX_WORDS = 2 ** 28
 
-/** A radix page table over 52-bit addresses, with leaves of three sizes (spec 4). */
+/**
+ * A radix page table over 52-bit addresses, with leaf PTEs of three sizes (spec 4). Memory: 64 KiB for the root, then
+ * 4 KiB a page (256 bytes for a last level of 64 KiB pages).
+ *
+ * @example
+ * const table = new RadixTable({ pageShift: 16 })
+ * table.set(0x10000, 16, PRESENT | LEAF | 0x5670000n) // true
+ * table.lookup(0x1abcd) // { gpa: 0x10000, shift: 16, word: 0xc000000005670000n }
+ */
 export class RadixTable {
-  /** log2 of the base page size: the geometry. */
+  /** log2 of the base page size in bytes: the geometry. */
   readonly pageShift: PageShift = 16
 
   /** @internal The pages: two 32-bit halves a word, little-endian. Replaced when the table grows. */
@@ -65,20 +95,15 @@ export class RadixTable {
   #pageBytes = Entries.ROOT * 8
   #leaves = 0
   #epoch = 0
-  #reserved = 0 // pages that stand free and are promised
+  #reserved = 0 // free pages that were promised
   readonly #gate: AllocationGate | undefined
 
-  /**
-   * Cost: 64 KiB for the root, then 4 KiB a page (256 bytes for a last level of 64 KiB pages).
-   *
-   * @param options.pageShift 16 or 12
-   * @throws RangeError, TypeError
-   */
-  constructor(options: { pageShift: PageShift })
+  /** @throws RangeError, TypeError */
+  constructor(options: RadixTableOptions)
   /** @internal A table whose pages, the root aside, must pass a gate, which several tables share. */
-  constructor(options: { pageShift: PageShift }, gate: AllocationGate)
-  constructor(options: { pageShift: PageShift }, gate?: AllocationGate) {
-    const { pageShift } = checkObject('options', options)
+  constructor(options: RadixTableOptions, gate: AllocationGate)
+  constructor(options: RadixTableOptions, gate?: AllocationGate) {
+    const { pageShift } = checkOptionNames('options', options, ['pageShift'])
     this.#gate = gate
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
     this.halves = new Int32Array(Entries.ROOT * 2)
@@ -105,49 +130,52 @@ export class RadixTable {
    * @param gpa 0..2^52-1, in bytes
    * @throws RangeError, TypeError
    */
-  lookup(gpa: Gpa): Leaf | undefined {
-    const [hi, lo] = this.#split(gpa)
-    const ref = this.find(hi, lo)
-    if (ref === Ref.NONE) return undefined
-    const shift = this.shiftOf(ref)
-    return { gpa: gpa - offsetIn(gpa, shift) + 0, shift, word: this.wordAt(ref) }
+  lookup(gpa: Gpa | bigint): Leaf | undefined {
+    const address = checkGpa(gpa)
+    const ref = this.refAt(address)
+    return ref === Ref.NONE ? undefined : this.#leafAt(ref, address)
   }
 
   /**
-   * Puts a leaf where none, or one of the same size, stands.
+   * Sets a leaf, or replaces one of the same size. O(1), and the table pages it adds.
    *
    * @param gpa 0..2^52-1, in bytes, a multiple of the leaf's size
    * @param shift log2 of its size: the page shift, 21 or 30
    * @param word a leaf word: present bit and leaf bit set
-   * @returns false when a table page is needed and there is no memory for it (upper pages may stay linked)
-   * @throws RangeError, TypeError; Error when a larger leaf or smaller leaves stand there: clear them first
+   * @returns false if a table page is needed and there is no memory for it (upper pages may stay linked)
+   * @throws RangeError, TypeError; Error if a larger leaf or smaller leaves are present: clear them first
    */
-  set(gpa: Gpa, shift: LeafShift, word: bigint): boolean {
-    const [hi, lo] = this.#split(gpa)
-    this.#checkShift(gpa, shift)
+  set(gpa: Gpa | bigint, shift: LeafShift, word: bigint): boolean {
+    const address = checkGpa(gpa)
+    this.#checkShift(address, shift)
     checkWord('word', word)
     if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
-      throw new RangeError(`word: expected a present leaf, got 0x${word.toString(16)}`)
+      throw new RangeError(`word: expected a present leaf, got ${hex(word)}`)
     }
-    const there = this.find(hi, lo)
-    if (there !== Ref.NONE && this.shiftOf(there) > shift) {
-      throw new Error(`a leaf of 2^${this.shiftOf(there)} bytes maps 0x${gpa.toString(16)}: call clear(gpa) first`)
+    const present = this.refAt(address)
+    if (present !== Ref.NONE && this.shiftOf(present) > shift) {
+      throw new Error(`a leaf of 2^${this.shiftOf(present)} bytes maps ${hex(address)}: call clear(gpa) first`)
     }
-    if (this.leavesBelow(hi, lo, shift).length > 0) {
-      throw new Error(`smaller leaves stand below 0x${gpa.toString(16)}: clear them first`)
+    const hi = hiOfNumber(address)
+    if (this.leavesBelow(hi, address | 0, shift).length > 0) {
+      throw new Error(`smaller leaves are present below ${hex(address)}: clear them first`)
     }
-    return this.place(hi, lo, shift, hiOf(word), loOf(word)) !== Ref.NONE
+    return this.place(hi, address | 0, shift, hiOf(word), loOf(word)) !== Ref.NONE
   }
 
   /**
-   * Clears the leaf that maps `gpa`, whole, whatever its size. O(1).
+   * Clears the leaf that maps `gpa`, whatever its size: all of it. O(1).
    *
-   * @returns the leaf that was there
+   * @param gpa 0..2^52-1, in bytes
+   * @returns the leaf that was cleared; undefined if there was none
    * @throws RangeError, TypeError
    */
-  clear(gpa: Gpa): Leaf | undefined {
-    const leaf = this.lookup(gpa)
-    if (leaf !== undefined) this.clearAt(this.find(...this.#split(gpa)))
+  clear(gpa: Gpa | bigint): Leaf | undefined {
+    const address = checkGpa(gpa)
+    const ref = this.refAt(address)
+    if (ref === Ref.NONE) return undefined
+    const leaf = this.#leafAt(ref, address)
+    this.clearAt(ref)
     return leaf
   }
 
@@ -164,10 +192,10 @@ export class RadixTable {
   }
 
   /**
-   * The leaves in address order. Leaves may be cleared and set on the way; whether the walk meets a new one depends
-   * on where it is.
+   * The leaves in address order. Leaves may be cleared and set meanwhile; whether the walk meets a new one depends on how
+   * far it is. Cost: the table pages.
    *
-   * @throws Error on the way, when pages were freed under the walk: take a copy of the leaves first
+   * @throws Error while walking, if table pages were freed meanwhile: copy the leaves first, `[...table]`
    */
   *leaves(): Generator<Leaf, void, undefined> {
     yield* this.#leavesOf(0, 0, 0, 0, MAX_GPA + 1)
@@ -176,6 +204,12 @@ export class RadixTable {
   /** {@link leaves} */
   [Symbol.iterator](): Generator<Leaf, void, undefined> {
     return this.leaves()
+  }
+
+  /** What `JSON.stringify` writes: the leaves, their words as hex strings. Cost: the table pages. */
+  toJSON(): { pageShift: PageShift; leaves: { gpa: Gpa; shift: LeafShift; word: string }[] } {
+    const leaves = Array.from(this, ({ gpa, shift, word }) => ({ gpa, shift, word: hexWord(word) }))
+    return { pageShift: this.pageShift, leaves }
   }
 
   /** @internal What `console.log` shows. */
@@ -234,7 +268,7 @@ export class RadixTable {
     return wordOf(this.hiAt(ref), this.loAt(ref))
   }
 
-  /** @internal Writes a leaf's word. It must stay a present leaf. */
+  /** @internal Overwrites a leaf's word. It must stay a present leaf. */
   writeAt(ref: LeafRef, hi: number, lo: number): void {
     const at = (ref >>> 2) * 2
     this.halves[at] = lo
@@ -258,8 +292,8 @@ export class RadixTable {
   }
 
   /**
-   * @internal Puts a leaf, taking the pages below it away (the caller has dealt with their leaves). There must be no
-   * larger leaf. {@link Ref.NONE}: a table page was needed and there is no memory for it.
+   * @internal Sets a leaf and frees the pages below it (the caller has dealt with their leaves). There must be no larger
+   * leaf. {@link Ref.NONE} if a table page is needed and there is no memory for it.
    */
   place(hi: number, lo: number, shift: LeafShift, wordHi: number, wordLo: number): LeafRef {
     let page = 0
@@ -282,8 +316,8 @@ export class RadixTable {
   }
 
   /**
-   * @internal Sets pages aside for a leaf of `shift` below a larger leaf, so that once that one is cleared the very next
-   * {@link place} there cannot fail. Returns 0; or, having changed nothing, which page was missing: 1, the one right
+   * @internal Reserves pages for a leaf of `shift` below a larger leaf, so that once that one is cleared the next
+   * {@link place} there cannot fail. Returns 0; or, with the state unchanged, which page was missing: 1, the one right
    * below the larger leaf; 2, the one below that.
    */
   reserveBelow(larger: LeafRef, shift: LeafShift): 0 | 1 | 2 {
@@ -299,7 +333,7 @@ export class RadixTable {
     return 0
   }
 
-  /** @internal Links the pages that lead to an address, down to `level`; false when one was needed and not to be had. */
+  /** @internal Links the pages that lead to an address, down to `level`; false if there is no memory for one. */
   reach(hi: number, lo: number, level: number): boolean {
     for (let page = 0, above = 0; above < level; above++) {
       const at = page + this.#index(above, hi, lo)
@@ -318,15 +352,15 @@ export class RadixTable {
     this.halves[at * 2 + 1] = LeafHi.PRESENT
   }
 
-  #split(gpa: Gpa): [hi: number, lo: number] {
-    checkInteger('gpa', gpa, 0, MAX_GPA, 16)
-    return [hiOfNumber(gpa), gpa | 0]
+  #leafAt(ref: LeafRef, gpa: Gpa): Leaf {
+    const shift = this.shiftOf(ref)
+    return new TableLeaf(gpa - offsetIn(gpa, shift), shift, this.wordAt(ref))
   }
 
   #checkShift(gpa: Gpa, shift: LeafShift): void {
     checkOneOf<LeafShift>('shift', shift, [this.pageShift, 21, 30])
     if (offsetIn(gpa, shift) !== 0) {
-      throw new RangeError(`gpa: expected a multiple of 0x${(2 ** shift).toString(16)}, got 0x${gpa.toString(16)}`)
+      throw new RangeError(`gpa: expected a multiple of ${hex(2 ** shift)}, got ${hex(gpa)}`)
     }
   }
 
@@ -349,7 +383,7 @@ export class RadixTable {
     return level === 3 ? 1 << (21 - this.pageShift) : level === 0 ? Entries.ROOT : Entries.MID
   }
 
-  /** The position of the word where a leaf of `shift` stands or would stand; -1 where no page leads there. */
+  /** The position of the word of a leaf of `shift`, present or not; -1 if no page leads there. */
   #entryAt(hi: number, lo: number, shift: LeafShift): number {
     let page = 0
     for (let level = 0; ; level++) {
@@ -372,18 +406,18 @@ export class RadixTable {
     const end = Math.min(this.#entries(level), Math.ceil((to - first) / size))
     for (let i = Math.max(0, Math.floor((from - first) / size)); i < end; i++) {
       if (this.#epoch !== epoch)
-        throw new Error('leaves: pages were freed under the walk: take a copy of the leaves first')
+        throw new Error('leaves: table pages were freed during the walk: copy the leaves first')
       i = this.#nextUsed(page + i, page + end) - page
       if (i === end) return
       const at = page + i
       const top = this.halves[at * 2 + 1]!
       const gpa = first + i * size
       if ((top & LeafHi.LEAF) === 0) yield* this.#leavesOf(this.halves[at * 2]!, level + 1, gpa, from, to)
-      else yield { gpa, shift: shift as LeafShift, word: this.wordAt(at * 4 + level) }
+      else yield new TableLeaf(gpa, shift as LeafShift, this.wordAt(at * 4 + level))
     }
   }
 
-  /** The first position from `at` whose word is not 0; `end` where there is none. (Apart, so that it runs as a loop.) */
+  /** The first position from `at` whose word is not 0; `end` if there is none. (On its own, so that it runs as a loop.) */
   #nextUsed(at: number, end: number): number {
     const { halves } = this
     while (at < end && halves[at * 2 + 1] === 0) at++
@@ -413,7 +447,7 @@ export class RadixTable {
     this.#gate?.givePages(1)
   }
 
-  /** The position of a page of zeros; 0 when there is no memory. */
+  /** The position of a page of zeros; 0 if there is no memory. */
   #allocatePage(level: number): number {
     if (this.#gate !== undefined && !this.#gate.takePage(this.#reserved > 0)) return 0
     if (this.#reserved > 0) this.#reserved--
@@ -436,7 +470,7 @@ export class RadixTable {
     return page
   }
 
-  /** Twice the room; a page is at most half of what there is, so once is enough. */
+  /** Doubles the room; a page is at most half of it, so once is enough. */
   #grow(): boolean {
     if (this.halves.length >= MAX_WORDS * 2) return false
     try {
@@ -448,6 +482,10 @@ export class RadixTable {
       return false // out of memory, like the kernel's allocator
     }
   }
+}
+
+function checkGpa(gpa: Gpa | bigint): Gpa {
+  return toInteger('gpa', gpa, 0, MAX_GPA, 16)
 }
 
 /** How far inside its leaf an address lies. */

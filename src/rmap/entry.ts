@@ -1,5 +1,5 @@
 /**
- * The rmap entry: which nested guest, and which of its pages, in one 64-bit word (spec 2).
+ * The rmap entry: the LPID of a nested guest and one of its pages, in one 64-bit word (spec 2).
  *
  *     63          52 51                                     12 11         1   0
  *     |    LPID     |   nested gpa, as a 4 KiB frame number    |  zero      |tag|
@@ -8,19 +8,23 @@
  *     hi  31       20 19          0        lo  31              12 11     1   0
  *         |   LPID   | gpa 51..32 |            |   gpa 31..12    |  zero   |tag|
  *
- * The frame number counts 4 KiB pages whatever the page shift, so a nested address is below 2^52: an exact
- * JavaScript number. The low 12 bits are free, which makes the tag possible: a node's address is even, so an odd
- * word can only be an entry. Two entries are equal when LPID and frame are; the tag and bits 1..11 do not count.
+ * The frame number counts 4 KiB pages whatever the page shift, so a nested guest's address is below 2^52: an exact
+ * JavaScript number. The low 12 bits are free, which makes the tag possible: a node's address is even, so an odd word can
+ * only be an entry. Two entries are equal if their LPIDs and frames are; the tag and bits 1..11 do not count.
+ *
+ * Packing must never decide whether an LPID may be inserted: that is for the memslot.
  */
-import { badInteger, checkInteger, checkObject, checkWord } from '../base/args'
+import { checkObject, checkWord, toInteger } from '../base/args'
 import { type Lpid, MAX_GPA, MAX_LPID, type NestedGpa } from '../base/units'
 import { hiOf, loOf, numberOf, wordOf, type WordPair } from '../base/word'
 
 export { MAX_GPA, MAX_LPID, type Lpid, type NestedGpa }
 
-/** What an entry says: the nested guest, and the address in it, in bytes, of a 4 KiB page. */
+/** An rmap entry, decoded: a page of a nested guest. */
 export interface Entry {
+  /** L1's number for the nested guest: 1..4095, or 0 (the host's) where that is allowed. */
   readonly lpid: Lpid
+  /** The nested guest's address of the page, in bytes: a multiple of 4 KiB, 0..2^52-4096. */
   readonly gpa: NestedGpa
 }
 
@@ -34,22 +38,28 @@ export const enum EntryBits {
 export const TAG = EntryBits.TAG
 
 /**
- * The entry's word, with tag 0 (spec 2).
+ * Encodes an rmap entry as its 64-bit word, with tag 0 (spec 2). O(1).
  *
- * @param lpid 0..4095. Packing is encoding alone: whether LPID 0 may be inserted is for the memslot to say.
- * @param gpa 0..2^52-1, in bytes; cut down to its 4 KiB page.
+ * @param lpid 0..4095
+ * @param gpa the nested guest's address, in bytes: 0..2^52-1; rounded down to its 4 KiB page
  * @throws RangeError, TypeError
+ * @example
+ * packEntry(3, 0x30261abc) // 0x0030000030261000n
  */
-export function packEntry(lpid: Lpid, gpa: NestedGpa): bigint {
-  checkEntry(lpid, gpa, 0)
-  return wordOf(entryHi(lpid, gpa), entryLo(gpa))
+export function packEntry(lpid: Lpid | bigint, gpa: NestedGpa | bigint): bigint {
+  const guest = toLpid(lpid, 0)
+  const address = toNestedGpa(gpa)
+  return wordOf(entryHi(guest, address), entryLo(address))
 }
 
 /**
- * What an entry's word says (spec 2). The tag and bits 1..11 are ignored; LPID 0 is decoded like any other.
+ * Decodes the 64-bit word of an rmap entry (spec 2). The tag and bits 1..11 are ignored; LPID 0 is decoded like any
+ * other. O(1).
  *
  * @param word 0..2^64-1
  * @throws RangeError, TypeError
+ * @example
+ * unpackEntry(0x0030000030261001n) // { lpid: 3, gpa: 0x30261000 }
  */
 export function unpackEntry(word: bigint): Entry {
   checkWord('word', word)
@@ -59,11 +69,14 @@ export function unpackEntry(word: bigint): Entry {
 /**
  * {@link packEntry} without a BigInt: the same 8 bytes as two unsigned 32-bit numbers.
  *
+ * @param lpid 0..4095
+ * @param gpa the nested guest's address, in bytes: 0..2^52-1; rounded down to its 4 KiB page
  * @throws RangeError, TypeError
  */
-export function packEntryPair(lpid: Lpid, gpa: NestedGpa): WordPair {
-  checkEntry(lpid, gpa, 0)
-  return { hi: entryHi(lpid, gpa) >>> 0, lo: entryLo(gpa) >>> 0 }
+export function packEntryPair(lpid: Lpid | bigint, gpa: NestedGpa | bigint): WordPair {
+  const guest = toLpid(lpid, 0)
+  const address = toNestedGpa(gpa)
+  return { hi: entryHi(guest, address) >>> 0, lo: entryLo(address) >>> 0 }
 }
 
 /**
@@ -74,17 +87,21 @@ export function packEntryPair(lpid: Lpid, gpa: NestedGpa): WordPair {
  */
 export function unpackEntryPair(pair: WordPair): Entry {
   const { hi, lo } = checkObject('pair', pair)
-  return entryOf(checkInteger('hi', hi, 0, 0xffffffff, 16), checkInteger('lo', lo, 0, 0xffffffff, 16))
+  return entryOf(toInteger('hi', hi, 0, 0xffffffff, 16), toInteger('lo', lo, 0, 0xffffffff, 16))
 }
 
-/** @internal Throws unless `lpid` is in `minLpid`..4095 and `gpa` in 0..2^52-1. */
-export function checkEntry(lpid: Lpid, gpa: NestedGpa, minLpid: number): void {
-  if (!(typeof lpid === 'number' && (lpid & 0xfff) === lpid && lpid >= minLpid)) {
-    throw badInteger('lpid', lpid, minLpid, MAX_LPID)
-  }
-  if (!(typeof gpa === 'number' && gpa >= 0 && gpa < 2 ** 52 && Math.floor(gpa) === gpa)) {
-    throw badInteger('gpa', gpa, 0, MAX_GPA, 16)
-  }
+/** @internal An LPID argument, checked. Fast for a number: only another type, or a refusal, calls a function. */
+export function toLpid(lpid: Lpid | bigint, min: number): Lpid {
+  return typeof lpid === 'number' && (lpid & 0xfff) === lpid && lpid >= min
+    ? lpid
+    : toInteger('lpid', lpid, min, MAX_LPID)
+}
+
+/** @internal A nested guest's address as an argument, checked; fast for a number. */
+export function toNestedGpa(gpa: NestedGpa | bigint): NestedGpa {
+  return typeof gpa === 'number' && gpa >= 0 && gpa < 2 ** 52 && Math.floor(gpa) === gpa
+    ? gpa
+    : toInteger('gpa', gpa, 0, MAX_GPA, 16)
 }
 
 /** @internal High half of the entry of checked arguments: LPID, and bits 51..32 of the address. */

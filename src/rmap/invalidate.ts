@@ -11,9 +11,9 @@
  * Frames are compared under the mask of the host leaf that was cleared, so any base page of a large page matches. The
  * walk removes every entry of the range, stale or not. Without a visitor it must never allocate per slot or per entry.
  */
-import { checkHas, checkInteger, checkObject, checkOneOf, checkWord, wrongType } from '../base/args'
+import { checkHas, checkObject, checkOneOf, checkWord, toInteger, wrongType } from '../base/args'
 import { type Gfn, type Hpa, type LeafShift, type Lpid, MAX_GPA, type NestedGpa } from '../base/units'
-import { hiOf, hiOfNumber, loOf } from '../base/word'
+import { hiOf, hiOfNumber, loOf, pow2 } from '../base/word'
 import { LeafHi } from '../page-table/leaf'
 import { RadixTable, Ref, type Leaf, type LeafRef } from '../page-table/radix-table'
 import { EntryBits, entryGpa, entryHi, entryLo, entryLpid, type Entry } from './entry'
@@ -51,11 +51,11 @@ export interface RmapRange {
   /** The memslot that has the whole range. */
   readonly memslot: Memslot
   /** The first gfn. */
-  readonly gfn: Gfn
-  /** How many gfns: the base pages of the host leaf. */
-  readonly npages: number
-  /** The host address that the leaf mapped, in bytes, 0..2^53-1. Bits below `shift` are ignored. */
-  readonly hpa: Hpa
+  readonly gfn: Gfn | bigint
+  /** How many gfns: the base pages of the host leaf, `2^shift` bytes in pages of 64 KiB or 4 KiB. */
+  readonly npages: number | bigint
+  /** The host address that the leaf mapped, in bytes: 0..2^53-1. Bits below `shift` are ignored. */
+  readonly hpa: Hpa | bigint
   /** log2 of the leaf's size in bytes. */
   readonly shift: LeafShift
 }
@@ -114,17 +114,30 @@ export function removeRmapRange(
   const { memslot, gfn, npages, hpa, shift } = checkObject('range', range)
   if (!(memslot instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
   const first = memslot.indexOf(gfn)
-  checkInteger('npages', npages, 1, memslot.npages - first)
-  checkInteger('hpa', hpa, 0, 2 * MAX_GPA + 1, 16)
-  checkOneOf('shift', shift, LEAF_SHIFTS)
+  const count = toInteger('npages', npages, 1, memslot.npages - first)
+  const address = toInteger('hpa', hpa, 0, 2 * MAX_GPA + 1, 16)
+  if (shift !== 16 && shift !== 12) checkOneOf('shift', shift, LEAF_SHIFTS)
+  if (count * 0x10000 !== pow2(shift) && count * 0x1000 !== pow2(shift)) throw contradiction(count, shift)
   checkHas('guests', guests, 'get')
   if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
   checkObject('counters', counters)
+  if (counters.ranges === 0 && guests instanceof Map) checkMap(guests) // once: it would be a fifth of a short walk
+  return walkRange(guests, memslot, first, count, hostPage(address, shift), visitor, counters)
+}
 
-  const page = hostPage(hpa, shift)
+/** @internal {@link removeRmapRange} by slot index, unchecked: `count` may be a part of the range of a leaf. */
+export function walkRange(
+  guests: GuestLookup,
+  memslot: Memslot,
+  first: number,
+  count: number,
+  page: HostPage,
+  visitor: RangeVisitor | undefined,
+  counters: RangeCounters,
+): RangeCounters {
   const reports: Report[] | undefined = visitor && []
   counters.ranges++
-  for (let index = first; index < first + npages; index++) {
+  for (let index = first; index < first + count; index++) {
     const hi = memslot.hiAt(index)
     const lo = memslot.loAt(index)
     if (lo === 0) continue
@@ -132,14 +145,17 @@ export function removeRmapRange(
     if ((lo & EntryBits.TAG) === 0) counters.lists++
     memslot.writeAt(index, 0, 0)
     if (reports === undefined) clearList(memslot.nodes, hi, lo, guests, page, counters)
-    else {
-      takeList(memslot.nodes, hi, lo, (lpid, gpa) => {
-        reports.push(clearAndReport(memslot.baseGfn + index, { lpid, gpa }, shadowOf(guests, lpid), page, counters))
-      })
-    }
+    else reportList(memslot.nodes, hi, lo, guests, page, counters, memslot.baseGfn + index, reports)
   }
   reports?.forEach(({ gfn, entry, fate, leaf }) => visitor!.entry(gfn, entry, fate, leaf))
   return counters
+}
+
+function contradiction(npages: number, shift: LeafShift): RangeError {
+  const in64KiB = shift < 16 ? '' : `${2 ** (shift - 16)} pages of 64 KiB or `
+  return new RangeError(
+    `npages: expected ${in64KiB}${2 ** (shift - 12)} of 4 KiB, the size of a leaf of shift ${shift}, got ${npages}`,
+  )
 }
 
 /** {@link takeList}, for the walk without a visitor: the same loop with {@link clearEntry} in place of a function given. */
@@ -210,6 +226,22 @@ function clearForeign(shadow: ShadowTable, page: HostPage, gpa: NestedGpa, count
   }
 }
 
+/** {@link clearList} for the walk with a visitor. (On its own: a closure in the loop would cost an object per rmap slot.) */
+function reportList(
+  heap: NodeHeap,
+  wordHi: number,
+  wordLo: number,
+  guests: GuestLookup,
+  page: HostPage,
+  counters: RangeCounters,
+  gfn: Gfn,
+  reports: Report[],
+): void {
+  takeList(heap, wordHi, wordLo, (lpid, gpa) => {
+    reports.push(clearAndReport(gfn, { lpid, gpa }, shadowOf(guests, lpid), page, counters))
+  })
+}
+
 interface Report {
   readonly gfn: Gfn
   readonly entry: Entry
@@ -238,6 +270,14 @@ function shadowOf(guests: GuestLookup, lpid: Lpid): ShadowTable | undefined {
   const guest = guests.get(lpid)
   if (guest === undefined) return undefined
   return guest?.shadow instanceof RadixTable ? guest.shadow : foreignShadow(guest, lpid)
+}
+
+/** Refuses a Map of bare tables before anything changes. The first one tells. @throws TypeError */
+function checkMap(guests: ReadonlyMap<Lpid, Shadowed>): void {
+  for (const [lpid, guest] of guests) {
+    if (!(guest?.shadow instanceof RadixTable)) foreignShadow(guest, lpid)
+    return
+  }
 }
 
 /** {@link shadowOf} for a shadow table that is not the package's. @throws TypeError */

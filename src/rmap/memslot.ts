@@ -6,51 +6,71 @@
  *     gfn 2   [ -> node b   ] --> node b { next -> a, e3 } --> node a { next = e1 | 1, e2 }
  *                                  newest                       e1 rides in a's next, tagged: the end
  *
- * Entries are pushed at the head and only ever taken all together: there is no removal of one entry. An insert
- * scans for a duplicate first; without the scan a guest that faults on one page again and again would grow the
- * list for ever.
+ * Entries are pushed at the head and only ever removed all together: there is no removal of one entry. An insert scans
+ * for a duplicate first; without the scan a guest that faults on one page again and again would grow the list without
+ * bound.
  *
- * **Quirk**: LPID 0 cuts lists (spec 11; `rmap-list.ts` says how). It is refused unless asked for.
+ * **Quirk**: LPID 0 cuts lists, as in Linux (spec 11; `list.ts` says how). It is refused unless allowed.
+ *
+ * Insert must never allocate an object. (This file is over 300 lines: slot words, insert and index share private state,
+ * and a boundary between them would cost a check for each insert.)
  */
-import { badInteger, checkBoolean, checkFunction, checkInteger, checkObject, wrongType } from '../base/args'
+import { checkBoolean, checkFunction, checkOptionNames, toInteger, wrongType } from '../base/args'
 import { INSPECT } from '../base/inspect'
 import type { Gfn, NestedGpa, Lpid } from '../base/units'
-import { NO_HALVES } from '../base/word'
+import { hex, NO_HALVES } from '../base/word'
 import { DedupIndex } from './dedup-index'
-import { checkEntry, EntryBits, entryHi, entryLo, entryOf, type Entry } from './entry'
+import { EntryBits, entryHi, entryLo, entryOf, toLpid, toNestedGpa, type Entry } from './entry'
 import { ListWalk, Scan, scanList, takeList } from './list'
-import { NodeHeap, type NodeAddress } from './node-heap'
+import { checkMemslot, memslotJson, type BrokenMemslotInvariant, type MemslotJson } from './memslot-check'
+import { NodeHeap, type NodeAddress, type NodeWords } from './node-heap'
 
 /** Most gfns of one memslot: 2 GiB of slot words, 16 TiB of guest memory at 64 KiB a page. */
 export const MAX_NPAGES = 2 ** 28
 
-/** What an insert did (spec 3). `'no-memory'`: a node was needed and there was none; nothing has changed. */
+/**
+ * What an insert did (spec 3): the rmap slot was empty; it had one entry; it had a list; it had this entry. `'no-memory'`:
+ * a node was needed and not available; the state is unchanged.
+ */
 export type InsertOutcome = 'empty' | 'second' | 'list' | 'duplicate' | 'no-memory'
 
 /** A list node as the kernel has it in memory. */
-export interface ListNode {
+export interface ListNode extends NodeWords {
+  /** Its address in the heap, in bytes. */
   readonly address: NodeAddress
-  readonly next: bigint
-  readonly entry: bigint
+}
+
+/** Options of {@link Memslot}. */
+export interface MemslotOptions {
+  /** The first gfn: 0..2^52-1, and `baseGfn + npages` must not exceed 2^52. */
+  readonly baseGfn: Gfn | bigint
+  /** How many gfns: 1..2^28. */
+  readonly npages: number | bigint
+  /** A heap of list nodes to share with other memslots (the default: a new one). */
+  readonly nodes?: NodeHeap
+  /** Allows LPID 0, as Linux does (a quirk, spec 11). The default is false. */
+  readonly allowLpidZero?: boolean
 }
 
 /** Inserts by outcome, and what their scans cost (spec 12). */
 export class InsertCounters {
-  /** Inserts that found the slot empty. */
+  /** Inserts that found the rmap slot empty. */
   empty = 0
-  /** Inserts that made a list of a single entry. */
+  /** Inserts that turned a single entry into a list. */
   second = 0
   /** Inserts that made a list longer. */
   list = 0
-  /** Inserts that found their entry there. */
+  /** Inserts that found their entry present. */
   duplicate = 0
-  /** Entries compared, as Linux would have paid for them: on a miss all, on a hit those up to and with the match. */
+  /** Entries that Linux would have compared: on a miss all, on a hit those up to and including the match. */
   scanSteps = 0
-  /** Most entries that a slot ever held, those that LPID 0 hides included. */
+  /** Most entries that an rmap slot ever had, including those that LPID 0 hides. */
   longestList = 0
-  /** Bytes of what long lists need now so that they need no scan: 16 to 24 for each of their entries. */
+  /** Bytes of the indexes that spare long lists the scan: 16 to 24 for each of their entries, now. */
   indexBytes = 0
 }
+
+const KNOWN_OPTIONS = ['baseGfn', 'npages', 'nodes', 'allowLpidZero'] as const
 
 /** How many nodes of a list an insert scans. */
 const enum Scanned {
@@ -60,84 +80,95 @@ const enum Scanned {
   ALL = -1,
 }
 
-/** A range of an L1's gfns, with the slot word of each. */
+/**
+ * The rmap of a memslot (KVM: `kvm_memory_slot`): a range of L1's gfns, with a 64-bit rmap slot for each (KVM: `rmap[]`).
+ * Memory: 8 bytes a gfn, backed by the platform where a gfn is touched; 16 a list node.
+ *
+ * @example
+ * const memslot = new Memslot({ baseGfn: 0x100, npages: 16 })
+ * memslot.insert(0x105, 3, 0x10000) // 'empty'
+ * memslot.insert(0x105, 7, 0x20000) // 'second': now a list
+ * memslot.entries(0x105) // [{ lpid: 7, gpa: 0x20000 }, { lpid: 3, gpa: 0x10000 }]
+ */
 export class Memslot {
-  /** The first gfn. */
+  /** The first gfn: 0..2^52-1. */
   readonly baseGfn: Gfn = 0
-  /** How many gfns there are. */
+  /** How many gfns: 1..2^28. */
   readonly npages: number = 0
-  /** Where the list nodes are. */
+  /** The heap of its list nodes. */
   readonly nodes: NodeHeap
-  /** The slot words as the kernel has them in memory, by index (gfn - baseGfn). A view of the live state: to read. */
+  /** The rmap slots as the kernel has them in memory, by index (gfn - baseGfn): the live state, for reading only. */
   readonly words: BigUint64Array
   readonly #halves: Int32Array = NO_HALVES
   readonly #minLpid: 0 | 1 = 1
   readonly #counters = new InsertCounters()
-  /** What the inserts did. */
-  readonly counters: Readonly<InsertCounters> = this.#counters
-  /** By slot index, for long lists. What a slot has none for is made when an insert wants it. */
+  /** By slot index, for long lists. An insert makes the one it needs. */
   readonly #indexes = new Map<number, DedupIndex>()
-  /** The slot whose index was used last, -1 for none: who fills one list asks for no other. */
+  /** The slot whose index was used last, -1 for none: filling one list needs no look-up. */
   #recent = -1
   #recentIndex: DedupIndex | undefined
   #scanned: Scanned = Scanned.LONG
-  /** By slot index, how many entries a list has, where LPID 0 may hide some of them from the scan. */
+  /** By slot index, how many entries a list has, if LPID 0 may hide some of them from the scan. */
   readonly #lengths: Map<number, number> | undefined
   #spared = 0
 
-  /**
-   * Cost: 8 bytes a gfn, which the platform backs with memory where a gfn is touched.
-   *
-   * @param options.baseGfn 0..2^52-1, and `baseGfn + npages` at most 2^52
-   * @param options.npages 1..2^28
-   * @param options.nodes a heap to share; a new one otherwise
-   * @param options.allowLpidZero lets LPID 0 in, as Linux does (spec 11)
-   * @throws RangeError, TypeError
-   */
-  constructor(options: { baseGfn: Gfn; npages: number; nodes?: NodeHeap; allowLpidZero?: boolean }) {
-    const { baseGfn, npages, nodes = new NodeHeap(), allowLpidZero } = checkObject('options', options)
-    this.npages = checkInteger('npages', npages, 1, MAX_NPAGES)
-    this.baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - npages, 16)
+  /** @throws RangeError, TypeError */
+  constructor(options: MemslotOptions) {
+    const {
+      baseGfn,
+      npages,
+      nodes = new NodeHeap(),
+      allowLpidZero,
+    } = checkOptionNames('options', options, KNOWN_OPTIONS)
+    const count = toInteger('npages', npages, 1, MAX_NPAGES)
+    this.npages = count
+    this.baseGfn = toInteger('baseGfn', baseGfn, 0, 2 ** 52 - count, 16)
     if (!(nodes instanceof NodeHeap)) throw wrongType('nodes', 'a NodeHeap', nodes)
     this.nodes = nodes
     this.#minLpid = checkBoolean('allowLpidZero', allowLpidZero, false) ? 0 : 1
-    // A zero node ends a scan: what is older is not in the list that an insert sees. So these lists are scanned.
+    // A zero node ends a scan: an insert does not see the older entries. An index would, so these lists are scanned.
     this.#scanned = this.#minLpid === 0 ? Scanned.ALL : Scanned.LONG
     this.#lengths = this.#minLpid === 0 ? new Map() : undefined
-    this.#halves = new Int32Array(npages * 2)
+    this.#halves = new Int32Array(count * 2)
     this.words = new BigUint64Array(this.#halves.buffer)
   }
 
-  /**
-   * Adds an entry to a gfn's slot, unless it is there (spec 3). O(1), amortised. Memory grows by a node for `'second'`
-   * and `'list'`, and by up to 24 bytes an entry for lists longer than 16, until they are taken.
-   *
-   * @param gfn a gfn of this memslot
-   * @param lpid 1..4095 (0..4095 where allowed)
-   * @param gpa 0..2^52-1, an address of the nested guest, in bytes; cut down to its 4 KiB page
-   * @throws RangeError, TypeError; nothing has changed then
-   */
-  insert(gfn: Gfn, lpid: Lpid, gpa: NestedGpa): InsertOutcome {
-    const index = this.indexOf(gfn)
-    checkEntry(lpid, gpa, this.#minLpid)
-    return this.insertEntry(index, entryHi(lpid, gpa), entryLo(gpa))
+  /** What the inserts did so far: a copy, frozen. */
+  get counters(): Readonly<InsertCounters> {
+    return Object.freeze({ ...this.#counters })
   }
 
   /**
-   * The gfn's slot word, as the kernel has it: 0; odd: the only entry; even: the address of the head node. O(1).
+   * Adds an entry to a gfn's rmap slot, unless it is present (spec 3). O(1), amortised. Memory grows by a node for
+   * `'second'` and `'list'`, and by up to 24 bytes an entry for lists longer than 16, until they are removed.
+   *
+   * @param gfn a gfn of this memslot
+   * @param lpid 1..4095 (0..4095 if LPID 0 is allowed)
+   * @param gpa the nested guest's address, in bytes: 0..2^52-1; rounded down to its 4 KiB page
+   * @throws RangeError, TypeError; the state is unchanged then
+   */
+  insert(gfn: Gfn | bigint, lpid: Lpid | bigint, gpa: NestedGpa | bigint): InsertOutcome {
+    const index = this.indexOf(gfn)
+    const guest = toLpid(lpid, this.#minLpid)
+    const address = toNestedGpa(gpa)
+    return this.insertEntry(index, entryHi(guest, address), entryLo(address))
+  }
+
+  /**
+   * The gfn's rmap slot as the kernel has it: 0, empty; odd, the only entry; even, the address of the head node. O(1).
    *
    * @throws RangeError, TypeError
    */
-  word(gfn: Gfn): bigint {
+  word(gfn: Gfn | bigint): bigint {
     return this.words[this.indexOf(gfn)]!
   }
 
   /**
-   * The gfn's entries at the time of the call, newest first: a copy, so the slot may change while it is read.
+   * The gfn's entries at the time of the call, newest first: a copy. Cost: the list.
    *
    * @throws RangeError, TypeError
    */
-  entries(gfn: Gfn): Entry[] {
+  entries(gfn: Gfn | bigint): Entry[] {
     const found: Entry[] = []
     const list = this.walk(this.indexOf(gfn))
     while (list.next()) found.push(entryOf(list.hi, list.lo))
@@ -145,12 +176,12 @@ export class Memslot {
   }
 
   /**
-   * The gfn's list nodes at the time of the call, newest first. The oldest entry rides in the last one's `next`; a
-   * slot with one entry has no node.
+   * The gfn's list nodes at the time of the call, newest first: a copy. The oldest entry is in the `next` of the last
+   * node; an rmap slot with one entry has no node. Cost: the list.
    *
    * @throws RangeError, TypeError
    */
-  listNodes(gfn: Gfn): ListNode[] {
+  listNodes(gfn: Gfn | bigint): ListNode[] {
     const found: ListNode[] = []
     let word = this.word(gfn)
     while (word !== 0n && (word & 1n) === 0n) {
@@ -164,22 +195,36 @@ export class Memslot {
   }
 
   /**
-   * Empties the gfn's slot, then shows `visit` each entry that was in it, newest first, and frees its node after
-   * (spec 3). As the slot is empty by then, `visit` may insert, there too. Should it throw, the entries not yet
-   * shown are lost, and their nodes are freed.
+   * Empties the gfn's rmap slot, then shows `visit` each entry of the detached list, newest first, and frees its node
+   * (spec 3). The slot is empty by then, so `visit` may insert into it. If `visit` throws, the entries not yet shown are
+   * lost, and their nodes are freed. Cost: the list.
    *
-   * @returns how many entries there were
+   * @returns the number of entries
    * @throws RangeError, TypeError
    */
-  takeAll(gfn: Gfn, visit?: (lpid: Lpid, gpa: NestedGpa) => void): number {
+  takeAll(gfn: Gfn | bigint, visit?: (lpid: Lpid, gpa: NestedGpa) => void): number {
     const index = this.indexOf(gfn)
     if (visit !== undefined) checkFunction('visit', visit)
     return this.take(index, visit)
   }
 
-  /** Whether the gfn lies in this memslot; false for what is no integer. */
-  contains(gfn: Gfn): boolean {
-    return Number.isInteger(gfn) && gfn >= this.baseGfn && gfn < this.baseGfn + this.npages
+  /** Whether this memslot has the gfn; false for anything that is not an integer. O(1). */
+  contains(gfn: Gfn | bigint): boolean {
+    return (Number.isInteger(gfn) || typeof gfn === 'bigint') && gfn >= this.baseGfn && gfn < this.baseGfn + this.npages
+  }
+
+  /**
+   * Checks the lists: each ends in a tagged entry over nodes in use that no other list has, none has an entry twice, and
+   * the nodes are no more than the heap has in use. Returns the invariants that are broken, and where; an empty array if
+   * none is. Cost: the gfns and all entries.
+   */
+  check(): BrokenMemslotInvariant[] {
+    return checkMemslot(this)
+  }
+
+  /** What `JSON.stringify` writes: the rmap slots that are not empty, with words as hex strings. Cost: the gfns. */
+  toJSON(): MemslotJson {
+    return memslotJson(this)
   }
 
   /** @internal What `console.log` shows. Cost: the gfns. */
@@ -188,20 +233,27 @@ export class Memslot {
     for (let index = 0; index < this.npages; index++) if (!this.isEmptyAt(index)) slots++
     const { baseGfn, npages, counters } = this
     const last = baseGfn + npages - 1
-    return `Memslot { gfn 0x${baseGfn.toString(16)}..0x${last.toString(16)}, not empty: ${slots}, longest ever: ${counters.longestList} }`
+    return `Memslot { gfn ${hex(baseGfn)}..${hex(last)}, not empty: ${slots}, longest ever: ${counters.longestList} }`
   }
 
   /** @internal The index of a gfn's slot. @throws RangeError, TypeError */
-  indexOf(gfn: Gfn): number {
+  indexOf(gfn: Gfn | bigint): number {
     const offset = typeof gfn === 'number' ? gfn - this.baseGfn : -1
     const index = offset | 0 // from here on a 32-bit integer, and known as one: npages is at most 2^28
-    if (!(index === offset && index >= 0 && index < this.npages)) {
-      throw badInteger('gfn', gfn, this.baseGfn, this.baseGfn + this.npages - 1, 16)
-    }
-    return index
+    return index === offset && index >= 0 && index < this.npages ? index : this.#indexOfOther(gfn)
   }
 
-  /** @internal What the inserts did: nodes and cells looked at. Where no list is long, {@link InsertCounters.scanSteps}. */
+  /** {@link indexOf} for a gfn that is a BigInt, or to be refused. */
+  #indexOfOther(gfn: Gfn | bigint): number {
+    return toInteger('gfn', gfn, this.baseGfn, this.baseGfn + this.npages - 1, 16) - this.baseGfn
+  }
+
+  /** @internal {@link counters}, live: for a snapshot that is restored. */
+  get insertCounters(): InsertCounters {
+    return this.#counters
+  }
+
+  /** @internal Nodes and cells that inserts visited: {@link InsertCounters.scanSteps} if no list is long. */
   get work(): number {
     return this.#counters.scanSteps - this.#spared
   }
@@ -216,7 +268,7 @@ export class Memslot {
     return this.#halves[(index << 1) | 1]!
   }
 
-  /** @internal Overwrites a slot word; what stood behind it is the caller's. */
+  /** @internal Overwrites a slot word; the list that it led to is the caller's. */
   writeAt(index: number, hi: number, lo: number): void {
     if (this.#indexes.size !== 0) this.#dropIndex(index)
     this.#lengths?.delete(index)
@@ -224,7 +276,7 @@ export class Memslot {
     this.#halves[(index << 1) | 1] = hi
   }
 
-  /** @internal {@link insert} by slot index and by the halves of the untagged entry; allocates what that says, no more. */
+  /** @internal {@link insert} by slot index and by the halves of the untagged entry. */
   insertEntry(index: number, hi: number, lo: number): InsertOutcome {
     const slots = this.#halves
     const head = slots[index << 1]!
@@ -264,7 +316,7 @@ export class Memslot {
     return outcome
   }
 
-  /** The platform has no memory for an index: then this memslot scans, as Linux does, from now on. */
+  /** No memory for an index: this memslot scans, as Linux does, from now on. */
   #insertUnindexed(index: number, hi: number, lo: number): InsertOutcome {
     for (const long of this.#indexes.keys()) this.#dropIndex(long)
     this.#scanned = Scanned.ALL
@@ -335,7 +387,7 @@ export class Memslot {
     return 'list'
   }
 
-  /** Entries of a slot into which one was just pushed, those that LPID 0 hides as well. */
+  /** Entries of an rmap slot into which one was just pushed, including those that LPID 0 hides. */
   #lengthOf(index: number): number {
     let length = this.#lengths!.get(index) ?? 0
     if (length === 0) {
@@ -345,19 +397,19 @@ export class Memslot {
     return length + 1
   }
 
-  /** @internal Whether a slot holds nothing. */
+  /** @internal Whether an rmap slot is empty. */
   isEmptyAt(index: number): boolean {
     return (this.#halves[index << 1]! | this.#halves[(index << 1) | 1]!) === 0
   }
 
-  /** @internal Whether a slot that is not empty holds a list. */
+  /** @internal Whether an rmap slot that is not empty has a list. */
   isListAt(index: number): boolean {
     return (this.#halves[index << 1]! & EntryBits.TAG) === 0
   }
 
-  /** @internal The gfns move; the slots and what they hold stay. @throws RangeError, TypeError */
+  /** @internal Moves the range of gfns; the rmap slots keep their entries. @throws RangeError, TypeError */
   moveTo(baseGfn: Gfn): void {
-    ;(this as { baseGfn: Gfn }).baseGfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
+    ;(this as { baseGfn: Gfn }).baseGfn = toInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
   }
 
   /** @internal {@link takeAll} by slot index. */

@@ -1,18 +1,20 @@
 /**
- * The list nodes of the rmap, and their allocator (spec 3).
+ * The list nodes of the rmap (KVM: `struct rmap_nested`), and their allocator (spec 3).
  *
  *     byte  0               8               16
  *           | next          | entry         |      next:  another node's address (even), or, in the last node,
  *                                                         the oldest entry, tagged
  *                                                  entry: tag 0
  *
- * Nodes lie side by side in one growing buffer, as 16 bytes each, so a node is one quarter of a cache line. Its
- * address is its byte offset there: a multiple of 16, from 16 up. Address 0 is NULL, as in the kernel: nothing is
- * ever allocated there. Several memslots share one heap, as the memslots of an L1 share the kernel's.
+ * Nodes lie side by side in one growing buffer, 16 bytes each, so a node is one quarter of a cache line. Its address is
+ * its byte offset there: a multiple of 16, from 16 up. Address 0 is NULL, as in the kernel: nothing is ever allocated
+ * there. Several memslots share one heap, as the memslots of an L1 share the kernel's.
+ *
+ * Only the buffer may grow: allocating and freeing a node must never create an object.
  */
-import { badNumber, checkInteger, checkObject } from '../base/args'
+import { badNumber, checkOptionNames, toInteger } from '../base/args'
 import { INSPECT } from '../base/inspect'
-import { wordOf } from '../base/word'
+import { hex, hexWord, wordOf } from '../base/word'
 
 /** The address of a list node in its heap, in bytes: a multiple of 16, 0 for none. */
 export type NodeAddress = number
@@ -30,9 +32,31 @@ const FIRST_CAPACITY = 64
 /** Most nodes of one heap: with the unused first one they fill 2 GiB, so an address is a positive 32-bit integer. */
 export const MAX_NODES = 2 ** 27 - 1
 
-/** Allocates the 16-byte list nodes of one or more memslots (spec 3). */
+/** Options of {@link NodeHeap}. */
+export interface NodeHeapOptions {
+  /** Most nodes in use at once: 0..2^27-1 (the default: 2 GiB of nodes). */
+  readonly limit?: number | bigint
+}
+
+/** The two words of a list node, as the kernel has them in memory. */
+export interface NodeWords {
+  /** The address of the next node (even), or, in the last node, the oldest entry with its tag (odd). */
+  readonly next: bigint
+  /** The entry of this node, with tag 0. */
+  readonly entry: bigint
+}
+
+/**
+ * The heap of 16-byte list nodes that one or more memslots share (spec 3). Memory: 16 bytes a node, in a buffer that
+ * doubles; it never shrinks.
+ *
+ * @example
+ * const nodes = new NodeHeap({ limit: 1000 })
+ * const low = new Memslot({ baseGfn: 0, npages: 16, nodes })
+ * const high = new Memslot({ baseGfn: 0x1000, npages: 16, nodes })
+ */
 export class NodeHeap {
-  /** Most nodes in use at once. */
+  /** Most nodes in use at once: 0..2^27-1. */
   readonly limit: number = 0
 
   /** @internal The nodes: four 32-bit halves each, little-endian. Replaced when the heap grows. */
@@ -40,18 +64,15 @@ export class NodeHeap {
 
   #freeList: NodeAddress = 0
   #free = 0
-  /** Where the next new node goes. Free ones are used first: so there are as many as were ever in use at once. */
+  /** The address of the next new node. Free nodes are used first, so there are as many as were ever in use at once. */
   #unused: NodeAddress = Node.BYTES
-  /** Where room, or what the limit allows of it, ends. */
+  /** The end of the buffer, or of the part of it that the limit allows. */
   #end: NodeAddress = 0
 
-  /**
-   * @param options.limit most nodes in use at once, 0..2^27-1 (the default: 2 GiB of nodes)
-   * @throws RangeError, TypeError
-   */
-  constructor(options: { limit?: number } = {}) {
-    const { limit = MAX_NODES } = checkObject('options', options)
-    this.limit = checkInteger('limit', limit, 0, MAX_NODES)
+  /** @throws RangeError, TypeError */
+  constructor(options: NodeHeapOptions = {}) {
+    const { limit = MAX_NODES } = checkOptionNames('options', options, ['limit'])
+    this.limit = toInteger('limit', limit, 0, MAX_NODES)
     this.#end = Math.min(this.words.byteLength, this.#limitEnd)
   }
 
@@ -82,15 +103,31 @@ export class NodeHeap {
   }
 
   /**
-   * A node's two words, as the kernel has them in memory.
+   * The two words of a node in use. O(1).
    *
-   * @throws RangeError when there is no node in use at `address`; TypeError
+   * @param address a multiple of 16, in bytes
+   * @throws RangeError if no node in use has this address; TypeError
    */
-  read(address: NodeAddress): { next: bigint; entry: bigint } {
+  read(address: NodeAddress): NodeWords {
     if (!this.has(address)) throw badNumber('address', 'that of a node in use', address, 16)
     const { words } = this
     const at = address >>> 2
     return { next: wordOf(words[at + 1]!, words[at]!), entry: wordOf(words[at + 3]!, words[at + 2]!) }
+  }
+
+  /**
+   * What `JSON.stringify` writes: the counts, and the nodes in use by address, their words as hex strings. Cost: the nodes
+   * that were ever in use.
+   */
+  toJSON(): { limit: number; inUse: number; peak: number; nodes: { address: number; next: string; entry: string }[] } {
+    const { limit, inUse, peak } = this
+    const nodes = []
+    for (let address: number = Node.BYTES; address < this.#unused; address += Node.BYTES) {
+      if (!this.has(address)) continue
+      const { next, entry } = this.read(address)
+      nodes.push({ address, next: hexWord(next), entry: hexWord(entry) })
+    }
+    return { limit, inUse, peak, nodes }
   }
 
   /** @internal What `console.log` shows. */
@@ -98,7 +135,7 @@ export class NodeHeap {
     return `NodeHeap { in use: ${this.inUse}, peak: ${this.peak}, limit: ${this.limit} }`
   }
 
-  /** @internal A node, its words undefined; 0 when the limit is reached or there is no memory. O(1) amortised. */
+  /** @internal Allocates a node, with undefined words; 0 if the limit is reached or there is no memory. O(1) amortised. */
   allocate(): NodeAddress {
     const address = this.#freeList
     if (address === 0) return this.#allocateNew()
@@ -115,15 +152,15 @@ export class NodeHeap {
   }
 
   /**
-   * @internal The address that {@link allocate} gives next, with room made for it; 0 where it would. What an allocation
-   * before the lock comes to: asked for, and given back where it was not needed (spec 3).
+   * @internal The address that {@link allocate} will return next, with room made for it; 0 if no node is available. Models
+   * Linux's allocation before it takes the lock, freed again if the node is not needed (spec 3).
    */
   nextAddress(): NodeAddress {
     if (this.#freeList !== 0) return this.#freeList
     return this.#unused === this.#end && !this.#grow() ? 0 : this.#unused
   }
 
-  /** @internal Gives a node back. Last freed, first allocated, as a slab does. */
+  /** @internal Frees a node. The node freed last is allocated first, as in a slab. */
   free(address: NodeAddress): void {
     const at = address >>> 2
     this.words[at] = this.#freeList
@@ -132,17 +169,17 @@ export class NodeHeap {
     this.#free++
   }
 
-  /** @internal The words of the nodes that were ever in use, from address 16 up: what a snapshot keeps. */
+  /** @internal The words of the nodes that were ever in use, from address 16 up: for snapshots. */
   get everUsed(): Int32Array {
     return this.words.subarray(Node.HALVES, this.#unused / 4)
   }
 
-  /** @internal The free node that is used next; 0 for none. Each has the next one's address in its `next`. */
+  /** @internal The free node that is used next; 0 for none. Each has the address of the one after it in its `next`. */
   get freeHead(): NodeAddress {
     return this.#freeList
   }
 
-  /** @internal Takes over what {@link everUsed} and {@link freeHead} gave. Returns what is wrong with it, if so. */
+  /** @internal Restores what {@link everUsed} and {@link freeHead} gave. Returns what is wrong with it, if anything. */
   load(nodes: Int32Array, freeHead: NodeAddress): string | undefined {
     const count = nodes.length / Node.HALVES
     const words = new Int32Array(Math.max(FIRST_CAPACITY, count + 1) * Node.HALVES)
@@ -150,9 +187,9 @@ export class NodeHeap {
     let free = 0
     for (let address = freeHead; address !== 0; address = words[address >>> 2]!) {
       if (address < Node.BYTES || address > count * Node.BYTES || address % Node.BYTES !== 0) {
-        return `0x${(address >>> 0).toString(16)} in the free list is no node`
+        return `${hex(address >>> 0)} in the free list is not a node`
       }
-      if (words[(address >>> 2) + 2] !== Node.POISON) return `0x${address.toString(16)} in the free list is in use`
+      if (words[(address >>> 2) + 2] !== Node.POISON) return `${hex(address)} in the free list is in use`
       if (++free > count) return 'the free list has no end'
     }
     let poisoned = 0
@@ -172,7 +209,7 @@ export class NodeHeap {
     return (this.limit + 1) * Node.BYTES
   }
 
-  /** Twice the room, within the limit. False when there is none to be had. */
+  /** Doubles the room, within the limit. False if there is no memory. */
   #grow(): boolean {
     const bytes = Math.min(this.words.byteLength * 2, this.#limitEnd)
     if (bytes <= this.#unused) return false
@@ -180,7 +217,7 @@ export class NodeHeap {
     try {
       words = new Int32Array(bytes / 4)
     } catch {
-      return false // the platform has no such buffer for us: out of memory, like the kernel's allocator
+      return false // out of memory, like the kernel's allocator
     }
     words.set(this.words)
     this.words = words

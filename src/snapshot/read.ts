@@ -157,7 +157,7 @@ function readMemslot(from: ByteReader, state: VmState, met: Uint8Array): void {
   const slot = new VmMemslot(rmap, { readOnly: (flags & 1) !== 0, logDirty: (flags & 2) !== 0 }, address, array)
   slot.invalid = (flags & 4) !== 0
   slot.nodes = from.integer('memslot nodes')
-  readInserts(from, rmap.counters)
+  readInserts(from, rmap.insertCounters)
   list(from, 'marked pages', 4, () => slot.marked.add(from.u32('marked page', npages - 1)))
   let next = 0
   list(from, 'slots', 12, () => {

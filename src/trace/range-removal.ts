@@ -5,7 +5,7 @@
 import type { Gpa, Hpa, LeafShift, Lpid } from '../base/units'
 import { hex, hexWord, hiOf, hiOfNumber, loOf, wordOf } from '../base/word'
 import { NONE, type Leaf } from '../page-table/radix-table'
-import { RangeCounters, removeRmapRange, type EntryFate } from '../rmap/invalidate'
+import { hostPage, RangeCounters, walkRange, type EntryFate } from '../rmap/invalidate'
 import { leafWord, mayBe, type Creation, type Creations } from './creations'
 import { entryText, leafText, type Difference, type Differences } from './differences'
 import { FIELD, type FieldName } from './events'
@@ -122,9 +122,12 @@ export class RangeRemovals {
     })
     let at = 0
     let node = 0
-    removeRmapRange(
+    walkRange(
       this.#guests.byLpid,
-      { memslot, gfn: index, npages, hpa: range.hpa, shift: range.shift },
+      memslot,
+      index,
+      npages,
+      hostPage(range.hpa, range.shift),
       {
         entry: (i, entry, fate, leaf) => {
           while (before[at]!.index !== i) {

@@ -3,13 +3,12 @@
  */
 import { checkObject } from '../base/args'
 import { hex } from '../base/word'
-import { checkEntry, type Entry } from '../rmap/entry'
+import { toLpid, toNestedGpa, type Entry } from '../rmap/entry'
 
 /** An entry in a line: `LPID 3  gpa 0x30261000`. @throws RangeError, TypeError */
 export function formatEntry(entry: Entry): string {
   const { lpid, gpa } = checkObject('entry', entry)
-  checkEntry(lpid, gpa, 0)
-  return `LPID ${lpid}  gpa ${hex(gpa)}`
+  return `LPID ${toLpid(lpid, 0)}  gpa ${hex(toNestedGpa(gpa))}`
 }
 
 /** @internal `1 entry`, `2 entries` */

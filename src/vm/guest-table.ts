@@ -95,7 +95,7 @@ export class GuestTable {
    */
   unmap(gpa: NestedGpa): Leaf | undefined {
     const leaf = this.tree.clear(gpa)
-    this.#removeRootLeaf(gpa)
+    this.#removeRootLeaf(Number(gpa))
     if (leaf !== undefined) this.#edited(leaf.gpa, leaf.gpa + pow2(leaf.shift))
     return leaf
   }

@@ -59,7 +59,7 @@ export interface VmOptions {
 }
 
 /** A new memslot. */
-export interface MemslotOptions {
+export interface VmMemslotOptions {
   /** Its first gfn: 0..2^(52 - pageShift) - npages. */
   readonly baseGfn: Gfn
   /** How many gfns it has: 1..`maxNpages`. */

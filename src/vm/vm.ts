@@ -41,7 +41,7 @@ import type { NestedGuest } from './nested-guest'
 import { beginUnmap, endUnmap } from './notifier'
 import type {
   FaultRequest,
-  MemslotOptions,
+  VmMemslotOptions,
   Placement,
   RptInvalidateOperands,
   TlbInvalidateOperands,
@@ -85,7 +85,7 @@ export class Vm {
    *
    * @throws RangeError, also when it overlaps another memslot; TypeError
    */
-  addMemslot(options: MemslotOptions): VmMemslot {
+  addMemslot(options: VmMemslotOptions): VmMemslot {
     const { baseGfn, npages, readOnly, logDirty } = checkObject('options', options)
     checkInteger('npages', npages, 1, this.state.settings.maxNpages)
     const first = checkPlace(this.state, 'baseGfn', baseGfn, npages)

@@ -141,7 +141,7 @@ for (const pageShift of [16, 12] as const) {
               refuses(
                 () => table.set(first, shift, word),
                 Error,
-                `smaller leaves stand below 0x${first.toString(16)}: clear them first`,
+                `smaller leaves are present below 0x${first.toString(16)}: clear them first`,
               )
             } else {
               expect(table.set(first, shift, word)).toBe(true)
@@ -270,7 +270,7 @@ test('leaves may be cleared and set while they are walked', () => {
 })
 
 test('a walk says when pages were freed under it', () => {
-  const message = 'leaves: pages were freed under the walk: take a copy of the leaves first'
+  const message = 'leaves: table pages were freed during the walk: copy the leaves first'
   const table = new RadixTable({ pageShift: 16 })
   const fill = (): void => {
     for (const n of [0, 1, 2]) table.set(n * 0x10000, 16, packLeaf({ frame: n, flags: 4 }))
@@ -327,7 +327,6 @@ test('refused arguments; nothing has changed', () => {
     }
     for (const [gpa, shown] of [
       ['0', 'string "0"'],
-      [0n, 'bigint'],
       [undefined, 'undefined'],
       [{ valueOf: () => 0 }, 'object'],
     ] as const) {
@@ -417,4 +416,37 @@ test('a page on the way that cannot be had', () => {
   gate.pages = 1
   const table = new RadixTable({ pageShift: 16 }, gate)
   expect([table.reach(0, 0, 1), table.reach(0, 0, 2), table.pageCount]).toEqual([true, false, 2])
+})
+
+test('addresses may be BigInts in range', () => {
+  const table = new RadixTable({ pageShift: 12 })
+  const word = packLeaf({ frame: 1, flags: 6 })
+  const gpa = 2n ** 52n - 0x1000n
+  expect(table.set(gpa, 12, word)).toBe(true)
+  expect(table.lookup(gpa + 1n)).toEqual({ gpa: Number(gpa), shift: 12, word })
+  expect(table.lookup(gpa - 1n)).toBe(undefined)
+  expect([table.clear(gpa)?.gpa, table.leafCount]).toEqual([Number(gpa), 0])
+  for (const [bad, shown] of [
+    [-1n, '-0x1'],
+    [2n ** 52n, '0x10000000000000'],
+  ] as const) {
+    refuses(() => table.lookup(bad), RangeError, `gpa: expected an integer in 0x0..0xfffffffffffff, got ${shown}`)
+  }
+})
+
+test('JSON shows the leaves, their words in hex', () => {
+  const table = new RadixTable({ pageShift: 16 })
+  table.set(0x200000, 21, packLeaf({ frame: 0x5600, flags: 0x187 }))
+  const leaf = { gpa: 0x200000, shift: 21, word: '0xc000000005600187' }
+  expect(JSON.parse(JSON.stringify(table))).toEqual({ pageShift: 16, leaves: [leaf] })
+  expect(JSON.parse(JSON.stringify(table.lookup(0x3fffff)))).toEqual(leaf)
+  expect(JSON.parse(JSON.stringify([...table]))).toEqual([leaf])
+})
+
+test('an unknown option is refused', () => {
+  refuses(
+    () => new RadixTable({ pageSize: 16 } as never),
+    TypeError,
+    'options: unknown option "pageSize"; did you mean pageShift? expected pageShift',
+  )
 })

@@ -20,7 +20,7 @@ for (const file of readdirSync(DIST).filter((name) => MODULES.test(name))) {
 const HOT: [name: string, cold: string[]][] = [
   ['RadixTable', ['INSPECT', 'LEAF', 'MAX_GPA', 'MAX_WORDS', 'NO_HALVES', 'PRESENT']],
   ['NodeHeap', ['FIRST_CAPACITY', 'INSPECT', 'MAX_NODES']],
-  ['Memslot', ['INSPECT', 'MAX_NPAGES', 'NO_HALVES']],
+  ['Memslot', ['INSPECT', 'KNOWN_OPTIONS', 'MAX_NPAGES', 'NO_HALVES']],
   ['DedupIndex', []],
   ['ListWalk', []],
   ['scanList', []],
@@ -29,7 +29,8 @@ const HOT: [name: string, cold: string[]][] = [
   ['clearEntry', []],
   ['followEntry', []],
   ['isOnPage', []],
-  ['checkEntry', ['MAX_GPA', 'MAX_LPID']],
+  ['toLpid', ['MAX_LPID']],
+  ['toNestedGpa', ['MAX_GPA']],
   ['entryHi', []],
   ['entryLo', []],
   ['entryGpa', []],

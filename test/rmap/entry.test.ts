@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  checkEntry,
   entryGpa,
   entryHi,
   entryLo,
@@ -11,6 +10,8 @@ import {
   packEntry,
   packEntryPair,
   TAG,
+  toLpid,
+  toNestedGpa,
   unpackEntry,
   unpackEntryPair,
 } from '../../src/rmap/entry'
@@ -175,7 +176,6 @@ const BAD_TYPES: [unknown, string][] = [
   [undefined, 'undefined'],
   [null, 'null'],
   ['1', 'string "1"'],
-  [1n, 'bigint'],
   [true, 'boolean'],
   [{}, 'object'],
   [[1], 'object'],
@@ -201,12 +201,26 @@ test('every other LPID and address is refused by both packers', () => {
   }
 })
 
-test('checkEntry refuses LPIDs below the least', () => {
-  expect(checkEntry(0, 0, 0)).toBe(undefined)
-  expect(checkEntry(1, 0, 1)).toBe(undefined)
-  expect(checkEntry(4095, 2 ** 52 - 1, 1)).toBe(undefined)
-  refuses(() => checkEntry(0, 0, 1), RangeError, 'lpid: expected an integer in 1..4095, got 0')
-  refuses(() => checkEntry(-0, 0, 1), RangeError, 'lpid: expected an integer in 1..4095, got 0')
+test('an LPID below the least is refused', () => {
+  expect([toLpid(0, 0), toLpid(1, 1), toLpid(4095, 1)]).toEqual([0, 1, 4095])
+  refuses(() => toLpid(0, 1), RangeError, 'lpid: expected an integer in 1..4095, got 0')
+  refuses(() => toLpid(-0, 1), RangeError, 'lpid: expected an integer in 1..4095, got 0')
+})
+
+test('LPIDs and addresses may be BigInts in range', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 4095 }), fc.bigInt({ min: 0n, max: 2n ** 52n - 1n }), (lpid, gpa) => {
+      const word = packEntry(lpid, Number(gpa))
+      expect(packEntry(BigInt(lpid), gpa)).toBe(word)
+      expect(packEntryPair(BigInt(lpid), gpa)).toEqual(packEntryPair(lpid, Number(gpa)))
+      expect([toLpid(BigInt(lpid), 0), toNestedGpa(gpa)]).toEqual([lpid, Number(gpa)])
+    }),
+  )
+  refuses(() => packEntry(4096n, 0), RangeError, 'lpid: expected an integer in 0..4095, got 4096')
+  refuses(() => packEntry(-1n, 0), RangeError, 'lpid: expected an integer in 0..4095, got -1')
+  const range = 'gpa: expected an integer in 0x0..0xfffffffffffff'
+  refuses(() => packEntry(1, 2n ** 52n), RangeError, `${range}, got 0x10000000000000`)
+  refuses(() => packEntryPair(1, -1n), RangeError, `${range}, got -0x1`)
 })
 
 test('every other word and pair is refused', () => {

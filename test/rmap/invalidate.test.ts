@@ -2,7 +2,15 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { packLeaf } from '../../src/page-table/leaf'
 import { RadixTable, type Leaf } from '../../src/page-table/radix-table'
-import { RangeCounters, removeRmapRange, type EntryFate, type RangeVisitor } from '../../src/rmap/invalidate'
+import {
+  hostPage,
+  RangeCounters,
+  removeRmapRange,
+  walkRange,
+  type EntryFate,
+  type RangeVisitor,
+  type ShadowTable,
+} from '../../src/rmap/invalidate'
 import { Memslot } from '../../src/rmap/memslot'
 import { NodeHeap } from '../../src/rmap/node-heap'
 import { refuses } from '../support/refuses'
@@ -167,8 +175,14 @@ test('the walk clears, takes and calls stale what a search of everything finds',
         const lists = met.filter((slot) => slot.length > 1).length
         const expected = modelRange(model, BASE_GFN, index, npages, hpa, shift)
         const visitor = keeper()
-        const args = [registry, { memslot, gfn: BASE_GFN + index, npages, hpa, shift }] as const
-        expect(removeRmapRange(...args, round === 2 ? undefined : visitor, counters)).toBe(counters)
+        const shown = round === 2 ? undefined : visitor
+        // Any part of a leaf's range; and a whole one through the public function.
+        const gfn = BASE_GFN + index
+        const result =
+          npages * 2 ** pageShift === 2 ** shift
+            ? removeRmapRange(registry, { memslot, gfn, npages, hpa, shift }, shown, counters)
+            : walkRange(registry, memslot, index, npages, hostPage(hpa, shift), shown, counters)
+        expect(result).toBe(counters)
         if (round !== 2) expect(visitor.shown).toEqual(expected)
 
         totals.ranges++
@@ -252,14 +266,14 @@ test('any base page of a large host page matches, and nothing beyond it', () => 
 })
 
 test('entries are met newest first, gfn by gfn; a second one of a cleared leaf is stale', () => {
-  const memslot = new Memslot({ baseGfn: 100, npages: 4 })
+  const memslot = new Memslot({ baseGfn: 100, npages: 32 })
   const shadow = new RadixTable({ pageShift: 16 })
   shadow.set(0, 21, packLeaf({ frame: 0x4000, flags: 6 }))
   for (const gpa of [0, 0x10000, 0x20000]) memslot.insert(101, 9, gpa) // three addresses of one leaf
   memslot.insert(103, 8, 0)
   memslot.insert(100, 9, 2 ** 30)
   const visitor = keeper()
-  removeRmapRange(new Map([[9, { shadow }]]), { memslot, gfn: 100, npages: 4, hpa: 0x4000000, shift: 21 }, visitor)
+  removeRmapRange(new Map([[9, { shadow }]]), { memslot, gfn: 100, npages: 32, hpa: 0x4000000, shift: 21 }, visitor)
   const leaf = { gpa: 0, shift: 21, word: packLeaf({ frame: 0x4000, flags: 6 }) }
   expect(visitor.shown).toEqual([
     { gfn: 100, lpid: 9, gpa: 2 ** 30, fate: 'no-leaf', leaf: undefined },
@@ -272,7 +286,7 @@ test('entries are met newest first, gfn by gfn; a second one of a cleared leaf i
 
 test('a visitor that throws or inserts finds the walk whole', () => {
   const make = (): { memslot: Memslot; shadow: RadixTable; guests: Map<number, { shadow: RadixTable }> } => {
-    const memslot = new Memslot({ baseGfn: 0, npages: 3 })
+    const memslot = new Memslot({ baseGfn: 0, npages: 32 })
     const shadow = new RadixTable({ pageShift: 16 })
     for (const gfn of [0, 1, 2]) {
       shadow.set(gfn * 0x10000, 16, packLeaf({ frame: 16, flags: 6 }))
@@ -281,7 +295,7 @@ test('a visitor that throws or inserts finds the walk whole', () => {
     return { memslot, shadow, guests: new Map([[1, { shadow }]]) }
   }
   const one = make()
-  const range = { gfn: 0, npages: 3, hpa: 0x10000, shift: 16 } as const
+  const range = { gfn: 0, npages: 32, hpa: 0x10000, shift: 21 } as const
   const counters = new RangeCounters()
   refuses(
     () =>
@@ -308,7 +322,7 @@ test('a visitor that throws or inserts finds the walk whole', () => {
 test('a look-up of guests that throws: its slot is empty, the nodes of the list are freed, earlier leaves are cleared', () => {
   for (const visitor of [undefined, keeper()]) {
     for (let at = 1; at <= 4; at++) {
-      const memslot = new Memslot({ baseGfn: 0, npages: 2 })
+      const memslot = new Memslot({ baseGfn: 0, npages: 32 })
       const shadow = new RadixTable({ pageShift: 16 })
       for (const lpid of [1, 2, 3, 4]) {
         memslot.insert(0, lpid, lpid * 0x10000)
@@ -323,7 +337,7 @@ test('a look-up of guests that throws: its slot is empty, the nodes of the list 
         },
       }
       const counters = new RangeCounters()
-      const range = { memslot, gfn: 0, npages: 2, hpa: 0x10000, shift: 16 } as const
+      const range = { memslot, gfn: 0, npages: 32, hpa: 0x10000, shift: 21 } as const
       refuses(() => removeRmapRange(guests, range, visitor, counters), Error, 'no such guest')
       expect([memslot.word(0), memslot.nodes.inUse]).toEqual([0n, 3]) // the other gfn's list has three nodes
       expect(memslot.entries(1).map(({ lpid }) => lpid)).toEqual([4, 3, 2, 1])
@@ -366,14 +380,14 @@ test('a look-up of guests may insert, into the slot that is being walked too', (
 
 test('a list that LPID 0 cuts: the walk ends at the zero node, and that node and the older ones stay in use', () => {
   for (const visitor of [undefined, keeper()]) {
-    const memslot = new Memslot({ baseGfn: 0, npages: 2, allowLpidZero: true })
+    const memslot = new Memslot({ baseGfn: 0, npages: 32, allowLpidZero: true })
     const guests = new Map([0, 1, 2, 3, 4, 5].map((lpid) => [lpid, { shadow: new RadixTable({ pageShift: 16 }) }]))
     for (const lpid of [1, 2]) memslot.insert(0, lpid, 0)
     memslot.insert(0, 0, 0) // a node whose entry is 0
     for (const lpid of [4, 5]) memslot.insert(0, lpid, 0)
     memslot.insert(1, 0, 0) // as a single word it has its tag, and does no harm
     for (const { shadow } of guests.values()) shadow.set(0, 16, packLeaf({ frame: 16, flags: 6 }))
-    const counters = removeRmapRange(guests, { memslot, gfn: 0, npages: 2, hpa: 0x10000, shift: 16 }, visitor)
+    const counters = removeRmapRange(guests, { memslot, gfn: 0, npages: 32, hpa: 0x10000, shift: 21 }, visitor)
     expect(counters).toEqual({ ...new RangeCounters(), ranges: 1, slots: 2, lists: 1, entries: 3, cleared: 3 })
     expect([...guests].filter(([, { shadow }]) => shadow.leafCount > 0).map(([lpid]) => lpid)).toEqual([1, 2, 3])
     expect([memslot.word(0), memslot.word(1), memslot.nodes.inUse]).toEqual([0n, 0n, 2])
@@ -397,7 +411,18 @@ test('refused arguments; nothing has changed', () => {
     [{ gfn: 0x12, npages: 3 }, RangeError, 'npages: expected an integer in 1..2, got 3'],
     [{ npages: 0 }, RangeError, 'npages: expected an integer in 1..4, got 0'],
     [{ npages: NaN }, RangeError, 'npages: expected an integer in 1..4, got NaN'],
-    [{ npages: 1n }, TypeError, 'npages: expected an integer in 1..4, got bigint'],
+    [{ npages: 5n }, RangeError, 'npages: expected an integer in 1..4, got 5'],
+    [
+      { npages: 2 },
+      RangeError,
+      'npages: expected 1 pages of 64 KiB or 16 of 4 KiB, the size of a leaf of shift 16, got 2',
+    ],
+    [{ npages: 4, shift: 12 }, RangeError, 'npages: expected 1 of 4 KiB, the size of a leaf of shift 12, got 4'],
+    [
+      { npages: 4, shift: 21 },
+      RangeError,
+      'npages: expected 32 pages of 64 KiB or 512 of 4 KiB, the size of a leaf of shift 21, got 4',
+    ],
     [{ hpa: -1 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1'],
     [{ hpa: 2 ** 53 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got 0x20000000000000'],
     [{ hpa: 0.5 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got 0.5'],
@@ -420,6 +445,120 @@ test('refused arguments; nothing has changed', () => {
     refuses(() => removeRmapRange(...(args as Parameters<typeof removeRmapRange>)), TypeError, message)
   }
   expect(memslot.entries(0x10)).toEqual([{ lpid: 1, gpa: 0 }])
-  removeRmapRange(guests, { ...good, hpa: 2 ** 53 - 1, gfn: 0x10, npages: 4, shift: 12 })
+  removeRmapRange(guests, { ...good, hpa: 2 ** 53 - 1, shift: 12 })
   expect(memslot.entries(0x10)).toEqual([])
+})
+
+test('a BigInt may be given for gfn, npages and hpa', () => {
+  const memslot = new Memslot({ baseGfn: 0x10, npages: 4 })
+  const shadow = new RadixTable({ pageShift: 16 })
+  memslot.insert(0x11, 1, 0)
+  shadow.set(0, 16, packLeaf({ frame: 2 ** 40, flags: 6 }))
+  const counters = removeRmapRange(new Map([[1, { shadow }]]), {
+    memslot,
+    gfn: 0x11n,
+    npages: 1n,
+    hpa: 2n ** 52n,
+    shift: 16,
+  })
+  expect([counters.cleared, shadow.leafCount]).toEqual([1, 0])
+})
+
+/** A shadow table of the caller's: a Map from pages of 64 KiB to leaf words. */
+class MapTable implements ShadowTable {
+  readonly words = new Map<number, bigint>()
+  lookup(gpa: number): Leaf | undefined {
+    const word = this.words.get(Math.floor(gpa / 0x10000))
+    return word === undefined ? undefined : { gpa: gpa - (gpa % 0x10000), shift: 16, word }
+  }
+  clear(gpa: number): void {
+    this.words.delete(Math.floor(gpa / 0x10000))
+  }
+}
+
+test("a shadow table of the caller's gives the same walk as a RadixTable", () => {
+  const entries = fc.array(
+    fc.record({
+      lpid: fc.integer({ min: 1, max: 4 }),
+      page: fc.nat(6),
+      frame: fc.option(fc.nat(2), { nil: undefined }),
+      inserted: fc.boolean(),
+    }),
+    { maxLength: 30 },
+  )
+  fc.assert(
+    fc.property(entries, fc.boolean(), (some, visited) => {
+      const worlds = [() => new RadixTable({ pageShift: 16 }), () => new MapTable()].map((make) => {
+        const memslot = new Memslot({ baseGfn: 0, npages: 1 })
+        const guests = new Map([1, 2, 3].map((lpid) => [lpid, { shadow: make() }])) // nobody has LPID 4
+        for (const { lpid, page, frame, inserted } of some) {
+          const shadow = guests.get(lpid)?.shadow
+          const word = packLeaf({ frame: (frame ?? 0) * 16, flags: 6 })
+          if (frame === undefined) shadow?.clear(page * 0x10000)
+          else if (shadow instanceof MapTable) shadow.words.set(page, word)
+          else shadow?.set(page * 0x10000, 16, word)
+          if (inserted) memslot.insert(0, lpid, page * 0x10000)
+        }
+        const visitor = keeper()
+        const range = { memslot, gfn: 0, npages: 1, hpa: 0x10000, shift: 16 } as const
+        const counters = removeRmapRange(guests, range, visited ? visitor : undefined)
+        const left = [...guests].map(([lpid, { shadow }]) =>
+          [0, 1, 2, 3, 4, 5, 6].map((page) => [lpid, page, shadow.lookup(page * 0x10000)]),
+        )
+        return { counters, left, shown: visitor.shown, inUse: memslot.nodes.inUse, word: memslot.word(0) }
+      })
+      expect(worlds[1]).toEqual(worlds[0])
+    }),
+    { numRuns: 200 },
+  )
+})
+
+test('a look-up that answers something else is refused, with what to pass', () => {
+  const shadow = new RadixTable({ pageShift: 16 })
+  const bare = 'expected an object { shadow }, got a RadixTable: give { shadow: table } for each LPID'
+  const found: [unknown, string][] = [
+    [shadow, `guests.get(5): ${bare}`],
+    [null, 'guests.get(5): expected an object, got null'],
+    [7, 'guests.get(5): expected an object, got number'],
+    [{}, 'guests.get(5).shadow: expected an object, got undefined'],
+    [{ shadow: {} }, 'guests.get(5).shadow: expected an object with a function lookup, got object'],
+    [
+      { shadow: { lookup: () => undefined } },
+      'guests.get(5).shadow: expected an object with a function clear, got object',
+    ],
+    [
+      { shadow: { lookup: () => ({ word: 1 }), clear: () => {} } },
+      'shadow.lookup(gpa).word: expected a BigInt in 0x0..0xffffffffffffffff, got number',
+    ],
+    [{ shadow: { lookup: () => 1, clear: () => {} } }, 'shadow.lookup(gpa): expected an object, got number'],
+  ]
+  for (const [guest, message] of found) {
+    const memslot = new Memslot({ baseGfn: 0, npages: 1 })
+    memslot.insert(0, 5, 0)
+    const counters = new RangeCounters()
+    refuses(
+      () =>
+        removeRmapRange(
+          { get: () => guest as never },
+          { memslot, gfn: 0, npages: 1, hpa: 0, shift: 16 },
+          undefined,
+          counters,
+        ),
+      TypeError,
+      message,
+    )
+    expect([counters.entries, memslot.nodes.inUse]).toEqual([0, 0])
+  }
+})
+
+test('a Map of bare tables is refused, and the state is unchanged', () => {
+  const memslot = new Memslot({ baseGfn: 0, npages: 1 })
+  for (const lpid of [5, 6, 7]) memslot.insert(0, lpid, 0)
+  const guests = new Map([[5, new RadixTable({ pageShift: 16 })]])
+  refuses(
+    () => removeRmapRange(guests as never, { memslot, gfn: 0, npages: 1, hpa: 0, shift: 16 }),
+    TypeError,
+    'guests.get(5): expected an object { shadow }, got a RadixTable: give { shadow: table } for each LPID',
+  )
+  expect(memslot.entries(0)).toHaveLength(3)
 })

@@ -381,7 +381,7 @@ class Refuse extends Step {
       expect(() => memslot.takeAll(bad, never)).toThrow(RangeError)
     }
     expect(() => memslot.insert(gfn, '1' as never, this.gpa)).toThrow(TypeError)
-    expect(() => memslot.insert(gfn, 1, 1n as never)).toThrow(TypeError)
+    expect(() => memslot.insert(gfn, 1, -1n)).toThrow(RangeError)
     expect(() => memslot.takeAll(gfn, {} as never)).toThrow(TypeError)
     expect(() => memslot.takeAll(gfn, null as never)).toThrow(TypeError)
   }
@@ -562,7 +562,6 @@ test('refused arguments, by name', () => {
     }
     for (const [gfn, shown] of [
       ['256', 'string "256"'],
-      [256n, 'bigint'],
       [undefined, 'undefined'],
       [null, 'null'],
       [Symbol('gfn'), 'symbol'],
@@ -586,7 +585,63 @@ test('refused arguments, by name', () => {
     false,
     false,
   ])
-  expect(['256', 256n, undefined].map((gfn) => memslot.contains(gfn as never))).toEqual([false, false, false])
+  expect(['256', undefined].map((gfn) => memslot.contains(gfn as never))).toEqual([false, false])
+})
+
+test('gfns, LPIDs and addresses may be BigInts in range', () => {
+  const memslot = new Memslot({ baseGfn: 0x100n, npages: 16n })
+  expect([memslot.baseGfn, memslot.npages]).toEqual([0x100, 16])
+  expect([memslot.insert(0x105n, 1n, 0x1234n), memslot.insert(0x105, 1, 0x1000)]).toEqual(['empty', 'duplicate'])
+  expect(memslot.insert(0x105n, 4095n, 2n ** 52n - 1n)).toBe('second')
+  expect(memslot.entries(0x105n)).toEqual([
+    { lpid: 4095, gpa: 2 ** 52 - 4096 },
+    { lpid: 1, gpa: 0x1000 },
+  ])
+  expect([memslot.word(0x105n), memslot.listNodes(0x105n)]).toEqual([memslot.word(0x105), memslot.listNodes(0x105)])
+  expect([0xffn, 0x100n, 0x10fn, 0x110n].map((gfn) => memslot.contains(gfn))).toEqual([false, true, true, false])
+  for (const gfn of [0xffn, 0x110n, 2n ** 64n]) {
+    refuses(() => memslot.word(gfn), RangeError, `gfn: expected an integer in 0x100..0x10f, got 0x${gfn.toString(16)}`)
+  }
+  refuses(() => memslot.insert(0x100n, 0n, 0n), RangeError, 'lpid: expected an integer in 1..4095, got 0')
+  expect([memslot.word(0x100), memslot.takeAll(0x105n), memslot.nodes.inUse]).toEqual([0n, 2, 0])
+})
+
+test('counters are a copy that cannot be written', () => {
+  const memslot = new Memslot({ baseGfn: 0, npages: 1 })
+  const before = memslot.counters
+  memslot.insert(0, 1, 0)
+  expect([before.empty, memslot.counters.empty]).toEqual([0, 1])
+  expect(() => {
+    ;(memslot.counters as { empty: number }).empty = 7
+  }).toThrow(TypeError)
+  expect(memslot.counters.empty).toBe(1)
+})
+
+test('JSON shows the rmap slots that are not empty, and words in hex', () => {
+  const memslot = new Memslot({ baseGfn: 0x100, npages: 4 })
+  memslot.insert(0x101, 3, 0x30261000)
+  memslot.insert(0x103, 1, 0)
+  memslot.insert(0x103, 2, 0x1000)
+  expect(JSON.parse(JSON.stringify(memslot))).toEqual({
+    baseGfn: 0x100,
+    npages: 4,
+    counters: { ...memslot.counters },
+    slots: [
+      { gfn: 0x101, word: '0x0030000030261001', entries: [{ lpid: 3, gpa: 0x30261000 }] },
+      {
+        gfn: 0x103,
+        word: '0x0000000000000010',
+        entries: [
+          { lpid: 2, gpa: 0x1000 },
+          { lpid: 1, gpa: 0 },
+        ],
+      },
+    ],
+  })
+  const node = { address: 16, next: '0x0010000000000001', entry: '0x0020000000001000' }
+  expect(JSON.parse(JSON.stringify(memslot.nodes))).toEqual({ limit: 2 ** 27 - 1, inUse: 1, peak: 1, nodes: [node] })
+  memslot.takeAll(0x103)
+  expect(JSON.parse(JSON.stringify(memslot.nodes))).toMatchObject({ inUse: 0, peak: 1, nodes: [] })
 })
 
 test('refused options, by name', () => {
@@ -656,4 +711,97 @@ test('8 bytes a gfn, little-endian words, none written that was not touched', ()
   memslot.insert(12, 0xabc, 0x123456789a000)
   expect([...memslot.words]).toEqual([0n, 0n, 0xabc123456789a001n, 0n, 0n])
   expect([...new Uint8Array(memslot.words.buffer, 16, 8)]).toEqual([0x01, 0xa0, 0x89, 0x67, 0x45, 0x23, 0xc1, 0xab])
+})
+
+/** Writes the two words of a node, as no method can. */
+function forge(memslot: Memslot, address: number, node: { next?: bigint; entry?: bigint }): void {
+  const words = new BigUint64Array(memslot.nodes.words.buffer)
+  if (node.next !== undefined) words[address / 8] = node.next
+  if (node.entry !== undefined) words[address / 8 + 1] = node.entry
+}
+
+test('check finds nothing in what inserts and takes leave', () => {
+  const commands = fc.array(
+    fc.record({ gfn: fc.nat(3), lpid: fc.integer({ min: 1, max: 40 }), take: fc.constantFrom(false, false, true) }),
+    { maxLength: 100 },
+  )
+  fc.assert(
+    fc.property(commands, (run) => {
+      const nodes = new NodeHeap()
+      const memslots = [new Memslot({ baseGfn: 0, npages: 4, nodes }), new Memslot({ baseGfn: 9, npages: 4, nodes })]
+      for (const { gfn, lpid, take } of run) {
+        const memslot = memslots[lpid % 2]!
+        if (take) memslot.takeAll(memslot.baseGfn + gfn)
+        else for (let n = 0; n < 5; n++) memslot.insert(memslot.baseGfn + gfn, lpid, n * 0x10000)
+        expect(memslots.flatMap((one) => one.check())).toEqual([])
+      }
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('check names each invariant that a memslot breaks, and where', () => {
+  const make = (): { memslot: Memslot; head: number; last: number } => {
+    const memslot = new Memslot({ baseGfn: 0x100, npages: 4 })
+    for (const lpid of [1, 2, 3]) memslot.insert(0x101, lpid, 0x1000)
+    for (const lpid of [4, 5]) memslot.insert(0x102, lpid, 0x1000)
+    const [head, last] = memslot.listNodes(0x101).map(({ address }) => address) as [number, number]
+    return { memslot, head, last }
+  }
+  const listEnd = {
+    invariant: 'list-end',
+    sentence: 'A list ends in a tagged entry, and every node on the way is in use.',
+    gfn: 0x101,
+  }
+  const twice = { invariant: 'no-duplicates', sentence: 'No rmap slot holds an entry twice.', gfn: 0x101 }
+  const broken: [string, (of: ReturnType<typeof make>) => void, object[]][] = [
+    ['nothing', () => {}, []],
+    [
+      'a free node',
+      ({ memslot, last }) => memslot.nodes.free(last),
+      [{ ...listEnd, message: '0x10 is not a node in use, or is also part of another list' }],
+    ],
+    [
+      'a circle',
+      ({ memslot, head, last }) => forge(memslot, last, { next: BigInt(head) }),
+      [{ ...listEnd, message: '0x20 is not a node in use, or is also part of another list' }],
+    ],
+    [
+      'a pointer to nowhere',
+      ({ memslot, last }) => forge(memslot, last, { next: 0xffff_ffff_ffff_fff0n }),
+      [{ ...listEnd, message: '0xfffffffffffffff0 is not a node in use, or is also part of another list' }],
+    ],
+    [
+      'a list that ends in 0',
+      ({ memslot, last }) => forge(memslot, last, { next: 0n }),
+      [{ ...listEnd, message: '0x0 is not a node in use, or is also part of another list' }],
+    ],
+    [
+      'a zero node',
+      ({ memslot, head }) => forge(memslot, head, { entry: 0n }),
+      [
+        {
+          ...listEnd,
+          message: 'the entry of LPID 0, page 0 ends the list and hides the older entries',
+          lpid: 0,
+          gpa: 0,
+        },
+      ],
+    ],
+    [
+      'an entry twice, in a node',
+      ({ memslot, last }) => forge(memslot, last, { entry: wordOf(3, 0x1000) }),
+      [{ ...twice, message: 'the entry is in the list twice', lpid: 3, gpa: 0x1000 }],
+    ],
+    [
+      'an entry twice, the oldest',
+      ({ memslot, last }) => forge(memslot, last, { next: wordOf(2, 0x1000) | 1n }),
+      [{ ...twice, message: 'the entry is in the list twice', lpid: 2, gpa: 0x1000 }],
+    ],
+  ]
+  for (const [what, breakIt, expected] of broken) {
+    const world = make()
+    breakIt(world)
+    expect([what, world.memslot.check()]).toEqual([what, expected])
+  }
 })

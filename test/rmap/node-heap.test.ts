@@ -208,10 +208,10 @@ test('nodes that are taken over: whatever is wrong with them is said, and nothin
     (of: number, value: number) =>
     (words: Int32Array): void =>
       void (words[(of >>> 2) - 4] = value)
-  expect(forged(8, () => {})).toBe('0x8 in the free list is no node')
-  expect(forged(two + 8, () => {})).toBe('0x28 in the free list is no node')
-  expect(forged(-16, () => {})).toBe('0xfffffff0 in the free list is no node')
-  expect(forged(two, next(three, 64))).toBe('0x40 in the free list is no node')
+  expect(forged(8, () => {})).toBe('0x8 in the free list is not a node')
+  expect(forged(two + 8, () => {})).toBe('0x28 in the free list is not a node')
+  expect(forged(-16, () => {})).toBe('0xfffffff0 in the free list is not a node')
+  expect(forged(two, next(three, 64))).toBe('0x40 in the free list is not a node')
   expect(forged(two, next(three, one))).toBe('0x10 in the free list is in use')
   expect(forged(two, next(three, two))).toBe('the free list has no end')
   expect(forged(three, () => {})).toBe('2 are free, 1 are in the free list')

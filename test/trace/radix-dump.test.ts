@@ -128,7 +128,7 @@ test('tables refuse what no table can hold', () => {
   const refused = (text: string): unknown => tablesOf(TABLE_A + text)
   expect(() => refused(LEAF_A + LEAF_A)).toThrow(new LineError(3, 'a second leaf at 0x10000'))
   expect(() => refused(` 0: c000000000000387 21\n${LEAF_A}`)).toThrow(/^line 3: a leaf of 2\^21 bytes maps 0x10000/)
-  expect(() => refused(`${LEAF_A} 0: c000000000000387 21\n`)).toThrow(/^line 3: smaller leaves stand below 0x0/)
+  expect(() => refused(`${LEAF_A} 0: c000000000000387 21\n`)).toThrow(/^line 3: smaller leaves are present below 0x0/)
   expect(() => refused(' 1000: c000000000001387 12\n')).toThrow(
     new LineError(2, 'shift: expected 16, 21 or 30 with base pages of 2^16 bytes, got 12'),
   )

@@ -1,0 +1,107 @@
+/**
+ * What may be asked of a memslot as a whole: do its lists keep the invariants of spec 3, and what does it show as JSON?
+ *
+ * The check must not trust the lists: a pointer may lead anywhere, and a list may be endless.
+ */
+import type { Gfn, Lpid, NestedGpa } from '../base/units'
+import { hex, hexWord, hiOf, loOf } from '../base/word'
+import { EntryBits, entryOf, type Entry } from './entry'
+import type { InsertCounters, Memslot } from './memslot'
+
+/** The invariants of a memslot, by name (spec 3). */
+export const MEMSLOT_INVARIANTS = {
+  'list-end': 'A list ends in a tagged entry, and every node on the way is in use.',
+  'no-duplicates': 'No rmap slot holds an entry twice.',
+  nodes: 'The list nodes that the rmap slots lead to are no more than the heap has in use.',
+} as const
+
+/** An invariant of a memslot that is broken, and where. */
+export interface BrokenMemslotInvariant {
+  /** Its name in {@link MEMSLOT_INVARIANTS}. */
+  readonly invariant: keyof typeof MEMSLOT_INVARIANTS
+  /** The invariant, in a sentence. */
+  readonly sentence: string
+  /** What is wrong here. */
+  readonly message: string
+  /** The gfn whose rmap slot is concerned. */
+  readonly gfn?: Gfn
+  /** L1's number for the nested guest whose entry is concerned. */
+  readonly lpid?: Lpid
+  /** The nested guest's address in the entry concerned, in bytes. */
+  readonly gpa?: NestedGpa
+}
+
+/** A memslot as JSON. */
+export interface MemslotJson {
+  /** The first gfn. */
+  readonly baseGfn: Gfn
+  /** How many gfns. */
+  readonly npages: number
+  /** What the inserts did. */
+  readonly counters: Readonly<InsertCounters>
+  /** The rmap slots that are not empty. */
+  readonly slots: readonly {
+    /** The gfn of the rmap slot. */
+    readonly gfn: Gfn
+    /** Its word: 16 hexadecimal digits after `0x`. */
+    readonly word: string
+    /** Its entries, newest first. */
+    readonly entries: readonly Entry[]
+  }[]
+}
+
+type Break = (invariant: BrokenMemslotInvariant['invariant'], message: string, where?: object) => void
+
+/** @internal The invariants that a memslot breaks. */
+export function checkMemslot(memslot: Memslot): BrokenMemslotInvariant[] {
+  const broken: BrokenMemslotInvariant[] = []
+  const breaks: Break = (invariant, message, where = {}) =>
+    broken.push({ invariant, sentence: MEMSLOT_INVARIANTS[invariant], message, ...where })
+  const nodes = new Set<number>()
+  for (let index = 0; index < memslot.npages; index++) {
+    if (!memslot.isEmptyAt(index)) checkList(memslot, index, nodes, breaks)
+  }
+  const { inUse } = memslot.nodes
+  if (nodes.size > inUse) breaks('nodes', `the rmap slots lead to ${nodes.size} nodes, the heap has ${inUse} in use`)
+  return broken
+}
+
+/** `nodes`: those of the lists before; those of this one are added. */
+function checkList(memslot: Memslot, index: number, nodes: Set<number>, breaks: Break): void {
+  const gfn = memslot.baseGfn + index
+  const entries = new Set<string>()
+  const add = (word: bigint): void => {
+    const entry = entryOf(hiOf(word), loOf(word))
+    const name = `${entry.lpid}:${entry.gpa}`
+    if (entries.has(name)) breaks('no-duplicates', 'the entry is in the list twice', { gfn, ...entry })
+    entries.add(name)
+  }
+  let word = memslot.words[index]!
+  while ((loOf(word) & EntryBits.TAG) === 0) {
+    const address = Number(word)
+    if (!memslot.nodes.has(address) || nodes.has(address)) {
+      return breaks('list-end', `${hex(word)} is not a node in use, or is also part of another list`, { gfn })
+    }
+    const node = memslot.nodes.read(address)
+    if (node.entry === 0n) {
+      const message = 'the entry of LPID 0, page 0 ends the list and hides the older entries'
+      return breaks('list-end', message, { gfn, lpid: 0, gpa: 0 })
+    }
+    nodes.add(address)
+    add(node.entry)
+    word = node.next
+  }
+  add(word)
+}
+
+/** @internal What JSON shows of a memslot. */
+export function memslotJson(memslot: Memslot): MemslotJson {
+  const { baseGfn, npages, counters } = memslot
+  const slots = []
+  for (let index = 0; index < npages; index++) {
+    if (memslot.isEmptyAt(index)) continue
+    const gfn = baseGfn + index
+    slots.push({ gfn, word: hexWord(memslot.word(gfn)), entries: memslot.entries(gfn) })
+  }
+  return { baseGfn, npages, counters, slots }
+}
