@@ -24,7 +24,7 @@ export type { InsertOutcome, ListNode, MemslotOptions } from './rmap/memslot'
 export type { BrokenMemslotInvariant, MemslotJson } from './rmap/memslot-check'
 export type { Leaf, RadixTableOptions } from './page-table/radix-table'
 export type { NestedGuest } from './vm/nested-guest'
-export type { PendingFault, PendingUnmap } from './vm/pending'
+export type { PendingFault, PendingLogDirty, PendingUnmap } from './vm/pending'
 export type { VmMemslot } from './vm/vm-memslot'
 export type { EntryFate, GuestLookup, RangeVisitor, RmapRange, Shadowed, ShadowTable } from './rmap/invalidate'
 export type {
@@ -56,6 +56,7 @@ export type {
   Mapped,
   Mmio,
   NoMemory,
+  RcSet,
   Present,
   Retry,
   SetRcResult,

@@ -346,6 +346,14 @@ const CALLS: Call[] = [
     ({ vm }) => vm.setLogDirty.bind(vm),
   ),
   onVm(
+    'Vm.beginSetLogDirty',
+    ({ slot }) => [
+      ['thing', slot],
+      ['boolean', false],
+    ],
+    ({ vm }) => vm.beginSetLogDirty.bind(vm),
+  ),
+  onVm(
     'Vm.harvestDirty',
     ({ slot }) => [['thing', slot]],
     ({ vm }) => vm.harvestDirty.bind(vm),

@@ -95,7 +95,7 @@ export class RadixTable {
   #pageBytes = Entries.ROOT * 8
   #leaves = 0
   #epoch = 0
-  #reserved = 0 // free pages that were promised
+  #reserved = false // whether a free page is set aside
   readonly #gate: AllocationGate | undefined
 
   /** @throws RangeError, TypeError */
@@ -316,21 +316,16 @@ export class RadixTable {
   }
 
   /**
-   * @internal Reserves pages for a leaf of `shift` below a larger leaf, so that once that one is cleared the next
-   * {@link place} there cannot fail. Returns 0; or, with the state unchanged, which page was missing: 1, the one right
-   * below the larger leaf; 2, the one below that.
+   * @internal Sets the page right below a larger leaf aside, so that the next page of that size cannot fail: the one that
+   * {@link place} needs there, once the leaf is cleared. Returns false if there is none; nothing has changed then.
    */
-  reserveBelow(larger: LeafRef, shift: LeafShift): 0 | 1 | 2 {
-    const first = (larger & 3) + 1
-    const last = this.#shiftOfLevel(first) === shift ? first : first + 1
-    const upper = this.#allocatePage(first)
-    if (upper === 0) return 1
-    const lower = last === first ? upper : this.#allocatePage(last)
-    this.#freePage(upper, first)
-    if (lower === 0) return 2
-    if (lower !== upper) this.#freePage(lower, last)
-    this.#reserved = last - first + 1
-    return 0
+  reserveBelow(larger: LeafRef): boolean {
+    const level = (larger & 3) + 1
+    const page = this.#allocatePage(level)
+    if (page === 0) return false
+    this.#freePage(page, level)
+    this.#reserved = true
+    return true
   }
 
   /** @internal Links the pages that lead to an address, down to `level`; false if there is no memory for one. */
@@ -449,8 +444,8 @@ export class RadixTable {
 
   /** The position of a page of zeros; 0 if there is no memory. */
   #allocatePage(level: number): number {
-    if (this.#gate !== undefined && !this.#gate.takePage(this.#reserved > 0)) return 0
-    if (this.#reserved > 0) this.#reserved--
+    if (this.#gate !== undefined && !this.#gate.takePage(this.#reserved)) return 0
+    this.#reserved = false
     const free = level === 3 ? 1 : 0
     const entries = this.#entries(level)
     let page = this.#freePages[free]

@@ -74,6 +74,9 @@ export function snapshot(vm: Vm): Uint8Array {
   out.u32(state.memslots.length)
   for (const slot of state.memslots) writeMemslot(out, slot)
   out.u32(state.guests.size + state.held.size)
+  if (state.memslots.some((slot) => slot.changing)) {
+    throw new Error('snapshot: a change of dirty logging is between its halves: call its end first')
+  }
   for (const guest of [...state.guests.values(), ...state.held]) writeGuest(out, guest, tables)
 
   const bytes = out.result()
@@ -87,6 +90,9 @@ export function snapshot(vm: Vm): Uint8Array {
 function refusePending(state: VmState): void {
   if (state.invalidationsInProgress > 0) {
     throw new Error('snapshot: an invalidation is between its halves: call its end first')
+  }
+  if (state.memslots.some((slot) => slot.changing)) {
+    throw new Error('snapshot: a change of dirty logging is between its halves: call its end first')
   }
   for (const guest of [...state.guests.values(), ...state.held]) {
     if (guest.refCount !== guest.entered + (guest.state === 'live' ? 1 : 0)) {

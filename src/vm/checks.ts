@@ -76,6 +76,8 @@ export function checkMemslot(vm: VmState, memslot: VmMemslot): void {
   if (!vm.memslots.includes(memslot)) {
     throw new Error('memslot: it is removed, or belongs to another Vm: call addMemslot')
   }
+  // Linux holds a lock (slots_lock) over both halves
+  if (memslot.changing) throw new Error('memslot: its dirty logging is being switched: call end of that change first')
 }
 
 /** @internal Gfns that addresses below 2^52 have. Returns the first. */

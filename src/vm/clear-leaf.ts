@@ -2,7 +2,7 @@
  * Clearing one leaf (spec 6). A shadow leaf is cleared alone: that never touches the rmap. A host leaf is cleared with the
  * walk of its rmap range, which clears every shadow leaf that maps its page.
  */
-import type { Gfn, Gpa, NestedGpa } from '../base/units'
+import type { Gfn, Gpa, Hpa, NestedGpa } from '../base/units'
 import { numberOf } from '../base/word'
 import { LeafFlag, leafHpa } from '../page-table/leaf'
 import type { Leaf, LeafRef, RadixTable } from '../page-table/radix-table'
@@ -39,10 +39,32 @@ export function clearShadowLeaf(
 }
 
 /**
+ * @internal Clears a leaf that a larger one replaces, of the host table or of a shadow table: alone, without a walk.
+ * **Quirk**: Linux takes the host address that the leaf maps for its guest address; events show that one.
+ */
+export function clearReplacedLeaf(vm: VmState, guest: NestedGuest | undefined, ref: LeafRef, first: number): void {
+  const table = guest === undefined ? vm.host : guest.shadow
+  if (vm.events.observed) {
+    const shift = table.shiftOf(ref)
+    const wrong = leafHpa(table.hiAt(ref), table.loAt(ref), shift)
+    emitUnmap(vm, { gpa: first, shift, word: table.wordAt(ref) }, guest, undefined, wrong, wrong)
+  }
+  table.clearAt(ref)
+  if (guest === undefined) {
+    vm.flushes.l1++
+    vm.hostLeavesCleared++
+  } else {
+    vm.flushes.l2++
+    vm.leavesClearedByL0++
+  }
+}
+
+/**
  * @internal Clears the host leaf at an address, in full, and walks its range (spec 6: unmap, remove rmap range).
  *
  * @param named the gfn that is being unmapped: dirty pages are counted from it
  * @param taken gets what the walk met
+ * @param marksDirty whether a dirty leaf marks its pages in the dirty log
  */
 export function clearHostLeaf(
   vm: VmState,
@@ -51,6 +73,7 @@ export function clearHostLeaf(
   lo: number,
   named: Gfn,
   taken: TakenEntry[] | undefined,
+  marksDirty = true,
 ): void {
   const { host, pageShift } = vm
   const shift = host.shiftOf(ref)
@@ -86,7 +109,7 @@ export function clearHostLeaf(
   vm.flushes.l2 += walks.cleared - clearedBefore
   vm.leavesClearedByL0 += walks.cleared - clearedBefore
 
-  if ((wordLo & LeafFlag.CHANGED) !== 0 && slot.logDirty) markDirty(slot, named, npages)
+  if (marksDirty && slot.logDirty && (wordLo & LeafFlag.CHANGED) !== 0) markDirty(slot, named, npages)
   if (observed !== undefined) emitTaken(vm, slot, observed, met.slice(metBefore))
 }
 
@@ -104,13 +127,17 @@ function leafAt(table: RadixTable, ref: LeafRef, hi: number, lo: number): Leaf {
   return { gpa: numberOf(hi, lo & (-1 << shift)), shift, word: table.wordAt(ref) }
 }
 
-/** @param gpa the address by which the leaf was found, which may lie in the middle of a large one */
+/**
+ * @param gpa the address by which the leaf was found, which may lie in the middle of a large one
+ * @param flushed the address that is flushed from the TLB
+ */
 function emitUnmap(
   vm: VmState,
   leaf: Leaf,
   guest: NestedGuest | undefined,
   slot?: VmMemslot,
-  gpa: Gpa | NestedGpa = leaf.gpa,
+  gpa: Gpa | NestedGpa | Hpa = leaf.gpa,
+  flushed: Gpa | NestedGpa | Hpa = leaf.gpa,
 ): void {
   const lpid = hardwareLpid(vm, guest)
   vm.events.emit({
@@ -123,7 +150,7 @@ function emitUnmap(
     memslot: slot?.address ?? 0n,
     lpid,
   })
-  vm.events.emit({ event: 'tlb_flush', lpid, gpa: leaf.gpa, shift: leaf.shift })
+  vm.events.emit({ event: 'tlb_flush', lpid, gpa: flushed, shift: leaf.shift })
 }
 
 /** The rmap slots of a range that are not empty, as they are before the walk. */

@@ -36,8 +36,8 @@ export function testAge(vm: VmState, gfn: Gfn): boolean {
  * @internal The dirty pages of a memslot, ascending: those that an unmap marked, and those whose host leaf is changed. The
  * marks and the changed bits are cleared, the bits in the shadow leaves as well.
  *
- * While a memslot logs dirty pages the host maps base pages only, and switching the logging flushes the memslot: so every
- * leaf that a harvest meets is a base page.
+ * While a memslot logs dirty pages the host maps base pages only, and a harvest cannot come before the flush that ends the
+ * switching of the logging: so every leaf that a harvest meets is a base page.
  */
 export function harvestDirty(vm: VmState, slot: VmMemslot): Gfn[] {
   const size = 2 ** vm.pageShift

@@ -3,17 +3,18 @@
  *
  *     mmuSeq has moved                       -> 'mmu-seq', nothing changes
  *     a leaf of the same size is present     -> 'same', or its bits are OR-ed in: 'grown'; no entry is inserted (quirk)
- *     a larger leaf is present               -> cleared, and a smaller one set below
- *     a table stands where the leaf goes     -> freed, with the leaves below
+ *     a larger leaf is present               -> cleared, if the table page right below it can be had: else 'no-table-page'
+ *     a table is in the place of the leaf    -> freed, with the leaves below
+ *     another table page is missing          -> 'no-memory', what was cleared before stays cleared
  *     set the leaf, insert its entry         -> 'made'
  */
 import type { Gpa, LeafShift, NestedGpa } from '../base/units'
-import { hex, hiOfNumber, numberOf, wordOf } from '../base/word'
+import { hex, numberOf, wordOf } from '../base/word'
 import { RC, LeafFlag } from '../page-table/leaf'
 import { NONE, type LeafRef, type RadixTable } from '../page-table/radix-table'
 import { entryHi, entryLo, TAG } from '../rmap/entry'
 import type { InsertOutcome } from '../rmap/memslot'
-import { clearHostLeaf, clearShadowLeaf } from './clear-leaf'
+import { clearHostLeaf, clearReplacedLeaf, clearShadowLeaf } from './clear-leaf'
 import { hardwareLpid, KVM_ADDRESS, tableAddress } from './event-addresses'
 import type { NestedGuest } from './nested-guest'
 import type { VmState } from './state'
@@ -89,7 +90,10 @@ const ERRNO: Record<LeafCreation['status'], number> = {
   'no-memory': -12,
 }
 
-/** @internal Creates a leaf. Unless the status is `'made'` or `'grown'`, no leaf and no rmap slot has changed. */
+/**
+ * @internal Creates a leaf. For `'same'`, `'mmu-seq'` and `'no-table-page'` nothing has changed. For `'no-memory'` the leaf
+ * was not made, but a larger leaf in the way has been cleared, and table pages above the missing one stay linked.
+ */
 export function createLeaf(vm: VmState, request: LeafRequest): LeafCreation {
   const { observed } = vm.events
   if (observed) emitCreate(vm, request)
@@ -108,12 +112,12 @@ function create(vm: VmState, request: LeafRequest): LeafCreation {
     const shiftThere = table.shiftOf(there)
     if (shiftThere === shift) return growLeaf(vm, table, there, request)
     if (shiftThere > shift) {
-      const missing = table.reserveBelow(there, shift)
-      if (missing !== 0) return missing === 1 ? PLAIN['no-table-page'] : PLAIN['no-memory']
-      clear(vm, guest, there, hi, lo)
+      if (!table.reserveBelow(there)) return PLAIN['no-table-page']
+      if (guest === undefined) clearHostLeaf(vm, there, hi, lo, vm.gfnOf(hi, lo), undefined)
+      else clearShadowLeaf(vm, guest, there, hi, lo, 'L0')
     }
   }
-  const warning = shift === vm.pageShift ? undefined : clearBelow(vm, table, request)
+  const warning = shift === vm.pageShift ? undefined : clearBelow(vm, request)
 
   if (table.place(hi, lo, shift, request.wordHi, request.wordLo) === NONE) return PLAIN['no-memory']
   if (guest === undefined) {
@@ -141,32 +145,28 @@ function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, request: LeafR
   if (grows) table.writeAt(there, wordHi, wordLo)
   if (!mixes) return grows ? PLAIN.grown : PLAIN.same
   const warning = vm.events.warn(
-    `${nameOf(request.guest)}: the leaf at ${hex(request.first)} is ${hex(wordOf(oldHi, oldLo))}, ` +
+    `${request.guest === undefined ? 'host table' : `LPID ${request.guest.lpid}`}: the leaf at ${hex(request.first)} is ${hex(wordOf(oldHi, oldLo))}, ` +
       `and ${hex(wordOf(request.wordHi, request.wordLo))} is OR-ed into it`,
   )
   return { status: grows ? 'grown' : 'same', warning }
 }
 
-/** Clears the leaves that the new one would hide. Their table is freed when the leaf is placed. Returns the warning. */
-function clearBelow(vm: VmState, table: RadixTable, request: LeafRequest): string | undefined {
+/**
+ * Clears the leaves that the new one would hide. Their table is freed when the leaf is placed. Returns the warning.
+ *
+ * **Quirk**: Linux clears them under a wrong address, and for host leaves logs nothing and does not walk their rmap slots:
+ * their entries stay, and so do the shadow leaves behind them. The later removal of the large leaf's range finds them.
+ */
+function clearBelow(vm: VmState, request: LeafRequest): string | undefined {
+  const { guest } = request
+  const table = guest === undefined ? vm.host : guest.shadow
   const below = table.leavesBelow(request.hi, request.lo, request.shift)
   if (below.length === 0) return undefined
-  for (const { gpa } of below) {
-    const hi = hiOfNumber(gpa)
-    clear(vm, request.guest, table.find(hi, gpa | 0), hi, gpa | 0)
-  }
-  return vm.events.warn(
-    `${nameOf(request.guest)}: ${below.length} leaves stood below a larger one at ${hex(request.first)}`,
-  )
+  for (const { gpa } of below) clearReplacedLeaf(vm, guest, table.refAt(gpa), gpa)
+  return guest === undefined
+    ? undefined
+    : vm.events.warn(`LPID ${guest.lpid}: cleared ${below.length} leaves below a larger one at ${hex(request.first)}`)
 }
-
-/** Clears a host leaf with the walk, a shadow leaf alone. */
-function clear(vm: VmState, guest: NestedGuest | undefined, ref: LeafRef, hi: number, lo: number): void {
-  if (guest === undefined) clearHostLeaf(vm, ref, hi, lo, vm.gfnOf(hi, lo), undefined)
-  else clearShadowLeaf(vm, guest, ref, hi, lo, 'L0')
-}
-
-const nameOf = (guest: NestedGuest | undefined): string => (guest === undefined ? 'host table' : `LPID ${guest.lpid}`)
 
 /** Inserts the leaf's entry: the LPID, and the first address that the leaf maps. */
 function insertEntry(vm: VmState, request: LeafRequest, guest: NestedGuest): LeafInsert {

@@ -3,6 +3,7 @@
  * beyond telling one thing from another. Nothing but events may depend on them.
  *
  *     0xc000000001000000   the L1 (`kvm`)
+ *     0xc000000001800000   its vCPUs (`vcpu`), 8 KiB each
  *     0xc000000002000000   nested guests (`gp`), 4 KiB each
  *     0xc001000000000000   memslots, 256 bytes each
  *     0xc008000000000000   arrays of slot words, one after another, with a gap between
@@ -16,6 +17,7 @@ import type { VmState } from './state'
 /** @internal The L1, as events name it. */
 export const KVM_ADDRESS = 0xc000_0000_0100_0000n
 
+const VCPU_BASE = 0xc000_0000_0180_0000n
 const GUEST_BASE = 0xc000_0000_0200_0000n
 const MEMSLOT_BASE = 0xc001_0000_0000_0000n
 const ARRAY_BASE = 0xc008_0000_0000_0000n
@@ -32,6 +34,11 @@ export function tableAddress(guest: NestedGuest | undefined): bigint {
 /** @internal The word of the leaf that begins at an address. */
 export function leafAddress(guest: NestedGuest | undefined, first: Gpa | NestedGpa): bigint {
   return tableAddress(guest) + BigInt(first / 4096)
+}
+
+/** @internal A vCPU of L1. */
+export function vcpuAddress(vcpu: number): bigint {
+  return VCPU_BASE + BigInt(vcpu) * 0x2000n
 }
 
 /** @internal A nested guest. */

@@ -10,10 +10,13 @@ export class EventQueue {
   observer: VmObserver | undefined
   /** In which task the current operation runs. */
   task: Task = 'vcpu'
+  /** On which vCPU; 0 in the host, and where nobody observes. */
+  vcpu = 0
   /** How often Linux would have warned, or ought to have. */
   warnings = 0
 
   readonly #events: VmEvent[] = []
+  readonly #busy = new Set<number>()
   #settling = false
 
   /** Whether anyone observes. */
@@ -21,9 +24,40 @@ export class EventQueue {
     return this.observer !== undefined
   }
 
+  /** An operation begins in a task: for a vCPU on the first that is free. The caller keeps `task` and `vcpu` for the end. */
+  begin(task: Task): void {
+    this.task = task
+    this.vcpu = 0
+    if (task === 'host' || !this.observed) return
+    for (this.vcpu = 1; this.#busy.has(this.vcpu);) this.vcpu++
+    this.#busy.add(this.vcpu)
+  }
+
+  /** An operation ends, and the one around it goes on in its task. Then {@link settle}. */
+  end(task: Task, vcpu: number): void {
+    this.#busy.delete(this.vcpu)
+    this.task = task
+    this.vcpu = vcpu
+    this.settle()
+  }
+
+  /** The vCPU of the current operation stays busy after its end, for {@link resumeVcpu}. */
+  keepVcpu(): number {
+    const { vcpu } = this
+    this.vcpu = 0
+    return vcpu
+  }
+
+  /** The current operation runs on a vCPU that was kept. */
+  resumeVcpu(vcpu: number): void {
+    this.#busy.delete(this.vcpu)
+    this.vcpu = vcpu
+  }
+
   /** Keeps an event until {@link settle}. */
   emit(event: HappeningEvent): void {
-    this.#events.push({ ...event, task: this.task })
+    const { task, vcpu } = this
+    this.#events.push({ ...event, task, pid: task === 'host' ? 2 : vcpu <= 1 ? 1 : vcpu + 1 })
   }
 
   /** Counts a warning and emits it. Returns the message. */

@@ -1,12 +1,12 @@
 /**
- * What an observer of an L1 is shown: the events of the recordings of a real kernel, in their vocabulary, and four
- * of the model's own that no probe shows (`tlb_flush`, `warning`, `fault`, `set_rc`).
+ * What an observer of an L1 is shown: the events of the recordings of a real kernel, with the names and fields of its
+ * probes, and four of the model's own that no probe shows (`tlb_flush`, `warning`, `fault`, `set_rc_result`).
  *
- * All words and addresses are BigInts in plain order; a recorder turns table words into the big-endian bytes that a
- * probe sees. Addresses are the model's: unique and stable, with no meaning beyond that; those of list nodes are the
- * ones in its heap.
+ * Words and kernel addresses are BigInts, in plain order; a recorder turns table words into the big-endian bytes that a
+ * probe sees. Guest addresses are numbers. Kernel addresses are invented ({@link VmState}); those of list nodes are the
+ * ones in the heap.
  */
-import type { Gfn, Gpa, LeafShift, Lpid } from '../base/units'
+import type { Gfn, Gpa, LeafShift, Lpid, NestedGpa } from '../base/units'
 import type { FaultResult, SetRcResult } from './fault-result'
 
 /** Of which L1: in every event that the recordings have it in. */
@@ -29,13 +29,19 @@ interface OfGuest {
   readonly shadow_pgtable: bigint
 }
 
-/**
- * In which task: the fault or hypercall of a vCPU of L1, or the host's memory management and its owner's requests.
- */
+/** In which task: a fault or hypercall of a vCPU of L1, or the host (its memory management, requests of L1's owner). */
 export type Task = 'vcpu' | 'host'
 
+/** The task that an event belongs to. */
+export interface TaskOfEvent {
+  /** A vCPU of L1, or the host. */
+  readonly task: Task
+  /** Its process number in a recording: 2 is the host; each vCPU has its own, and a fault between its halves keeps one. */
+  readonly pid: number
+}
+
 /** One event, and in which task it happened. */
-export type VmEvent = HappeningEvent & { readonly task: Task }
+export type VmEvent = HappeningEvent & TaskOfEvent
 
 /** One event. The field names are the recordings'. */
 export type HappeningEvent =
@@ -122,14 +128,53 @@ export type HappeningEvent =
       readonly flags: number
     } & OfVm &
       OfArray)
+  /**
+   * A nested fault begins, as the hardware reports it: the address in `gpa4`, and its low 12 bits in `dar` as well;
+   * `dsisr` 0x02000000 a store, 0x08000000 refused, 0x40000000 a miss, 0x40000 set-rc; `trap` 0xe00 data, 0xe20
+   * instruction.
+   */
+  | {
+      readonly event: 'nested_fault'
+      readonly vcpu: bigint
+      readonly l1_lpid: Lpid
+      readonly gpa4: NestedGpa
+      readonly dsisr: number
+      readonly dar: NestedGpa
+      readonly trap: number
+    }
+  /**
+   * L0 has walked L1's table: `ret` 0 found, -2 no translation, -22 malformed; `raddr` L1's address; `perm` bits 1 read, 2
+   * write, 4 execute; `rc` the guest leaf's bits 0x180; `pshift` log2 of its size.
+   */
+  | {
+      readonly event: 'nested_walk'
+      readonly ret: 0 | -2 | -22
+      readonly ngpa: NestedGpa
+      readonly raddr: bigint
+      readonly perm: number
+      readonly rc: number
+      readonly pshift: number
+    }
+  /** A nested fault ends: `ret` 0 the L2 resumes, 2 L1 gets it (or a device of L1), -22 invalid, -12 no memory. */
+  | { readonly event: 'nested_fault_ret'; readonly ret: 0 | 2 | -22 | -12 }
+  /** Set-rc in L1's own table (`nested` 0, `gpa` L1's) or in a shadow table (`nested` 1, `lpid` L1's number). */
+  | ({
+      readonly event: 'set_rc'
+      readonly nested: 0 | 1
+      readonly writing: 0 | 1
+      readonly gpa: bigint
+      readonly lpid: number
+    } & OfVm)
+  /** Its result: 1 done, 0 no leaf, or for a write none that is writable. */
+  | { readonly event: 'set_rc_ret'; readonly ret: 0 | 1 }
   /** The model's own: a TLB entry, or with no `gpa` all of a partition's, is flushed under the number `lpid`. */
   | { readonly event: 'tlb_flush'; readonly lpid: number; readonly gpa?: Gpa; readonly shift?: LeafShift }
   /** The model's own: Linux would warn here, or ought to. */
   | { readonly event: 'warning'; readonly message: string }
-  /** The model's own: how a fault of a nested guest came out. */
+  /** The model's own: the result of a fault of a nested guest. */
   | { readonly event: 'fault'; readonly lpid: Lpid; readonly gpa: Gpa; readonly result: FaultResult }
-  /** The model's own: how set-rc came out. */
-  | { readonly event: 'set_rc'; readonly lpid: Lpid; readonly gpa: Gpa; readonly result: SetRcResult }
+  /** The model's own: the result of set-rc. */
+  | { readonly event: 'set_rc_result'; readonly lpid: Lpid; readonly gpa: Gpa; readonly result: SetRcResult }
 
-/** Gets the events of an operation, in order, when it is done: it may call the L1 itself. */
+/** Gets the events of an operation, in order, when the operation is done: it may call the L1 itself. */
 export type VmObserver = (event: VmEvent) => void

@@ -1,52 +1,55 @@
-/** How a nested fault can come out (spec 5). */
-import type { Gfn, Gpa, LeafShift } from '../base/units'
+/** The results of a nested fault and of set-rc (spec 5, 6). */
+import type { Gfn, Gpa, LeafShift, NestedGpa } from '../base/units'
 import type { InsertOutcome } from '../rmap/memslot'
 
 /** What a nested guest does to a page. */
 export type Access = 'read' | 'write' | 'execute'
 
-/** The shadow leaf was made, or its bits grew. */
+/** The shadow leaf was made, or bits were OR-ed into it. */
 export interface Mapped {
   readonly outcome: 'mapped'
-  /** `'grown'`: a leaf of that size was there, and bits were OR-ed into it. No entry is inserted then (a quirk). */
+  /**
+   * `'made'`: a new leaf. `'grown'`: a leaf of the same size was present, and bits were OR-ed into it; Linux then inserts
+   * no entry (a quirk).
+   */
   readonly change: 'made' | 'grown'
-  /** The shadow leaf's first address in the nested guest, in bytes. */
-  readonly gpa: Gpa
-  /** log2 of its size. */
+  /** The first address of the shadow leaf: the nested guest's, in bytes. */
+  readonly gpa: NestedGpa
+  /** log2 of the leaf's size in bytes. */
   readonly shift: LeafShift
-  /** The gfn in whose slot its entry belongs (step 4). */
+  /** The gfn whose rmap slot gets the entry (spec 5 step 4). */
   readonly gfn: Gfn
-  /** What the insert of its entry did; undefined where there was none. */
+  /** What the insert of the entry did; undefined if there was none. */
   readonly insert: Exclude<InsertOutcome, 'no-memory'> | undefined
-  /** What Linux would warn of, or ought to: two frames mixed in one leaf, leaves found below a larger one. */
+  /** What Linux would warn of, or ought to: two frames mixed in one leaf, leaves cleared below a larger one. */
   readonly warning: string | undefined
 }
 
-/** What Linux would warn of, or ought to, in a fault that made no shadow leaf. */
+/** A result without a new shadow leaf, that may have a warning. */
 interface Warned {
+  /** What Linux would warn of, or ought to. */
   readonly warning?: string
 }
 
-/** The access needs no fault: the shadow leaf allows it, or has all the bits of what the fault would have made. */
+/** No fault: the shadow leaf allows the access, or already has all bits of the leaf that the fault would make. */
 export interface Present extends Warned {
   readonly outcome: 'present'
 }
 
-/**
- * The nested guest runs on and faults again.
- *
- * - `refused`: the guest table does not allow what a shadow leaf was there for; that leaf is cleared
- * - `mmu-seq`: the host invalidated something meanwhile, or is at it (section 7)
- * - `no-node`: no list node was to be had
- * - `no-table-page`: a larger leaf stands there, and the page to put below it was not to be had
- * - `no-backing`: the host has no page to give just now
- * - `dropped`: the nested guest was dropped between the halves of the fault (section 9)
- * - `tlbie`: L1 took mappings of the nested guest away between the halves. Linux holds the L2's own lock over both, so
- *   that the tlbie comes before or after; here it has come before, and the fault starts anew
- * - `host-leaf`, `shadow-leaf`: set-rc could not set the bits there; the shadow leaf is cleared (section 6)
- */
+/** The nested guest resumes, and faults again. */
 export interface Retry extends Warned {
   readonly outcome: 'retry'
+  /**
+   * - `refused`: the guest table no longer allows what the hardware refused; the shadow leaf is cleared
+   * - `mmu-seq`: the host has invalidated something meanwhile, or an invalidation is in progress (spec 7)
+   * - `no-node`: there is no list node; what was done to the host table remains
+   * - `no-table-page`: a larger leaf is present, and there is no table page to put below it
+   * - `no-backing`: the host has no page to give just now
+   * - `dropped`: the nested guest was dropped between the halves of the fault (spec 9)
+   * - `tlbie`: L1 invalidated mappings of the nested guest between the halves. Linux holds the L2's own lock over both, so
+   *   that the tlbie comes before or after; here it came before, and the fault starts again
+   * - `host-leaf`, `shadow-leaf`: set-rc could not set the bits there; the shadow leaf is cleared (spec 6)
+   */
   readonly reason:
     | 'refused'
     | 'mmu-seq'
@@ -59,43 +62,61 @@ export interface Retry extends Warned {
     | 'shadow-leaf'
 }
 
-/**
- * L1 is given the fault: its table has no root, no translation, is malformed, does not allow the access, or (set-rc)
- * lacks the referenced or changed bit.
- */
+/** L1 gets the fault (KVM: it is reflected to L1). */
 export interface ForwardToL1 {
   readonly outcome: 'forward-to-l1'
+  /**
+   * What L1's table for the nested guest lacks:
+   *
+   * - `no-root`: L1's partition entry is empty
+   * - `no-translation`: no leaf maps the address
+   * - `malformed`: L0 cannot walk the table
+   * - `not-allowed`: the leaf does not allow the access
+   * - `no-rc`: for set-rc, the leaf has not the referenced or changed bit
+   */
   readonly reason: 'no-root' | 'no-translation' | 'malformed' | 'not-allowed' | 'no-rc'
 }
 
-/** No memslot has the address, or one that is being deleted or moved: an emulated device of L1. */
-export interface Mmio {
+/** A result about an address of L1. */
+interface AtL1Address {
+  /** L1's address: in bytes, 0..2^57-1 (exact below 2^53). */
+  readonly l1Gpa: Gpa
+  /** The same address. @deprecated use `l1Gpa`: elsewhere `gpa` is an address of the nested guest */
+  readonly gpa: Gpa
+}
+
+/** An emulated device of L1: no memslot has the address, or one that is being deleted or moved. */
+export interface Mmio extends AtL1Address {
   readonly outcome: 'mmio'
-  /** L1's address, in bytes; exact below 2^53. */
-  readonly gpa: Gpa
 }
 
-/** A write to a read-only memslot. */
-export interface FaultToL2 {
+/** A write to a read-only memslot: the nested guest gets a fault. */
+export interface FaultToL2 extends AtL1Address {
   readonly outcome: 'fault-to-l2'
-  /** L1's address, in bytes. */
-  readonly gpa: Gpa
 }
 
-/** The guest leaf is smaller than L0's base page. */
+/** The guest leaf is smaller than L0's base page, which L0 refuses. */
 export interface Invalid {
   readonly outcome: 'invalid'
-  /** log2 of its size. */
+  /** log2 of the guest leaf's size in bytes: 12. */
   readonly shift: LeafShift
 }
 
-/** A table page could not be had; the leaf and the rmap are unchanged. */
+/**
+ * There is no table page. The new leaf was not made and the rmap slot is unchanged; what was done before remains (spec 5
+ * step 6): a larger leaf in the way has been cleared, and upper table pages stay linked.
+ */
 export interface NoMemory extends Warned {
   readonly outcome: 'no-memory'
 }
 
-/** How a nested fault came out. */
+/** The result of a nested fault (spec 5). */
 export type FaultResult = Mapped | Present | Retry | ForwardToL1 | Mmio | FaultToL2 | Invalid | NoMemory
 
-/** How set-rc came out; `set`: the bits are set in the host leaf and the shadow leaf. */
-export type SetRcResult = { readonly outcome: 'set' } | Retry | ForwardToL1
+/** The bits are set in the host leaf and in the shadow leaf. */
+export interface RcSet {
+  readonly outcome: 'set'
+}
+
+/** The result of set-rc (spec 6). */
+export type SetRcResult = RcSet | Retry | ForwardToL1

@@ -4,7 +4,7 @@
  * It has two halves, and the mmuSeq check closes the race between them (spec 7): the first reads the guest table and the
  * host table and plans the shadow leaf, the second creates it. Between them the host may take the page away.
  */
-import type { Lpid } from '../base/units'
+import type { Gpa, Lpid } from '../base/units'
 import { hiOfNumber, numberOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
 import { NONE, type LeafRef } from '../page-table/radix-table'
@@ -12,6 +12,7 @@ import { clearShadowLeaf } from './clear-leaf'
 import { createLeaf, LeafRequest } from './create-leaf'
 import type { Access, FaultResult, ForwardToL1, NoMemory, Present, Retry } from './fault-result'
 import { findOrMakeGuest, putGuest, readPartitionEntry } from './guest-life'
+import { emitFault, emitWalk } from './fault-events'
 import { MALFORMED, type GuestTable } from './guest-table'
 import { instantiateHostLeaf } from './host-page'
 import type { NestedGuest } from './nested-guest'
@@ -32,9 +33,25 @@ export const GPA_HI = 0xfffff
 /** @internal Bits 56..32 of the ISA's frame field: a guest leaf may name an address that no memslot has. */
 export const ISA_FRAME_HI = 0x01ffffff
 
+/** What the hardware reports beside a store: no leaf, or one that refuses the access. */
+const DSISR = { MISS: 0x4000_0000, REFUSED: 0x0800_0000 } as const
+
+/** What `nested_fault_ret` shows (KVM: RESUME_GUEST, RESUME_HOST, or a negative errno). */
+const RET = {
+  mapped: 0,
+  present: 0,
+  retry: 0,
+  'fault-to-l2': 0,
+  'forward-to-l1': 2,
+  mmio: 2,
+  invalid: -22,
+  'no-memory': -12,
+} as const satisfies Record<FaultResult['outcome'], number>
+
 const PRESENT: Present = Object.freeze({ outcome: 'present' })
 const NO_MEMORY: NoMemory = Object.freeze({ outcome: 'no-memory' })
 const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
+const l1Result = (outcome: 'mmio' | 'fault-to-l2', l1Gpa: Gpa): FaultResult => ({ outcome, l1Gpa, gpa: l1Gpa })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
 
 /** @internal Both halves of a fault at once. */
@@ -42,10 +59,15 @@ export function fault(vm: VmState, request: AnyRequest): FaultResult {
   const { gpa, access } = request
   const guest = holdGuest(vm, request)
   if (guest === undefined) return noGuest(vm, request)
+  let result: FaultResult | undefined
+  let faulted = false
   try {
     const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
-    return finish(vm, guest.lpid, gpa, 'outcome' in plan ? plan : commitLeaf(vm, plan))
+    faulted = plan !== PRESENT
+    result = 'outcome' in plan ? plan : commitLeaf(vm, plan)
+    return finish(vm, guest.lpid, gpa, result, faulted)
   } finally {
+    if (result === undefined) giveUp(vm) // the caller's backing has thrown
     putGuest(vm, guest)
   }
 }
@@ -64,21 +86,30 @@ export function beginFault(
   const guest = holdGuest(vm, request)
   if (guest === undefined) return noGuest(vm, request)
   let pending = false
+  let result: FaultResult | undefined
   try {
     const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
-    if ('outcome' in plan) return finish(vm, guest.lpid, gpa, plan)
+    if ('outcome' in plan) return (result = finish(vm, guest.lpid, gpa, plan, plan !== PRESENT))
     pending = true
+    vm.nodesHeld++
+    const vcpu = vm.events.keepVcpu()
+    const secondHalf = <T>(operation: () => T): T =>
+      run(() => {
+        vm.events.resumeVcpu(vcpu)
+        vm.nodesHeld--
+        const done = operation()
+        putGuest(vm, guest)
+        return done
+      })
     return new PendingFault(
-      () =>
-        run(() => {
-          const result = finish(vm, guest.lpid, gpa, commitLeaf(vm, plan))
-          putGuest(vm, guest)
-          return result
-        }),
-      () => run(() => putGuest(vm, guest)),
+      () => secondHalf(() => finish(vm, guest.lpid, gpa, commitLeaf(vm, plan), true)),
+      () => secondHalf(() => giveUp(vm)),
     )
   } finally {
-    if (!pending) putGuest(vm, guest)
+    if (!pending) {
+      if (result === undefined) giveUp(vm) // the caller's backing has thrown
+      putGuest(vm, guest)
+    }
   }
 }
 
@@ -90,7 +121,7 @@ function holdGuest(vm: VmState, request: AnyRequest): NestedGuest | undefined {
 }
 
 function noGuest(vm: VmState, { lpid, gpa }: AnyRequest): FaultResult {
-  return finish(vm, lpid!, gpa, NO_MEMORY)
+  return finish(vm, lpid!, gpa, NO_MEMORY, false)
 }
 
 /** The first half: steps 1 to 5. Returns the leaf to create, or the result if the fault ended without one. */
@@ -98,6 +129,8 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
   if (there !== NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return PRESENT
+
+  if (vm.events.observed) emitFault(vm, guest.lpid, hi, lo, access, there === NONE ? DSISR.MISS : DSISR.REFUSED)
 
   // 1. the walk of the guest table
   const walked = walkGuestTable(vm, guest, hi, lo, access)
@@ -114,11 +147,8 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   const gpaLo = (guestLo & ~offset) | (lo & offset)
   const gfn = vm.gfnOf(gpaHi, gpaLo)
   const slot = vm.memslotOf(gfn)
-  if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: numberOf(gpaHi, gpaLo) }
-  if (slot.readOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: numberOf(gpaHi, gpaLo) }
-
-  // the node: Linux allocates one before it knows whether it needs one
-  if (!vm.gate.pass() || vm.nodes.nextAddress() === 0) return retry('no-node')
+  if (slot === undefined || slot.invalid) return l1Result('mmio', numberOf(gpaHi, gpaLo))
+  if (slot.readOnly && access === 'write') return l1Result('fault-to-l2', numberOf(gpaHi, gpaLo))
 
   // 3. the host leaf
   const request = new LeafRequest(guest)
@@ -133,6 +163,9 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   const hostShift = vm.host.shiftOf(host)
   const hostHi = vm.host.hiAt(host)
   const hostLo = vm.host.loAt(host)
+
+  // the list node: Linux allocates one before it knows whether it needs one
+  if (!vm.gate.pass() || !hasNode(vm)) return withWarning(retry('no-node'), request.hostWarning)
 
   // 4. the rmap slot
   const head = gfn - (gfn % (1 << (hostShift - vm.pageShift)))
@@ -163,27 +196,49 @@ function commitLeaf(vm: VmState, request: LeafRequest): FaultResult {
     guest.faultedDropped = true
   }
   if (guest.tlbies !== request.tlbies) return retry('tlbie')
-  if (vm.nodes.nextAddress() === 0) return retry('no-node') // another fault has taken the last one
+  if (vm.nodes.nextAddress() === 0) return retry('no-node') // the platform has no memory for it
   const { status, insert, warning: shadowWarning } = createLeaf(vm, request)
   const warning = joined(request.hostWarning, shadowWarning)
   if (status === 'made' || status === 'grown') {
     const { first: gpa, shift, index } = request
     return { outcome: 'mapped', change: status, gpa, shift, gfn: request.slot!.baseGfn + index, insert, warning }
   }
-  const result = status === 'same' ? PRESENT : status === 'no-memory' ? NO_MEMORY : retry(status)
+  return withWarning(status === 'same' ? PRESENT : status === 'no-memory' ? NO_MEMORY : retry(status), warning)
+}
+
+function withWarning(result: Present | NoMemory | Retry, warning: string | undefined): FaultResult {
   return warning === undefined ? result : { ...result, warning }
+}
+
+/** Whether there is a list node for this fault: those between their halves have one each. */
+function hasNode(vm: VmState): boolean {
+  return vm.nodes.inUse + vm.nodesHeld < vm.settings.maxNodes && vm.nodes.nextAddress() !== 0
 }
 
 const joined = (a: string | undefined, b: string | undefined): string | undefined =>
   a === undefined ? b : b === undefined ? a : `${a}; ${b}`
 
-/** Counts a fault that is over, and emits its event. */
-function finish(vm: VmState, lpid: Lpid, gpa: number, result: FaultResult): FaultResult {
+/** Counts a fault that has ended, and emits its events; `faulted`: the hardware has reported one. */
+function finish(vm: VmState, lpid: Lpid, gpa: number, result: FaultResult, faulted: boolean): FaultResult {
   vm.faults[result.outcome]++
   if (vm.events.observed) {
+    if (faulted) vm.events.emit({ event: 'nested_fault_ret', ret: RET[result.outcome] })
     vm.events.emit({ event: 'fault', lpid, gpa: numberOf(hiOfNumber(gpa) & GPA_HI, gpa | 0), result })
   }
   return result
+}
+
+/** @internal Clears the shadow leaf at an address, if there is one, of the nested guest that has the LPID now. */
+export function clearByLpid(vm: VmState, lpid: Lpid, hi: number, lo: number): void {
+  const guest = vm.guests.get(lpid)
+  if (guest === undefined) return
+  const ref = guest.shadow.find(hi, lo)
+  if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, lo, 'L0')
+}
+
+/** A fault that ends without a result: the L2 resumes. */
+function giveUp(vm: VmState): void {
+  if (vm.events.observed) vm.events.emit({ event: 'nested_fault_ret', ret: 0 })
 }
 
 /** @internal L0's walk of L1's table, and its permission check: the guest leaf, or why there is none to use. */
@@ -201,12 +256,16 @@ export function walkGuestTable(
     if (root === undefined) return 'no-root'
   }
   const ref = root.find(hi, lo)
+  if (vm.events.observed) emitWalk(vm, root, ref, hi, lo)
   if (ref === NONE) return 'no-translation'
   if (ref === MALFORMED) return 'malformed'
   return (root.tree.loAt(ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
 }
 
-/** After a miss L1 gets the fault; after a refusal the shadow leaf is cleared, and the retried access misses. */
+/**
+ * After a miss L1 gets the fault; after a refusal the shadow leaf is cleared, and the retried access misses. **Quirk**:
+ * Linux looks the nested guest up by its LPID, so for a dropped guest it clears the leaf of the guest that has the LPID now.
+ */
 function refuse(
   vm: VmState,
   guest: NestedGuest,
@@ -216,6 +275,6 @@ function refuse(
   reason: ForwardToL1['reason'],
 ): ForwardToL1 | Retry {
   if (there === NONE) return forward(reason)
-  clearShadowLeaf(vm, guest, there, hi, lo, 'L0')
+  clearByLpid(vm, guest.lpid, hi, lo)
   return retry('refused')
 }

@@ -22,6 +22,20 @@ export function findOrMakeGuest(vm: VmState, lpid: Lpid): NestedGuest | undefine
   return guest
 }
 
+/**
+ * @internal L1 enters a nested guest: {@link findOrMakeGuest}, for the caller to hold. While the guest has no root, each
+ * entry reads L1's partition entry again; a root once read stays until a flush with RIC 2.
+ */
+export function enterGuest(vm: VmState, lpid: Lpid): NestedGuest | undefined {
+  const isNew = !vm.guests.has(lpid)
+  const guest = findOrMakeGuest(vm, lpid)
+  if (guest === undefined) return undefined
+  if (guest.root === undefined && !isNew) readPartitionEntry(vm, guest)
+  guest.refCount++
+  guest.entered++
+  return guest
+}
+
 /** @internal L0 reads L1's partition table entry for a nested guest. */
 export function readPartitionEntry(vm: VmState, guest: NestedGuest): void {
   guest.setRoot(guest.lpid < vm.partitionEntries ? vm.partition.get(guest.lpid) : undefined)

@@ -180,9 +180,9 @@ export class GuestTable {
     }
   }
 
+  /** No shadow leaf was made while it was there, and those from before are outdated since it was written. */
   #removeRootLeaf(gpa: NestedGpa): void {
-    const index = Math.floor(gpa / 2 ** ROOT_SHIFT)
-    if (this.rootLeaves.delete(index)) this.#edited(index * 2 ** ROOT_SHIFT, (index + 1) * 2 ** ROOT_SHIFT)
+    this.rootLeaves.delete(Math.floor(gpa / 2 ** ROOT_SHIFT))
   }
 
   #edited(from: NestedGpa, to: NestedGpa): void {

@@ -2,7 +2,8 @@
  * The host maps a page of L1: how a leaf of the host table is made (spec 5 step 3).
  *
  * The caller of the model decides what backs the page, and how large that is. L0 decides whether the leaf is large: only
- * where gpa and host address agree modulo the size, and the memslot does not log dirty pages.
+ * where gpa and host address agree modulo the size of the backing, and the memslot does not log dirty pages. There is no
+ * step down: a 1 GiB backing that agrees modulo 2 MiB only gives a base page.
  */
 import { checkBoolean, checkInteger, checkObject, checkOneOf } from '../base/args'
 import { type Gfn, type LeafShift, MAX_FRAME } from '../base/units'
@@ -75,13 +76,8 @@ function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): Le
   const request = new LeafRequest(undefined)
   request.shift = pageShift
   if (!slot.logDirty) {
-    for (const shift of [30, 21] as const) {
-      const pages = pow2(shift - pageShift)
-      if (backingShift >= shift && gfn % pages === pageFrame % pages) {
-        request.shift = shift
-        break
-      }
-    }
+    const pages = pow2(backingShift - pageShift)
+    if (gfn % pages === pageFrame % pages) request.shift = backingShift
   }
   const pages = pow2(request.shift - pageShift)
   const first = gfn - (gfn % pages)

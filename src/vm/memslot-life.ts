@@ -44,8 +44,8 @@ export function invalidateMemslot(vm: VmState, slot: VmMemslot): void {
 }
 
 /** @internal Unmaps all of a memslot. A list node that is still in use afterwards is a leak. */
-export function flushMemslot(vm: VmState, slot: VmMemslot): void {
-  unmapRange(vm, slot.baseGfn, slot.npages, undefined)
+export function flushMemslot(vm: VmState, slot: VmMemslot, marksDirty?: boolean): void {
+  unmapRange(vm, slot.baseGfn, slot.npages, undefined, marksDirty)
   vm.mmuSeq++
   if (slot.nodes !== 0) {
     vm.events.warn(
@@ -78,22 +78,30 @@ export function moveMemslot(vm: VmState, slot: VmMemslot, baseGfn: Gfn): void {
   if (vm.events.observed) emitCommit(vm, slot, Change.Move, old)
 }
 
-/** @internal Switches the logging of dirty pages; the memslot is flushed first. */
-export function setLogDirty(vm: VmState, slot: VmMemslot, on: boolean): void {
-  if (slot.logDirty === on) return
-  const old = slot.address
-  slot.address = newMemslotAddress(vm)
-  if (vm.events.observed) emitCommit(vm, slot, Change.Flags, old, on)
-  flushMemslot(vm, slot)
+/**
+ * @internal Begins to switch the logging of dirty pages: the changed memslot, with an empty dirty log, is visible to
+ * faults. It is flushed by {@link endSetLogDirty}.
+ */
+export function beginSetLogDirty(vm: VmState, slot: VmMemslot, on: boolean): void {
+  slot.changing = true
   slot.logDirty = on
   slot.marked.clear()
+  const old = slot.address
+  slot.address = newMemslotAddress(vm)
+  if (vm.events.observed) emitCommit(vm, slot, Change.Flags, old)
+}
+
+/** @internal Ends it. The flush is one of the memslot as it was before: it marks nothing in the new dirty log. */
+export function endSetLogDirty(vm: VmState, slot: VmMemslot): void {
+  flushMemslot(vm, slot, false)
+  slot.changing = false
 }
 
 function sortMemslots(vm: VmState): void {
   vm.memslots.sort((a, b) => a.baseGfn - b.baseGfn)
 }
 
-function emitCommit(vm: VmState, slot: VmMemslot, change: Change, old: bigint, logging = slot.logDirty): void {
+function emitCommit(vm: VmState, slot: VmMemslot, change: Change, old: bigint): void {
   vm.events.emit({
     event: 'memslot_commit',
     kvm: KVM_ADDRESS,
@@ -104,6 +112,6 @@ function emitCommit(vm: VmState, slot: VmMemslot, change: Change, old: bigint, l
     npages: slot.npages,
     rmap: slot.arrayAddress,
     uaddr: 0n,
-    flags: logging ? 1 : 0,
+    flags: slot.logDirty ? 1 : 0,
   })
 }

@@ -31,23 +31,39 @@ export function endUnmap(vm: VmState): void {
   vm.invalidationsInProgress--
 }
 
-/** @internal Clears the host leaves of a range, including one that only begins or ends in it. */
-export function unmapRange(vm: VmState, gfn: Gfn, npages: number, taken: TakenEntry[] | undefined): void {
+/**
+ * @internal Clears the host leaves of a range, including one that only begins or ends in it.
+ *
+ * @param marksDirty whether dirty leaves mark their pages in the dirty log
+ */
+export function unmapRange(
+  vm: VmState,
+  gfn: Gfn,
+  npages: number,
+  taken?: TakenEntry[] | undefined,
+  marksDirty?: boolean,
+): void {
   const size = 1 << vm.pageShift
   const from = gfn * size
   if (npages === 1) {
-    unmapAt(vm, from, gfn, taken)
+    unmapAt(vm, from, gfn, taken, marksDirty)
     return
   }
   for (const { gpa } of vm.host.leavesBetween(from, from + npages * size)) {
     const named = Math.max(gpa, from)
-    unmapAt(vm, named, named / size, taken)
+    unmapAt(vm, named, named / size, taken, marksDirty)
   }
 }
 
-function unmapAt(vm: VmState, gpa: Gpa, named: Gfn, taken: TakenEntry[] | undefined): void {
+function unmapAt(
+  vm: VmState,
+  gpa: Gpa,
+  named: Gfn,
+  taken: TakenEntry[] | undefined,
+  marksDirty: boolean | undefined,
+): void {
   const hi = hiOfNumber(gpa)
   const lo = gpa | 0
   const ref = vm.host.find(hi, lo)
-  if (ref !== NONE) clearHostLeaf(vm, ref, hi, lo, named, taken)
+  if (ref !== NONE) clearHostLeaf(vm, ref, hi, lo, named, taken, marksDirty)
 }

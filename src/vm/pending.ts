@@ -1,10 +1,13 @@
-/** A fault and an invalidation between their halves, for the caller to put anything in between (spec 7). */
+/** Operations between their halves, so that a caller can put others in between (spec 6, 7). */
 import type { RangeCounters } from '../rmap/invalidate'
 import type { FaultResult } from './fault-result'
 
-/** A fault between its halves (section 7): its shadow leaf is planned, and not yet made. */
+/**
+ * A fault between its halves (spec 7): its shadow leaf is planned and not yet made. It holds its nested guest, and a list
+ * node.
+ */
 export class PendingFault {
-  /** Tells it from the result of a fault that is over. */
+  /** Distinguishes it from the result of a fault that has ended. */
   readonly outcome = 'pending'
   readonly #commit: () => FaultResult
   readonly #abandon: () => void
@@ -17,7 +20,7 @@ export class PendingFault {
   }
 
   /**
-   * The second half: makes the leaf, if the host has invalidated nothing since the first.
+   * The second half: makes the leaf, unless the host has invalidated something since the first half.
    *
    * @throws Error when it was committed or abandoned before
    */
@@ -27,7 +30,7 @@ export class PendingFault {
   }
 
   /**
-   * Gives the fault up: its nested guest is held no longer.
+   * Gives the fault up, and the nested guest that it holds back.
    *
    * @throws Error when it was committed or abandoned before
    */
@@ -42,7 +45,7 @@ export class PendingFault {
   }
 }
 
-/** An invalidation between its halves (section 7): the leaves are gone, and faults retry until its end. */
+/** An invalidation between its halves (spec 7): the leaves are cleared, and until its end faults are retried. */
 export class PendingUnmap {
   /** What its walks met. */
   readonly walks: Readonly<RangeCounters>
@@ -62,6 +65,31 @@ export class PendingUnmap {
    */
   end(): void {
     if (this.#done) throw new Error('end: this invalidation is over: call beginUnmap for another')
+    this.#done = true
+    this.#end()
+  }
+}
+
+/**
+ * A change of dirty logging between its halves (spec 6): the changed memslot is visible, and not yet flushed. Faults may
+ * come in between; other operations on the memslot are refused until the end, as Linux holds a lock over both halves.
+ */
+export class PendingLogDirty {
+  readonly #end: () => void
+  #done = false
+
+  /** @internal */
+  constructor(end: () => void) {
+    this.#end = end
+  }
+
+  /**
+   * The second half: flushes the memslot, and mmuSeq moves.
+   *
+   * @throws Error when it was ended before
+   */
+  end(): void {
+    if (this.#done) throw new Error('end: this change has ended: call beginSetLogDirty for another')
     this.#done = true
     this.#end()
   }

@@ -8,14 +8,22 @@ import { swapBytes } from '../page-table/leaf'
 import type { VmEvent, VmObserver } from './events'
 
 /** Fields that ftrace prints in decimal. */
-const DECIMAL: ReadonlySet<string> = new Set(['level', 'lpid', 'ret', 'shift', 'l1_lpid', 'shadow_lpid', 'change'])
+const DECIMAL: ReadonlySet<string> = new Set([
+  'level',
+  'lpid',
+  'ret',
+  'shift',
+  'l1_lpid',
+  'shadow_lpid',
+  'change',
+  'pshift',
+  'nested',
+  'writing',
+])
 /** Words of tables, which are big-endian in memory. */
 const SWAPPED: ReadonlySet<string> = new Set(['pte', 'pteval'])
 /** Events of the model's own, which no probe shows. */
-const OWN: ReadonlySet<VmEvent['event']> = new Set(['tlb_flush', 'warning', 'fault', 'set_rc'])
-
-/** Who writes, with a process number. */
-const TASK: Record<VmEvent['task'], string> = { vcpu: 'vcpu-1', host: 'host-2' }
+const OWN: ReadonlySet<VmEvent['event']> = new Set(['tlb_flush', 'warning', 'fault', 'set_rc_result'])
 
 /**
  * An observer that writes each event as a line of a recording. It must observe the L1 from its beginning, and until no
@@ -30,10 +38,10 @@ export function recorder(write: (line: string) => void): VmObserver {
   let time = 0
   return (event) => {
     if (OWN.has(event.event)) return
-    const { event: name, task, ...fields } = event
+    const { event: name, task, pid, ...fields } = event
     const shown = Object.entries(fields).map(([field, value]) => `${field}=${show(field, value as bigint | number)}`)
     const seconds = (++time / 1e6).toFixed(6)
-    write(`            ${TASK[task]}       [000] .....  ${seconds.padStart(11)}: ${name}: (model) ${shown.join(' ')}`)
+    write(`            ${task}-${pid}       [000] .....  ${seconds.padStart(11)}: ${name}: (model) ${shown.join(' ')}`)
   }
 }
 

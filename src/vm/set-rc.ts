@@ -2,16 +2,19 @@
  * Set rc: the hardware found the shadow leaf, but could not set its referenced or changed bit (spec 6). L0 sets the bits,
  * first in the host leaf, then in the shadow leaf.
  */
-import { hiOfNumber, numberOf } from '../base/word'
+import { hiOfNumber, numberOf, wordOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
 import { NONE, type RadixTable } from '../page-table/radix-table'
-import { clearShadowLeaf } from './clear-leaf'
-import { GPA_HI, ISA_FRAME_HI, walkGuestTable } from './fault'
+import { KVM_ADDRESS } from './event-addresses'
+import { clearByLpid, GPA_HI, ISA_FRAME_HI, walkGuestTable } from './fault'
+import { emitFault } from './fault-events'
 import type { Access, Retry, SetRcResult } from './fault-result'
 import { findOrMakeGuest } from './guest-life'
 import type { NestedGuest } from './nested-guest'
 import type { AnyRequest } from './options'
 import type { VmState } from './state'
+
+const DSISR_SET_RC = 0x4_0000
 
 const SET: SetRcResult = Object.freeze({ outcome: 'set' })
 
@@ -21,8 +24,13 @@ export function setRc(vm: VmState, request: AnyRequest): SetRcResult {
   if (guest === undefined) return { outcome: 'retry', reason: 'shadow-leaf' }
   const hi = hiOfNumber(request.gpa) & GPA_HI
   const lo = request.gpa | 0
+  const { observed } = vm.events
+  if (observed) emitFault(vm, guest.lpid, hi, lo, request.access, DSISR_SET_RC)
   const result = trySet(vm, guest, hi, lo, request.access)
-  if (vm.events.observed) vm.events.emit({ event: 'set_rc', lpid: guest.lpid, gpa: numberOf(hi, lo), result })
+  if (observed) {
+    vm.events.emit({ event: 'nested_fault_ret', ret: result.outcome === 'forward-to-l1' ? 2 : 0 })
+    vm.events.emit({ event: 'set_rc_result', lpid: guest.lpid, gpa: numberOf(hi, lo), result })
+  }
   return result
 }
 
@@ -39,12 +47,24 @@ function trySet(vm: VmState, guest: NestedGuest, hi: number, lo: number, access:
   if ((guestLo & bits) !== bits) return { outcome: 'forward-to-l1', reason: 'no-rc' }
 
   const offset = (1 << tree.shiftOf(walked)) - 1
-  const gpaHi = guestHi & ISA_FRAME_HI
-  if (gpaHi > GPA_HI || !setBits(vm.host, gpaHi, (guestLo & ~offset) | (lo & offset), bits, write)) {
-    return clearAndRetry(vm, guest, hi, lo, 'host-leaf')
-  }
-  if (!setBits(guest.shadow, hi, lo, bits, write)) return clearAndRetry(vm, guest, hi, lo, 'shadow-leaf')
-  return SET
+  // the look-up drops bits 52 and above of the guest leaf's address
+  const gpaLo = (guestLo & ~offset) | (lo & offset)
+  const { observed } = vm.events
+  if (observed) emitSetRc(vm, 0, write, guestHi & ISA_FRAME_HI, gpaLo, vm.settings.lpid)
+  const hostSet = setBits(vm.host, guestHi & GPA_HI, gpaLo, bits, write)
+  if (observed) vm.events.emit({ event: 'set_rc_ret', ret: hostSet ? 1 : 0 })
+  if (!hostSet) return clearAndRetry(vm, guest, hi, lo, 'host-leaf')
+  // Quirk: Linux looks the nested guest up by its LPID, which for a dropped guest is now another's, or nobody's
+  const shadow = vm.guests.get(guest.lpid)?.shadow
+  if (observed) emitSetRc(vm, 1, write, hi, lo, guest.lpid)
+  const shadowSet = shadow !== undefined && setBits(shadow, hi, lo, bits, write)
+  if (observed) vm.events.emit({ event: 'set_rc_ret', ret: shadowSet ? 1 : 0 })
+  return shadowSet ? SET : clearAndRetry(vm, guest, hi, lo, 'shadow-leaf')
+}
+
+function emitSetRc(vm: VmState, nested: 0 | 1, write: boolean, hi: number, lo: number, lpid: number): void {
+  const gpa = wordOf(hi, lo)
+  vm.events.emit({ event: 'set_rc', kvm: KVM_ADDRESS, nested, writing: write ? 1 : 0, gpa, lpid })
 }
 
 /** Sets bits in a leaf. Returns false if there is none, or for a write none that may be written. */
@@ -58,7 +78,6 @@ function setBits(table: RadixTable, hi: number, lo: number, bits: number, write:
 }
 
 function clearAndRetry(vm: VmState, guest: NestedGuest, hi: number, lo: number, reason: Retry['reason']): Retry {
-  const ref = guest.shadow.find(hi, lo)
-  if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, lo, 'L0')
+  clearByLpid(vm, guest.lpid, hi, lo)
   return { outcome: 'retry', reason }
 }

@@ -62,6 +62,8 @@ export class VmState {
   mmuSeq = 0
   /** KVM: `mmu_invalidate_in_progress`. */
   invalidationsInProgress = 0
+  /** List nodes that faults between their halves have allocated. */
+  nodesHeld = 0
 
   readonly faults: Record<FaultResult['outcome'], number> = {
     mapped: 0,

@@ -30,9 +30,8 @@ export function tlbie(vm: VmState, what: Tlbie): void {
     return
   }
   const guest = guestOf(vm, what.lpid)
-  if (guest === undefined) return
-  if (what.kind === 'page') invalidatePage(vm, guest, what.gpa, what.shift)
-  else invalidateLpid(vm, guest, what.ric)
+  if (what.kind === 'lpid') invalidateLpid(vm, guest, what.ric)
+  else if (guest !== undefined) invalidatePage(vm, guest, what.gpa, what.shift)
 }
 
 /**
@@ -55,8 +54,8 @@ function clearAt(vm: VmState, guest: NestedGuest, gpa: NestedGpa): void {
   if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, gpa | 0, 'L1')
 }
 
-function invalidateLpid(vm: VmState, guest: NestedGuest, ric: Ric): void {
-  if (ric === 1) return // no page walk cache is kept
+function invalidateLpid(vm: VmState, guest: NestedGuest | undefined, ric: Ric): void {
+  if (guest === undefined || ric === 1) return // no page walk cache is kept
   guest.tlbies++
   clearAllLeaves(vm, guest, 'L1')
   if (ric === 0) return
@@ -112,8 +111,10 @@ export function rptInvalidate(vm: VmState, operands: Record<keyof RptInvalidateO
   if (end < start) return 'H_P5'
   if ((type & BigInt(RptType.NESTED)) === 0n) return 'H_SUCCESS'
   if (target !== TARGET_CORE_MMU) return 'H_P2'
-  const guest = guestOf(vm, Number(lpid))
-  if (guest === undefined) return 'H_SUCCESS'
+  const number = Number(lpid & 0xffffffffn)
+  if (!vm.guests.has(number)) return 'H_SUCCESS'
+  // Quirk: that look-up ignores the size of L1's partition table, and those of the invalidations do not
+  const guest = guestOf(vm, number)
   if ((type & ALL_NESTED) === ALL_NESTED) {
     invalidateLpid(vm, guest, 2)
     return 'H_SUCCESS'
@@ -131,12 +132,12 @@ export function rptInvalidate(vm: VmState, operands: Record<keyof RptInvalidateO
       invalidateLpid(vm, guest, 0)
       return 'H_SUCCESS'
     }
+    if (guest === undefined) continue
     if (shift < vm.pageShift) return 'H_P4' // Linux: a negative shift, undefined
-    let at = start
-    do {
+    // A deviation: a range whose last step passes 2^64 ends there. Linux wraps, and goes on from 0 through 2^48 pages
+    for (let at = start; at === start || at < end; at += 1n << BigInt(shift)) {
       invalidatePage(vm, guest, Number(at % TWO_52), shift)
-      at += 1n << BigInt(shift)
-    } while (at < end)
+    }
   }
   return 'H_SUCCESS'
 }

@@ -17,6 +17,8 @@ export class VmMemslot {
 
   #logDirty: boolean
   #invalid = false
+  /** @internal A change of its dirty logging is between its halves. */
+  changing = false
   /** @internal It has been deleted. */
   removed = false
   /** @internal Indices of pages that an unmap marked dirty since the last harvest. */

@@ -34,9 +34,17 @@ import { readCounters, type VmCounters } from './counters'
 import type { Task, VmObserver } from './events'
 import { beginFault, fault } from './fault'
 import type { FaultResult, SetRcResult } from './fault-result'
-import { findOrMakeGuest, putGuest, releaseAll } from './guest-life'
+import { enterGuest, putGuest, releaseAll } from './guest-life'
 import { GuestTable } from './guest-table'
-import { addMemslot, flushMemslot, invalidateMemslot, moveMemslot, removeMemslot, setLogDirty } from './memslot-life'
+import {
+  addMemslot,
+  beginSetLogDirty,
+  endSetLogDirty,
+  flushMemslot,
+  invalidateMemslot,
+  moveMemslot,
+  removeMemslot,
+} from './memslot-life'
 import type { NestedGuest } from './nested-guest'
 import { beginUnmap, endUnmap } from './notifier'
 import type {
@@ -49,7 +57,7 @@ import type {
   UnmapOptions,
   VmOptions,
 } from './options'
-import { PendingUnmap, type PendingFault } from './pending'
+import { PendingLogDirty, PendingUnmap, type PendingFault } from './pending'
 import { setRc } from './set-rc'
 import { VmState } from './state'
 import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus } from './tlbie'
@@ -141,14 +149,40 @@ export class Vm {
   }
 
   /**
-   * Switches the logging of dirty pages on or off. The memslot is flushed first.
+   * Switches the logging of dirty pages on or off, and flushes the memslot. Nothing is done if it is so already.
    *
    * @throws TypeError; Error when the memslot was removed
    */
   setLogDirty(memslot: VmMemslot, on: boolean): void {
-    checkMemslot(this.state, memslot)
-    if (typeof on !== 'boolean') throw wrongType('on', 'a boolean', on)
-    this.#run(() => setLogDirty(this.state, memslot, on), 'host')
+    const { state } = this
+    if (!this.#switchesLog(memslot, on)) return
+    this.#run(() => {
+      beginSetLogDirty(state, memslot, on)
+      endSetLogDirty(state, memslot)
+    }, 'host')
+  }
+
+  /**
+   * The first half of {@link setLogDirty}: faults see the changed memslot, which is not yet flushed. Other operations on
+   * the memslot are refused until the second half.
+   *
+   * @throws as {@link setLogDirty}
+   * @example
+   * const change = vm.beginSetLogDirty(memslot, false)
+   * vm.fault({ lpid: 1, gpa: 0, access: 'read' }) // may make a large host leaf over base ones (a quirk, spec 5 step 3)
+   * change.end()
+   */
+  beginSetLogDirty(memslot: VmMemslot, on: boolean): PendingLogDirty {
+    const { state } = this
+    if (!this.#switchesLog(memslot, on)) return new PendingLogDirty(() => {})
+    const end = (): void => this.#run(() => endSetLogDirty(state, memslot), 'host')
+    try {
+      this.#run(() => beginSetLogDirty(state, memslot, on), 'host')
+      return new PendingLogDirty(end)
+    } catch (error) {
+      end() // the observer has thrown: nobody will end it
+      throw error
+    }
   }
 
   /**
@@ -208,7 +242,8 @@ export class Vm {
   }
 
   /**
-   * L1 enters an LPID. Returns its nested guest, made if there is none, which the caller holds until {@link leave}.
+   * L1 enters an LPID. Returns its nested guest, made if there is none, which the caller holds until {@link leave}. While the
+   * guest has no table, each entry reads L1's partition entry again; a table once read stays until a flush with RIC 2.
    *
    * @param lpid 1 (0 if allowed) up to the number of entries of the partition table minus 1
    * @throws RangeError, TypeError; Error when its table would pass `maxTablePages`
@@ -216,13 +251,9 @@ export class Vm {
   enter(lpid: Lpid): NestedGuest {
     const entry = checkLpid(this.state, lpid)
     return this.#run(() => {
-      const guest = findOrMakeGuest(this.state, entry)
-      if (guest === undefined) {
-        throw new Error('enter: no table page for a new nested guest: give the Vm more maxTablePages')
-      }
-      guest.refCount++
-      guest.entered++
-      return guest
+      const guest = enterGuest(this.state, entry)
+      if (guest !== undefined) return guest
+      throw new Error('enter: no table page for a new nested guest: give the Vm more maxTablePages')
     })
   }
 
@@ -275,13 +306,12 @@ export class Vm {
     const { state } = this
     const checked = checkRequest(state, request)
     const { events } = state
-    const before = events.task
-    events.task = 'vcpu'
+    const { task, vcpu } = events
+    events.begin('vcpu')
     try {
       return fault(state, checked) // as #run does, without its closure: that costs a sixth of a fault
     } finally {
-      events.task = before
-      events.settle()
+      events.end(task, vcpu)
     }
   }
 
@@ -473,6 +503,13 @@ export class Vm {
     this.state.gate.failIn = checkInteger('n', n, 0, Number.MAX_SAFE_INTEGER)
   }
 
+  /** Whether the logging of dirty pages changes. */
+  #switchesLog(memslot: VmMemslot, on: boolean): boolean {
+    checkMemslot(this.state, memslot)
+    if (typeof on !== 'boolean') throw wrongType('on', 'a boolean', on)
+    return memslot.logDirty !== on
+  }
+
   /** Unmaps, and with `end` ends the invalidation. Shows the visitor last, when the state is consistent again. */
   #unmap(gfn: Gfn, options: UnmapOptions, end: boolean): RangeCounters {
     const { state } = this
@@ -500,12 +537,12 @@ export class Vm {
   #run<T>(operation: () => T, task: Task = 'vcpu'): T {
     const { events } = this.state
     const before = events.task
-    events.task = task
+    const { vcpu } = events
+    events.begin(task)
     try {
       return operation()
     } finally {
-      events.task = before
-      events.settle()
+      events.end(before, vcpu)
     }
   }
 }

@@ -1,6 +1,7 @@
 /**
- * The simplest model of an L1 that one can write: lists of leaves, found by searching everything. There is no rmap at
- * all: when a page goes, every nested guest's every leaf is looked at for its frame.
+ * The simplest model of an L1 that one can write: lists of leaves, found by searching everything. When a page is taken away,
+ * every leaf of every nested guest is compared with its frame. Ageing and harvest, which visit one rmap slot only, need to
+ * know what was inserted there: a set of names by gfn.
  */
 import type { Access, FaultResult, ForwardToL1, LeafShift, PageShift, Placement, SetRcResult } from '../../src/index'
 
@@ -40,6 +41,8 @@ export interface Plan {
   guest: ModelGuest
   root: ModelLeaf[]
   leaf: ModelLeaf
+  /** The gfn whose rmap slot gets the entry. */
+  slot: number
   seq: number
   tlbies: number
 }
@@ -89,7 +92,9 @@ export class HostMemory {
     const { mode, frame } = this.#unit(gfn)
     const page = this.#pages.get(gfn)
     if (page !== undefined) return { ...page, shift: this.pageShift }
-    const at = (gfn % this.unitPages) + (mode === 'skewed' ? 1 : 0)
+    // out of step by a page, or where units have 1 GiB by 2 MiB, which is in step again for leaves of that size
+    const skew = this.unitShift === 30 ? 2 ** (21 - this.pageShift) : 1
+    const at = (gfn % this.unitPages) + (mode === 'skewed' ? skew : 0)
     return {
       frame: frame + at * 2 ** (this.pageShift - 12),
       shift: mode === 'base' ? this.pageShift : this.unitShift,
@@ -118,6 +123,8 @@ export class Model {
   readonly slots: ModelSlot[] = []
   readonly guests = new Map<number, ModelGuest>()
   readonly partition = new Map<number, ModelLeaf[]>()
+  /** What was inserted in the rmap slot of a gfn: names of leaves. */
+  readonly entries = new Map<number, Set<string>>()
   readonly tables: ModelLeaf[][]
   seq = 0
   inProgress = 0
@@ -198,29 +205,36 @@ export class Model {
   // ---- the host ----
 
   /** A host leaf goes, and every leaf of every nested guest that maps a frame of it. */
-  clearHost(host: ModelLeaf, named: number): void {
+  clearHost(host: ModelLeaf, named: number, marks = true): void {
     remove(this.host, (leaf) => leaf === host)
     const npages = 2 ** (host.shift - this.pageShift)
     const slot = this.slotOf(Math.floor(host.gpa / this.page))!
-    if (slot.log && (host.flags & C) !== 0) {
+    if (marks && slot.log && (host.flags & C) !== 0) {
       for (let gfn = named; gfn < Math.min(named + npages, slot.base + slot.npages); gfn++)
         slot.marked.add(gfn - slot.base)
     }
+    for (let i = 0; i < npages; i++) this.entries.delete(Math.floor(host.gpa / this.page) + i)
     for (const guest of this.guests.values()) {
       remove(guest.leaves, (leaf) => leaf.frame >= host.frame && leaf.frame < host.frame + 2 ** (host.shift - 12))
     }
   }
 
-  unmap(gfn: number, npages: number): void {
+  unmap(gfn: number, npages: number, marks = true): void {
     const [from, to] = [gfn * this.page, (gfn + npages) * this.page]
     for (const leaf of this.host.filter((leaf) => overlaps(leaf, from, to))) {
-      this.clearHost(leaf, Math.max(gfn, Math.floor(leaf.gpa / this.page)))
+      this.clearHost(leaf, Math.max(gfn, Math.floor(leaf.gpa / this.page)), marks)
     }
   }
 
-  flush(slot: ModelSlot): void {
-    this.unmap(slot.base, slot.npages)
+  flush(slot: ModelSlot, marks = true): void {
+    this.unmap(slot.base, slot.npages, marks)
     this.seq++
+  }
+
+  /** The logging is switched: the memslot is visible with an empty log, and then flushed as it was before. */
+  beginSetLog(slot: ModelSlot, on: boolean): void {
+    slot.log = on
+    slot.marked.clear()
   }
 
   /** The host leaf of a gfn loses a bit, and so do the leaves that its own slot leads to. */
@@ -228,10 +242,11 @@ export class Model {
     const host = find(this.host, gfn * this.page)
     if (host === undefined || (host.flags & bits) === 0) return false
     host.flags &= ~bits
-    const listed = this.placement === 'faulting' || host.gpa === gfn * this.page
     for (const guest of this.guests.values()) {
       for (const leaf of guest.leaves) {
-        if (listed && leaf.frame >= host.frame && leaf.frame < host.frame + 2 ** (host.shift - 12)) leaf.flags &= ~bits
+        const listed = this.entries.get(gfn)?.has(`${guest.lpid}:${leaf.gpa}`)
+        if (listed === true && leaf.frame >= host.frame && leaf.frame < host.frame + 2 ** (host.shift - 12))
+          leaf.flags &= ~bits
       }
     }
     return true
@@ -246,6 +261,7 @@ export class Model {
 
   releaseAll(): void {
     for (const guest of [...this.guests.values()]) this.drop(guest)
+    this.entries.clear()
   }
 
   // ---- faults ----
@@ -277,8 +293,8 @@ export class Model {
     const to = walked.frame * 4096 + gpa - walked.gpa
     const gfn = Math.floor(to / this.page)
     const slot = this.slotOf(gfn)
-    if (slot === undefined || slot.invalid) return { outcome: 'mmio', gpa: to }
-    if (slot.readOnly && access === 'write') return { outcome: 'fault-to-l2', gpa: to }
+    if (slot === undefined || slot.invalid) return { outcome: 'mmio', l1Gpa: to, gpa: to }
+    if (slot.readOnly && access === 'write') return { outcome: 'fault-to-l2', l1Gpa: to, gpa: to }
     const seq = this.seq
     let host = find(this.host, to)
     if (host === undefined || (access === 'write' && (host.flags & WRITE) === 0)) {
@@ -297,16 +313,14 @@ export class Model {
     let flags = host.flags & walked.flags
     if (access !== 'write') flags &= ~C
     const leaf = { gpa: gpa - (gpa % 2 ** shift), shift, frame: host.frame + offset / 4096, flags }
-    return { guest, root: guest.root!, leaf, seq, tlbies: guest.tlbies }
+    const head = Math.floor(host.gpa / this.page)
+    return { guest, root: guest.root!, leaf, slot: this.placement === 'head' ? head : gfn, seq, tlbies: guest.tlbies }
   }
 
   #instantiate(slot: ModelSlot, gfn: number, backing: { frame: number; shift: number; writable: boolean }): boolean {
     const pageFrames = this.page / 4096
-    const shift = slot.log
-      ? this.pageShift
-      : ([30, 21].find(
-          (shift) => shift <= backing.shift && (gfn * pageFrames - backing.frame) % 2 ** (shift - 12) === 0,
-        ) ?? this.pageShift)
+    const inStep = (gfn * pageFrames - backing.frame) % 2 ** (backing.shift - 12) === 0
+    const shift = slot.log || !inStep ? this.pageShift : backing.shift
     const npages = 2 ** (shift - this.pageShift)
     const first = gfn - (gfn % npages)
     if (first < slot.base || first + npages > slot.base + slot.npages) throw new OutsideMemslot()
@@ -323,7 +337,9 @@ export class Model {
       there.flags |= leaf.flags
       return true
     }
-    this.unmap(first, npages)
+    if (there !== undefined && there.shift > shift) this.clearHost(there, gfn)
+    // Linux clears smaller ones under a wrong address: nothing that they lead to is found
+    remove(this.host, (old) => overlaps(old, leaf.gpa, leaf.gpa + 2 ** shift))
     this.host.push(leaf)
     return true
   }
@@ -347,6 +363,8 @@ export class Model {
     }
     remove(guest.leaves, (old) => overlaps(old, leaf.gpa, leaf.gpa + 2 ** leaf.shift))
     guest.leaves.push({ ...leaf })
+    if (!this.entries.has(plan.slot)) this.entries.set(plan.slot, new Set())
+    this.entries.get(plan.slot)!.add(`${guest.lpid}:${leaf.gpa}`)
     return 'mapped'
   }
 

@@ -43,8 +43,8 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
 )
 
 /**
- * A machine whose memory is backed in a fixed way: a third by 2 MiB pages; a third by shared ones, of which a write gets
- * a base page; a third by base pages.
+ * A machine whose memory is backed in a fixed way: a third by 2 MiB pages; a third by a shared one, which the first write
+ * splits into base pages; a third by base pages.
  */
 class Machine {
   readonly vm: Vm
@@ -55,12 +55,14 @@ class Machine {
   constructor(shift: PageShift, limits: { maxNodes?: number; maxTablePages?: number } = {}) {
     this.shift = shift
     this.perLarge = 2 ** (21 - shift)
+    let shared = true
     const backing: BackingOf = (gfn, write) => {
       const third = Math.floor(gfn / this.perLarge)
+      if (third === 1 && write) shared = false
       return {
         frame: (4 * this.perLarge + gfn) * 2 ** (shift - 12),
-        shift: third === 0 || (third === 1 && !write) ? 21 : shift,
-        writable: third !== 1 || write,
+        shift: third === 0 || (third === 1 && shared) ? 21 : shift,
+        writable: third !== 1 || !shared,
       }
     }
     this.vm = new Vm({ pageShift: shift, backing, ...limits })
@@ -149,7 +151,10 @@ for (const shift of [16, 12] as const) {
             if (!machine.hostChanged(host)) {
               // else the host had broken a large page up, with a walk
               expect(slots).toEqual(was.slots)
-              expect(guests.filter(([lpid]) => was.guests.some(([other]) => other === lpid))).toEqual(was.guests)
+              const known = guests.filter(([lpid]) => was.guests.some(([other]) => other === lpid))
+              if (result?.outcome !== 'no-memory') expect(known).toEqual(was.guests)
+              // else a larger shadow leaf in the way has been cleared, maybe
+              else known.forEach(([, leaves], at) => expect(was.guests[at]![1]).toEqual(expect.arrayContaining(leaves)))
             }
             machine.run(step) // the guest faults again
           }
@@ -227,7 +232,7 @@ test('a nested guest whose root page cannot be had', () => {
   const seen: VmEvent[] = []
   const vm = new Vm({ maxTablePages: 1, observer: (event) => seen.push(event) })
   expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' })).toEqual({ outcome: 'no-memory' })
-  expect(seen).toEqual([{ event: 'fault', task: 'vcpu', lpid: 1, gpa: 0, result: { outcome: 'no-memory' } }])
+  expect(seen).toEqual([{ event: 'fault', task: 'vcpu', pid: 1, lpid: 1, gpa: 0, result: { outcome: 'no-memory' } }])
   refuses(() => vm.enter(1), Error, 'enter: no table page for a new nested guest: give the Vm more maxTablePages')
   expect([vm.guests, vm.counters.tablePages, vm.check()]).toEqual([[], 1, []])
 })

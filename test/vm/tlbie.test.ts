@@ -161,8 +161,35 @@ test('H_RPT_INVALIDATE: its rules, in their order', () => {
   expect(small.vm.rptInvalidate({ lpid: 5, target: 1, type: 3, pageSizes: 3, start: 0, end: 0x1000 })).toBe('H_SUCCESS')
   expect(small.left()).toEqual([0x10000])
 
+  // the LPID is cut to 32 bits
+  const wide = machine(16, at)
+  expect(
+    wide.vm.rptInvalidate({ lpid: 2n ** 32n + 5n, target: 1, type: 3, pageSizes: 2, start: 0, end: 0x10000 }),
+  ).toBe('H_SUCCESS')
+  expect(wide.left()).toEqual(at.slice(1))
+
+  // Linux wraps at 2^64 and goes on; the model stops there (a documented deviation)
+  const top = machine(16, [...at, 2 ** 52 - 0x10000])
+  const end = { start: 2n ** 64n - 0x10000n, end: 2n ** 64n - 1n }
+  expect(top.vm.rptInvalidate({ lpid: 5, target: 1, type: 3, pageSizes: 2, ...end })).toBe('H_SUCCESS')
+  expect(top.left()).toEqual(at)
+
   const empty = machine(16, at)
   empty.vm.setGuestTable(5, undefined)
   empty.vm.rptInvalidate({ lpid: 5, target: 1, type: ALL, pageSizes: 0, start: 0, end: 0 })
   expect(empty.vm.guest(5)).toBeUndefined() // as RIC 2
+})
+
+test('H_RPT_INVALIDATE knows a guest beyond a partition table that has shrunk, and invalidates nothing of it (spec 8)', () => {
+  const vm = new Vm()
+  vm.addMemslot({ baseGfn: 0, npages: 64 })
+  vm.setGuestTable(1000, new GuestTable()).map({ gpa: 0, to: 0 })
+  vm.fault({ lpid: 1000, gpa: 0, access: 'read' })
+  vm.setPartitionTable(0)
+  const base = { lpid: 1000, target: 1, type: 3, pageSizes: 2, start: 0, end: 0x10000 }
+  expect(vm.rptInvalidate({ ...base, pageSizes: 16 })).toBe('H_P4')
+  for (const what of [{}, { type: 15 }, { end: ALL_ONES }, { pageSizes: 1 }, { end: 2 ** 30 }]) {
+    expect(vm.rptInvalidate({ ...base, ...what })).toBe('H_SUCCESS')
+  }
+  expect(vm.guest(1000)!.shadow.leafCount).toBe(1)
 })

@@ -16,6 +16,7 @@ import {
   type NestedGuest,
   type PageShift,
   type PendingFault,
+  type PendingLogDirty,
   type PendingUnmap,
   type Placement,
   type VmMemslot,
@@ -41,6 +42,9 @@ class World {
   readonly held: { real: NestedGuest; model: ModelGuest }[] = []
   readonly faults: { real: PendingFault; plan: Plan }[] = []
   readonly unmaps: PendingUnmap[] = []
+  readonly changes: { real: PendingLogDirty; model: ModelSlot }[] = []
+  /** A harvest came between the halves of a write: a page may be lost to the dirty log (a quirk, spec 7). */
+  harvestedInside = false
   /** Where L1's memory is: the first gfn of the first memslot. */
   readonly origin: number
 
@@ -79,7 +83,7 @@ class World {
   /** Compared as text: `expect` after every command would take most of the time. */
   agree(): void {
     const { vm, model } = this
-    const broken = vm.check()
+    const broken = vm.check().filter(({ invariant }) => invariant !== 'changed-bit' || !this.harvestedInside)
     if (broken.length > 0) expect(broken).toEqual([])
     same(shown(vm.host.leaves()), expected(model.host))
     for (const [lpid, guest] of model.guests) this.agreeOn(vm.guest(lpid)!, guest)
@@ -92,9 +96,7 @@ class World {
   }
 
   agreeOn(real: NestedGuest, model: ModelGuest): void {
-    // A stale entry in a slot lets ageing reach leaves that no list of leaves can know of.
-    const mask = this.model.placement === 'head' ? 0x187 : 0x007
-    same(shown(real.shadow.leaves(), mask), expected(model.leaves, mask))
+    same(shown(real.shadow.leaves()), expected(model.leaves))
     const refs = model.refs + this.faults.filter(({ plan }) => plan.guest === model).length
     same([`${real.refs} ${real.dropped}`], [`${refs} ${!model.live}`])
   }
@@ -221,7 +223,7 @@ const slotRun =
   (act: (world: World, slot: World['slots'][number], choice: SlotChoice) => void) =>
   (world: World, choice: SlotChoice): void => {
     const slot = world.slots[choice.which % Math.max(1, world.slots.length)]
-    if (slot !== undefined) act(world, slot, choice)
+    if (slot !== undefined && !world.changes.some(({ model }) => model === slot.model)) act(world, slot, choice)
   }
 const slotChoice = { which: nat(2), a: nat(7), on: fc.boolean(), rarely: nat(4) }
 const gfnOf = (world: World, at: number): number => world.origin + at * (world.pageShift === 16 ? 1 : 16)
@@ -470,6 +472,7 @@ const commands: fc.Arbitrary<Command>[] = [
   command<{ lpid: number }>('enter', { lpid: lpids }, (world, { lpid }) => {
     if (world.held.length > 3) return
     const model = world.model.enter(lpid)
+    model.root ??= world.model.partition.get(lpid) // each entry reads it again, while there is none
     model.refs++
     world.held.push({ real: world.vm.enter(lpid), model })
   }),
@@ -561,11 +564,30 @@ const commands: fc.Arbitrary<Command>[] = [
     slotChoice,
     slotRun((world, { real, model }, { on }) => {
       if (model.log !== on) {
-        world.model.flush(model)
-        model.log = on
-        model.marked.clear()
+        world.model.beginSetLog(model, on)
+        world.model.flush(model, false)
       }
       world.vm.setLogDirty(real, on)
+    }),
+  ),
+  ...[0, 1, 2].map(() =>
+    command(
+      'beginSetLogDirty',
+      slotChoice,
+      slotRun((world, { real, model }, { on }) => {
+        if (model.log === on) return
+        world.model.beginSetLog(model, on)
+        world.changes.push({ real: world.vm.beginSetLogDirty(real, on), model })
+        expect(() => world.vm.flushMemslot(real)).toThrow(/call end of that change first/)
+      }),
+    ),
+  ),
+  ...[0, 1].map(() =>
+    command<{ which: number }>('endSetLogDirty', { which: nat(3) }, (world, { which }) => {
+      const change = world.changes.splice(which % Math.max(1, world.changes.length), 1)[0]
+      if (change === undefined) return
+      world.model.flush(change.model, false)
+      change.real.end()
     }),
   ),
   command(
@@ -574,6 +596,7 @@ const commands: fc.Arbitrary<Command>[] = [
     slotRun((world, { real, model }) => {
       if (!model.log) expect(() => world.vm.harvestDirty(real)).toThrow(/call setLogDirty first/)
       else expect(world.vm.harvestDirty(real)).toEqual(world.model.harvest(model))
+      if (model.log && world.faults.some(({ plan }) => (plan.leaf.flags & 0x080) !== 0)) world.harvestedInside = true
     }),
   ),
 ]
@@ -636,8 +659,12 @@ for (const [pageShift, placement] of GEOMETRIES) {
         const { first, skipped, inserts, ranges } = replay.result()
         const counters = world.vm.counters
         expect(first).toEqual([])
-        expect({ skipped, inserts, ranges }).toEqual({
-          skipped: 0,
+        // a replay that does not know the events of the fault path skips them
+        const faults = lines.filter((text) =>
+          / (nested_fault|nested_walk|nested_fault_ret|set_rc|set_rc_ret): /.test(text),
+        )
+        expect([0, faults.length]).toContain(skipped)
+        expect({ inserts, ranges }).toEqual({
           inserts: counters.inserts,
           ranges: counters.walks.ranges,
         })

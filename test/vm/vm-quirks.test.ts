@@ -123,7 +123,8 @@ test('set-rc is no refusal: where the guest table does not allow it, L1 gets it 
   vm.observe((event) => seen.push(event))
   const result = { outcome: 'forward-to-l1', reason: 'no-translation' }
   expect(vm.setRc({ lpid: 1, gpa: 0x123, access: 'read' })).toEqual(result)
-  expect(seen).toEqual([{ event: 'set_rc', task: 'vcpu', lpid: 1, gpa: 0x123, result }])
+  expect(seen.map(({ event }) => event)).toEqual(['nested_fault', 'nested_walk', 'nested_fault_ret', 'set_rc_result'])
+  expect(seen[3]).toEqual({ event: 'set_rc_result', task: 'vcpu', pid: 1, lpid: 1, gpa: 0x123, result })
   expect(vm.guest(1)!.shadow.leafCount).toBe(1)
 })
 
@@ -161,16 +162,18 @@ test('the pages of a dirty host leaf are marked from the named gfn on, not from 
   const [slot] = vm.memslots
   guestOf(vm, 1).map({ gpa: 0, to: M2 })
   vm.fault({ lpid: 1, gpa: 0, access: 'read' })
-  slot!.logDirty = true // no caller can: switching the logging on flushes the memslot
+  const change = vm.beginSetLogDirty(slot!, true) // large leaves are still there, until the flush
   vm.unmap(40)
+  change.end()
   expect(vm.harvestDirty(slot!)).toEqual(Array.from({ length: 32 }, (_, i) => 40 + i))
 
   const last = new Vm({ backing: () => ({ frame: 0, shift: 21 }) })
   const short = last.addMemslot({ baseGfn: 0, npages: 32 })
   guestOf(last, 1).map({ gpa: 0, to: 0 })
   last.fault({ lpid: 1, gpa: 0, access: 'read' })
-  short.logDirty = true
+  const shortChange = last.beginSetLogDirty(short, true)
   last.unmap(30)
+  shortChange.end()
   expect(last.harvestDirty(short)).toEqual([30, 31]) // the dirty log ends with the memslot
 })
 
@@ -295,24 +298,124 @@ test('a large host leaf that would reach outside its memslot is refused, which L
   }
 })
 
-test('smaller host leaves under a new larger one are cleared with the walk, and a warning (spec 5 step 3)', () => {
-  let shift: 16 | 21 = 16
-  const vm = new Vm({ backing: (gfn) => ({ frame: gfn * 16, shift }) })
-  vm.addMemslot({ baseGfn: 0, npages: 64 })
+test('small host leaves under a new larger one are cleared without a walk: their shadow leaves stay (spec 5 step 3)', () => {
+  const seen: VmEvent[] = []
+  const vm = l1(21, { observer: (event) => seen.push(event) })
+  const [slot] = vm.memslots
   const table = guestOf(vm, 1)
-  for (let i = 0; i < 3; i++) {
-    table.map({ gpa: i * 0x10000, to: i * 0x10000 })
-    vm.fault({ lpid: 1, gpa: i * 0x10000, access: 'read' })
+  for (let i = 0; i < 4; i++) table.map({ gpa: i * 0x10000, to: M2 + i * 0x10000 })
+  vm.setLogDirty(slot!, true)
+  for (let i = 0; i < 3; i++) vm.fault({ lpid: 1, gpa: i * 0x10000, access: 'read' })
+  const change = vm.beginSetLogDirty(slot!, false)
+  seen.length = 0
+  expect(vm.fault({ lpid: 1, gpa: 0x30000, access: 'read' })).toMatchObject({ gfn: 32, warning: undefined })
+  expect(Array.from(vm.host, ({ shift }) => shift)).toEqual([21])
+  expect([vm.guest(1)!.shadow.leafCount, vm.entries(33), vm.check()]).toEqual([4, [{ lpid: 1, gpa: 0x10000 }], []])
+  // Linux takes the host address for the guest address
+  const cleared = seen.filter((event) => event.event === 'pte_unmap')
+  expect(cleared.map(({ gpa, memslot, lpid }) => [gpa, memslot, lpid])).toEqual(
+    [0, 1, 2].map((i) => [2 ** 32 + M2 + i * 0x10000, 0n, 1]),
+  )
+  expect(seen.some(({ event }) => event === 'rmap_remove_range' || event === 'warning')).toBe(false)
+  change.end() // the range of the large leaf has all of those rmap slots
+  expect([vm.guest(1)!.shadow.leafCount, vm.counters.nodes.inUse, vm.check()]).toEqual([0, 0, []])
+})
+
+test('a harvest within a write fault: the page is dirty, and no harvest will report it (spec 7)', () => {
+  const vm = l1(16)
+  const [slot] = vm.memslots
+  guestOf(vm, 1).map({ gpa: 0, to: 0x50000 })
+  vm.setLogDirty(slot!, true)
+  const pending = vm.beginFault({ lpid: 1, gpa: 0, access: 'write' })
+  expect(vm.harvestDirty(slot!)).toEqual([5])
+  expect(pending.outcome === 'pending' && pending.commit()).toMatchObject({ outcome: 'mapped' })
+  expect(vm.check()).toMatchObject([{ invariant: 'changed-bit', lpid: 1, gpa: 0 }])
+  // the leaf is changed already, so the hardware reports no write to it
+  expect(vm.fault({ lpid: 1, gpa: 0, access: 'write' })).toEqual({ outcome: 'present' })
+  expect(vm.harvestDirty(slot!)).toEqual([])
+})
+
+test('a 1 GiB backing that is in step modulo 2 MiB only gives a base page: there is no step down (spec 5 step 3)', () => {
+  for (const [offset, shift] of [
+    [0, 30],
+    [M2, 16],
+    [0x10000, 16],
+  ] as const) {
+    const vm = new Vm({ backing: (gfn) => ({ frame: 2 ** 20 + gfn * 16 + offset / 4096, shift: 30 }) })
+    vm.addMemslot({ baseGfn: 0, npages: G1 / 2 ** 16 })
+    guestOf(vm, 1).map({ gpa: 0, to: 5 * M2 })
+    vm.fault({ lpid: 1, gpa: 0, access: 'read' })
+    expect(Array.from(vm.host, (leaf) => leaf.shift)).toEqual([shift])
   }
-  shift = 21 // the host has not unmapped the small pages before: it ought to
-  table.map({ gpa: 0x30000, to: 0x30000 })
-  expect(vm.fault({ lpid: 1, gpa: 0x30000, access: 'read' })).toMatchObject({ outcome: 'mapped', gfn: 0 })
-  expect(vm.counters).toMatchObject({
-    warnings: 1,
-    walks: { ranges: 3, cleared: 3 },
-    leaves: { created: 4, clearedByL0: 3 },
-  })
-  expect(vm.check()).toEqual([])
+})
+
+test('a missing table page: what was done before remains (spec 5 step 6)', () => {
+  const shadow = l1(30, { maxTablePages: 5 })
+  const table = guestOf(shadow, 1)
+  table.map({ gpa: 0, to: 0, shift: 30, flags: REFERENCED | READ })
+  shadow.fault({ lpid: 1, gpa: 0, access: 'read' })
+  expect(shadow.counters.tablePages).toBe(4)
+  table.map({ gpa: 0, to: 0 })
+  expect(shadow.fault({ lpid: 1, gpa: 0, access: 'write' })).toEqual({ outcome: 'no-memory' })
+  expect([shadow.guest(1)!.shadow.leafCount, shadow.counters.tablePages, shadow.check()]).toEqual([0, 5, []])
+  expect(shadow.entries(0)).toEqual([{ lpid: 1, gpa: 0 }])
+
+  // the page right below the larger leaf is missing: nothing changes
+  const right = l1(30, { maxTablePages: 4 })
+  const other = guestOf(right, 1)
+  other.map({ gpa: 0, to: 0, shift: 30, flags: REFERENCED | READ })
+  right.fault({ lpid: 1, gpa: 0, access: 'read' })
+  other.map({ gpa: 0, to: 0 })
+  const retry = { outcome: 'retry', reason: 'no-table-page' }
+  expect(right.fault({ lpid: 1, gpa: 0, access: 'write' })).toEqual(retry)
+  expect([right.guest(1)!.shadow.leafCount, right.counters.tablePages, right.check()]).toEqual([1, 4, []])
+})
+
+test('a dropped guest that is refused, or sets rc, acts on the guest that has its LPID now (spec 9)', () => {
+  const vm = l1(16, { allowDroppedFaults: true })
+  const table = guestOf(vm, 1)
+  table.map({ gpa: 0, to: 0, flags: REFERENCED | CHANGED | READ })
+  const old = vm.enter(1)
+  vm.setGuestTable(1, undefined)
+  vm.tlbie({ kind: 'lpid', lpid: 1, ric: 2 })
+  vm.setGuestTable(1, table)
+  vm.fault({ guest: old, gpa: 0, access: 'read' })
+  const write = { guest: old, gpa: 0, access: 'write' } as const
+  const read = { guest: old, gpa: 0, access: 'read' } as const
+  const refused = { outcome: 'retry', reason: 'refused' }
+  expect([vm.fault(write), old.shadow.leafCount]).toEqual([refused, 1]) // nobody has the LPID: nothing is cleared
+  expect(vm.setRc(read)).toEqual({ outcome: 'retry', reason: 'shadow-leaf' })
+  expect(old.shadow.leafCount).toBe(1)
+  vm.fault({ lpid: 1, gpa: 0, access: 'read' })
+  const now = vm.guest(1)!
+  vm.age(0)
+  expect([vm.setRc(read), flagsOf(now.shadow.lookup(0)) & REFERENCED]).toEqual([{ outcome: 'set' }, REFERENCED])
+  expect([vm.fault(write), old.shadow.leafCount, now.shadow.leafCount]).toEqual([refused, 1, 0])
+})
+
+test("entering reads an empty partition entry again; a root once read stays until L1's flush (spec 9)", () => {
+  const vm = l1(16)
+  const guest = vm.enter(1)
+  expect(guest.root).toBeUndefined()
+  const table = guestOf(vm, 1)
+  table.map({ gpa: 0, to: 0 })
+  expect([vm.enter(1).root === table, guest.refs]).toEqual([true, 3])
+  vm.setGuestTable(1, undefined)
+  vm.enter(1)
+  expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' })).toMatchObject({ outcome: 'mapped' })
+  vm.tlbie({ kind: 'lpid', lpid: 1, ric: 2 })
+  expect([guest.root, guest.dropped]).toEqual([undefined, true])
+})
+
+test("set rc looks the host leaf up at the guest leaf's address modulo 2^52 (spec 6)", () => {
+  const vm = l1(16)
+  const table = guestOf(vm, 1)
+  table.map({ gpa: 0, to: 0x30000 })
+  vm.fault({ lpid: 1, gpa: 0, access: 'read' })
+  vm.age(3)
+  table.write(0, 16, table.lookup(0)!.word | (1n << 52n))
+  expect(vm.setRc({ lpid: 1, gpa: 0, access: 'read' })).toEqual({ outcome: 'set' })
+  expect([vm.testAge(3), flagsOf(vm.guest(1)!.shadow.lookup(0)) & REFERENCED]).toEqual([true, REFERENCED])
 })
 
 test('a write-only guest page over a read-only host page gives a leaf that allows nothing (spec 5 step 5, to the letter)', () => {
@@ -364,17 +467,32 @@ test('a guest that faults and flushes the same pages for ever does not grow the 
 }, 60_000)
 
 test('what Linux would warn of at the host leaf is in the result of the fault that made it', () => {
-  let large = false
-  const vm = new Vm({ backing: (gfn) => ({ frame: 512 + gfn * 16, shift: large ? 21 : 16 }) })
+  let frame = 16
+  const vm = new Vm({ backing: (_, write) => ({ frame, writable: write }) })
   vm.addMemslot({ baseGfn: 0, npages: 32 })
-  const table = vm.setGuestTable(1, new GuestTable())
-  for (const gpa of [0, 0x10000]) table.map({ gpa, to: gpa })
+  guestOf(vm, 1).map({ gpa: 0, to: 0 })
   vm.fault({ lpid: 1, gpa: 0, access: 'read' })
-  large = true
-  expect(vm.fault({ lpid: 1, gpa: 0x10000, access: 'read' })).toMatchObject({
+  frame = 32 // the host moves the page without an unmap: it may not
+  vm.tlbie({ kind: 'page', lpid: 1, gpa: 0, shift: 16 })
+  expect(vm.fault({ lpid: 1, gpa: 0, access: 'write' })).toMatchObject({
     outcome: 'mapped',
-    warning: expect.stringMatching(/^host table: 1 leaves stood below a larger one at 0x0$/),
+    warning: expect.stringMatching(/^host table: the leaf at 0x0 is .* OR-ed into it$/),
   })
+})
+
+test('smaller shadow leaves under a new larger one are cleared, with a warning (spec 5 step 6)', () => {
+  const vm = l1(21)
+  const table = guestOf(vm, 1)
+  for (const gpa of [0, 0x10000]) table.map({ gpa, to: gpa })
+  for (const gpa of [0, 0x10000]) vm.fault({ lpid: 1, gpa, access: 'read' })
+  table.map({ gpa: 0, to: 0, shift: 21 }) // without a tlbie
+  expect(vm.fault({ lpid: 1, gpa: 0x20000, access: 'read' })).toMatchObject({
+    shift: 21,
+    insert: 'duplicate',
+    warning: 'LPID 1: cleared 2 leaves below a larger one at 0x0',
+  })
+  expect(vm.counters).toMatchObject({ warnings: 1, leaves: { created: 3, clearedByL0: 2 } })
+  expect(vm.check()).toEqual([])
 })
 
 test('a host leaf that a larger one replaces under a fault: its entry is where the walk comes by', () => {
