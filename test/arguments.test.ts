@@ -650,7 +650,16 @@ const CALLS: Call[] = [
     'slotsSvg',
     [
       ['iterable', [slotOf()]],
-      ['bag?', {}, { width: ['integer?', 960], entries: ['integer?', 12], theme: ['string?', 'auto'] }],
+      [
+        'bag?',
+        {},
+        {
+          width: ['integer?', 960],
+          entries: ['integer?', 12],
+          theme: ['string?', 'auto'],
+          look: ['function?', undefined],
+        },
+      ],
     ],
     view.slotsSvg,
   ),

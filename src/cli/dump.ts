@@ -21,6 +21,7 @@ import {
 import { readInput } from './input'
 import { openMemoryFile } from './memory-file'
 import { EXIT_CODES, EXIT_HELP, readRecording, recordingArgument, verdictText } from './recording'
+import { writeSvg } from './svg-file'
 
 const HELP = `Usage: nested-rmap dump [RECORDING] [OPTION]...
 
@@ -42,6 +43,7 @@ and checks them.
   --page-shift N  log2 of the kernel's base page size: 16 (64 KiB, the
                   default) or 12 (4 KiB)
   --width N       columns of the drawing: the terminal's, or 80, by default
+  --svg FILE      also write the drawing as an SVG picture
 
 ${EXIT_HELP}
 Flaws in a list, leaves without an entry, and a memory that differs from the
@@ -62,6 +64,7 @@ export const dump: Command = {
       sample: { type: 'boolean' },
       kvm: { type: 'string' },
       width: { type: 'string' },
+      svg: { type: 'string' },
       gfn: { type: 'string', multiple: true },
       entries: { type: 'string' },
       'page-shift': { type: 'string' },
@@ -80,6 +83,7 @@ export const dump: Command = {
     const pageShift = pageShiftOption(values['page-shift'])
     const chosen = values.gfn && new Set(values.gfn.map((text) => gfnOption(text, pageShift)))
     const entries = numberOption('--entries', values.entries ?? '8')
+    if (values.svg === '' || values.svg === '-') throw new UsageError('--svg: expected the name of a file')
     if (entries < 2) throw new UsageError('--entries: expected at least 2')
 
     let wrong = false
@@ -104,6 +108,7 @@ export const dump: Command = {
     if (slots !== undefined) {
       for (const gfn of chosen ?? []) checkInside(gfn, arrays)
       draw(slots, chosen, { width, entries })
+      if (values.svg !== undefined) print(writeSvg(values.svg, slots, chosen, entries))
       wrong ||= slots.some(({ flaws }) => flaws.length > 0)
     }
     if (radix !== undefined) {

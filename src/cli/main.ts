@@ -4,17 +4,18 @@ import { version } from '../../package.json'
 import { Failure, UsageError, type Command } from './command'
 import { decode } from './decode'
 import { dump } from './dump'
+import { playground } from './playground'
 import { replay } from './replay'
 import { report } from './report'
 import { vectors } from './vectors'
 
-const COMMANDS: readonly Command[] = [replay, report, dump, decode, vectors]
+const COMMANDS: readonly Command[] = [replay, report, playground, dump, decode, vectors]
 
 const HELP = `nested-rmap: an executable model of Linux KVM's nested reverse map (PowerPC Book3S HV)
 
 Usage: nested-rmap COMMAND ...
 
-${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(8)} ${summary}`).join('\n')}
+${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
   nested-rmap COMMAND --help   what a command takes, with an example
   nested-rmap --version        ${version}

@@ -49,10 +49,12 @@ export async function readRecording(
   run: Replay,
   command = 'report',
   emptyIsResult = false,
+  look: (chunk: Uint8Array) => void = () => {},
 ): Promise<void> {
   const terminal = process.stderr.isTTY
   let shown = 0
   const feed = (chunk: Uint8Array): void => {
+    look(chunk)
     run.feed(chunk)
     if (!terminal || Date.now() - shown < 100) return
     shown = Date.now()

@@ -5,22 +5,24 @@ import { fileURLToPath } from 'node:url'
 import { Replay } from '../trace/index'
 import { ReportCollector } from '../pages/report/collect'
 import { reportHtml } from '../pages/report/html'
+import { SourceProbe } from '../pages/report/source'
+import { count } from '../view/format'
 import { Failure, numberOption, pageShiftOption, parseCommandArgs, UsageError, type Command } from './command'
 import { readRecording } from './recording'
 
 const HELP = `Usage: nested-rmap report RECORDING -o FILE [--from LINE] [--steps N] [--page-shift 16|12]
 
-Replays a recording and writes a report on it as one HTML file, which opens from disk and needs no network: the lengths
-of the lists, the entries over time, a map of the slots, and each step with the lists before and after it.
+Replays a recording and writes a report on it as one HTML file, which opens from disk and needs no network: each step with
+pictures of the lists that it changes, the entries over time, the lengths of the lists, and a map of the rmap slots.
 
   RECORDING         ftrace's text, plain or .gz; - for standard input
   -o, --output FILE where to write; - for standard output
-  --from LINE       begin the steps at this line; the figures are of the whole recording always
-  --steps N         most steps to keep, 200000 by default: what is left out is said in the report
+  --from LINE       begin the steps at this line; the figures are always of the whole recording
+  --steps N         most steps to keep, 200000 by default: the report says what was left out
   --page-shift N    log2 of the kernel's base page size: 16 (64 KiB, the default) or 12 (4 KiB)
 
 Exit code: 0 written, 2 wrong usage, unreadable input or a file that cannot be written. Differences between model and
-kernel are marked in the report.
+recording are marked in the report.
 
 Example: nested-rmap report A.txt.gz -o report.html
 `
@@ -47,12 +49,11 @@ export const report: Command = {
       numberOption('--from', values.from ?? '1'),
       numberOption('--steps', values.steps ?? '200000'),
     )
-    await readRecording(file, replay)
-    const data = collector.data(file === '-' ? 'standard input' : basename(file))
+    const probe = new SourceProbe()
+    await readRecording(file, replay, 'report', false, (chunk) => probe.feed(chunk))
+    const data = collector.data(file === '-' ? 'standard input' : basename(file), probe.source)
     if (data.steps.length === 0 && values.from !== undefined) {
-      process.stderr.write(
-        `warning: no step at or after line ${values.from}: the report has figures, and nothing to step through\n`,
-      )
+      process.stderr.write(`warning: no step at or after line ${values.from}: the report has figures but no steps\n`)
     }
     const html = reportHtml(data, pageScript())
     if (output === '-') {
@@ -67,7 +68,7 @@ export const report: Command = {
     const { differences } = data.result
     process.stdout.write(
       `${output}: ${Math.ceil(html.length / 1024)} KiB` +
-        `${differences === 0 ? ', no difference' : `, ${differences} differences between model and kernel`}\n`,
+        `${differences === 0 ? ', no difference' : `, ${count(differences, 'difference')} between model and ${data.source === 'model' ? 'recording' : 'kernel'}`}\n`,
     )
     return 0
   },

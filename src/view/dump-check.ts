@@ -1,10 +1,10 @@
 /**
- * Holds the slots of a dump against its page tables: the law of completeness, looked at from outside (spec 1, 6).
+ * Compares the rmap slots of a dump with its page tables: completeness, checked from outside (spec 1, 6).
  *
- * Every shadow leaf must have its entry in the slot of the page it maps: the slot of the first base page of the host
- * leaf that it lies in (spec 5 step 4, as today's kernels do). The reverse need not hold: an entry without such a leaf
- * is stale, and legal. Slots and tables must be of one moment; a kernel that went on between the two reads shows as
- * differences that are none of its own.
+ * Every shadow leaf must have its entry in the slot of the page that it maps: the slot of the first base page of the host
+ * leaf around it (spec 5 step 4, as today's kernels do). The reverse need not be true: an entry without such a leaf is
+ * stale, and legal. Slots and tables must be from the same moment: if the kernel ran between the two reads, the check
+ * reports differences that are not the kernel's fault.
  */
 import { checkHas, checkInteger, checkIterable, checkObject, wrongType } from '../base/args'
 import type { Gfn, Hpa, Lpid } from '../base/units'
@@ -16,57 +16,65 @@ import { count, formatEntry } from './format'
 import type { Slot } from './slot'
 
 /**
- * Why an entry is stale: no table has its LPID; the table has no leaf there; the leaf maps another page than the slot's;
- * L1's own table has no leaf at the slot's gfn.
+ * Why an entry is stale: `no-guest` no shadow table has its LPID; `no-leaf` the shadow table has no leaf at its address;
+ * `other-frame` the leaf maps another page than the slot's; `no-host-leaf` L1's own table has no leaf at the slot's gfn.
  */
 export type StaleReason = 'no-guest' | 'no-leaf' | 'other-frame' | 'no-host-leaf'
 
-/** An entry that no leaf answers to. */
+/** An entry that leads to no shadow leaf of its slot's page. */
 export interface StaleEntry {
+  /** The gfn of the slot that has it. */
   readonly gfn: Gfn
+  /** The entry. */
   readonly entry: Entry
+  /** Why it is stale. */
   readonly reason: StaleReason
 }
 
 /** A shadow leaf whose entry is missing. */
 export interface LackingLeaf {
+  /** L1's number for the nested guest. */
   readonly lpid: Lpid
+  /** The shadow leaf. */
   readonly leaf: Leaf
-  /** The slots where the entry was looked for: more than one where L1 has the frame at several gfns; none where at no gfn. */
+  /** The slots where the entry was looked for: several if L1 has the frame at several gfns, none if at no gfn. */
   readonly gfns: readonly Gfn[]
 }
 
 /** What the check found. */
 export interface DumpCheck {
-  /** Shadow leaves looked at, those outside the slot array not counted. */
+  /** Shadow leaves that were checked. */
   readonly leaves: number
-  /** Shadow leaves of pages whose slots are not in the array (another memslot's): not judged. */
+  /** Shadow leaves of pages whose slots are not in the array, but in another memslot's: not checked. */
   readonly elsewhere: number
-  /** Shadow leaves without their entry: what breaks completeness. */
+  /** Shadow leaves without their entry: these break completeness. */
   readonly lacking: readonly LackingLeaf[]
-  /** Entries looked at. */
+  /** Entries that were checked. */
   readonly entries: number
-  /** Entries that no leaf answers to. */
+  /** Stale entries, which are legal. */
   readonly stale: readonly StaleEntry[]
+}
+
+/** A dump to check: rmap slots and page tables of one moment. */
+export interface Dump {
+  /** The slots that are not empty: from `RawSlots`, `slotsOf` or `slotsOfReplay`. Those without a gfn are passed over. */
+  readonly slots: Iterable<Slot>
+  /** The gfn of the slot array's first slot: 0..2^52-1. */
+  readonly baseGfn: Gfn
+  /** How many slots the array has: at least 1. */
+  readonly npages: number
+  /** L0's table for L1: gpa -> hpa. */
+  readonly host: RadixTable
+  /** The shadow tables, by L1's number for the nested guest (LPID). */
+  readonly shadows: ReadonlyMap<Lpid, RadixTable>
 }
 
 /**
  * Checks a dump. Cost: the leaves and the entries, once each.
  *
- * @param dump.slots the slots that are not empty: from `RawSlots`, `slotsOf` or `slotsOfReplay`; those of no gfn are passed over
- * @param dump.baseGfn the gfn of the array's first slot
- * @param dump.npages slots of the array
- * @param dump.host L1's own table
- * @param dump.shadows the shadow tables, by L1's number for the guest
  * @throws RangeError, TypeError
  */
-export function checkDump(dump: {
-  readonly slots: Iterable<Slot>
-  readonly baseGfn: Gfn
-  readonly npages: number
-  readonly host: RadixTable
-  readonly shadows: ReadonlyMap<Lpid, RadixTable>
-}): DumpCheck {
+export function checkDump(dump: Dump): DumpCheck {
   const { slots, baseGfn, npages, host, shadows } = checkObject('dump', dump)
   checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - 1, 16)
   checkInteger('npages', npages, 1, 2 ** 52 - baseGfn)
@@ -78,7 +86,7 @@ export function checkDump(dump: {
   const stale: StaleEntry[] = []
   let entries = 0
   for (const { gfn, entries: list } of slots) {
-    if (gfn === undefined) continue // nothing to hold it against
+    if (gfn === undefined) continue // nothing to compare it with
     recorded.set(gfn, new Set(list.map(({ lpid, gpa }) => packEntry(lpid, gpa))))
     for (const entry of list) {
       entries++
@@ -107,7 +115,12 @@ export function checkDump(dump: {
   return { leaves, elsewhere, lacking, entries, stale }
 }
 
-/** What a check found as text: at most `most` of each kind by name, then the totals. */
+/**
+ * The result of a check as text: at most `most` of each kind, then the totals.
+ *
+ * @param most 0..2^30, 20 by default
+ * @throws RangeError, TypeError
+ */
 export function formatDumpCheck(check: DumpCheck, most = 20): string {
   const { leaves, elsewhere, lacking, entries, stale } = checkObject('check', check)
   checkInteger('most', most, 0, 2 ** 30)
@@ -160,7 +173,7 @@ function staleReason(
   return Math.floor(hpaOf(leaf) / size) === Math.floor(hpaOf(page) / size) ? undefined : 'other-frame'
 }
 
-/** Finds the head gfns of the host leaves that a host address lies in. Several gfns can share a frame. */
+/** Finds the first gfns of the host leaves around a host address. Several gfns can share a frame. */
 function pagesByFrame(host: RadixTable): (hpa: Hpa) => Gfn[] {
   const bySize = new Map<number, Map<number, Gfn[]>>()
   for (const page of host) {

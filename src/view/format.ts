@@ -1,11 +1,11 @@
 /**
- * Numbers and words as the views write them: addresses in hex, raw words with all their 16 digits.
+ * Entries and counts as the views write them.
  */
 import { checkObject } from '../base/args'
 import { hex } from '../base/word'
 import { toLpid, toNestedGpa, type Entry } from '../rmap/entry'
 
-/** An entry in a line: `LPID 3  gpa 0x30261000`. @throws RangeError, TypeError */
+/** An entry as text: `LPID 3  gpa 0x30261000`. @throws RangeError, TypeError */
 export function formatEntry(entry: Entry): string {
   const { lpid, gpa } = checkObject('entry', entry)
   return `LPID ${toLpid(lpid, 0)}  gpa ${hex(toNestedGpa(gpa))}`

@@ -1,5 +1,5 @@
 /**
- * Slots and lists as text, drawn like spec 3 but downwards, so that real words fit a terminal:
+ * Rmap slots and lists as text, drawn like spec 3 but downwards, so that real words fit a terminal:
  *
  *     gfn 0x1  [ 0x0010000000010001 ]  LPID 1  gpa 0x10000  the only one
  *     gfn 0x2  [ -> 0x20            ]                              3 entries
@@ -106,8 +106,8 @@ function linesOf(rows: readonly Row[], layout: Layout, width: number): string[] 
 /** Where text may be broken: before a space that follows a word. */
 const WORDS = /(?<=\S)(?= )/
 
-/** Text broken between words. */
-function wrap(text: string, width: number, indent: number): string[] {
+/** @internal Text broken between words into lines of at most `width`; lines after the first are indented. */
+export function wrap(text: string, width: number, indent: number): string[] {
   return fill(text.split(WORDS), width, indent)
 }
 
@@ -129,17 +129,20 @@ function fill(pieces: readonly string[], width: number, indent: number): string[
   return lines
 }
 
+/** How to draw a memslot. */
+export interface MemslotPictureOptions extends PictureOptions {
+  /** The gfns whose slots to draw; all that are not empty by default. */
+  readonly gfns?: Iterable<Gfn>
+  /** Most slots to draw: an integer in 1..2^30, 64 by default. The others are counted at the end. */
+  readonly slots?: number
+}
+
 /**
- * Draws slots of a memslot under a line that sums them up.
+ * Draws rmap slots of a memslot below a line with their totals. Cost: the slots of the memslot.
  *
- * @param options.gfns which ones; all that are not empty by default
- * @param options.slots most of them to draw, 64 by default: the others are counted at the end
  * @throws RangeError, TypeError
  */
-export function drawMemslot(
-  memslot: Memslot | VmMemslot,
-  options: PictureOptions & { readonly gfns?: Iterable<Gfn>; readonly slots?: number } = {},
-): string {
+export function drawMemslot(memslot: Memslot | VmMemslot, options: MemslotPictureOptions = {}): string {
   const { gfns, slots: most = 64 } = checkObject('options', options)
   checkInteger('slots', most, 1, 2 ** 30)
   const picture = checkOptions(options)

@@ -1,8 +1,8 @@
 /**
  * Kernel memory as a dump has it: bytes at addresses, read as the words of slots and nodes (spec 3).
  *
- * The slot words come as a stream of bytes and are read one at a time; the memory with the nodes is looked into at any
- * place, so it is held. {@link SlotReader} follows the pointers.
+ * The slot words come as a stream of bytes and are read one at a time. The memory with the nodes is read at any place, so it
+ * is kept. {@link SlotReader} follows the pointers.
  */
 import { checkFunction, checkInteger, checkIterable, checkObject, checkOneOf, checkWord, wrongType } from '../base/args'
 import type { Gfn } from '../base/units'
@@ -14,14 +14,15 @@ export type ByteOrder = 'little' | 'big'
 
 /** A piece of memory. */
 export interface MemoryRange {
-  /** Where its first byte lies. */
+  /** The address of its first byte: 0..2^64-1. */
   readonly address: bigint
+  /** The bytes. They are not copied. */
   readonly bytes: Uint8Array
 }
 
 /**
- * A reader of the nodes that lie in some ranges of memory. The ranges may come in any order. A node is two words; each
- * must lie wholly in one range, else the node is not there. O(log ranges) a node.
+ * A reader of the nodes in some ranges of memory. The ranges may be given in any order. A node is two words; each must be
+ * completely in one range, else there is no node. Cost: O(log ranges) for a node.
  *
  * @throws RangeError for ranges that overlap or end after 2^64; TypeError
  */
@@ -59,12 +60,24 @@ export function nodeReader(ranges: Iterable<MemoryRange>, byteOrder: ByteOrder =
   }
 }
 
+/** What to read a slot array with. */
+export interface RawSlotsOptions {
+  /** The gfn of the first slot: 0..2^52-1. */
+  readonly baseGfn: Gfn
+  /** How many slots the array has: at least 1. */
+  readonly npages: number
+  /** Reads the nodes: a {@link nodeReader}, for example. */
+  readonly read: NodeReader
+  /** The byte order of the slot words: `'little'` by default. */
+  readonly byteOrder?: ByteOrder
+}
+
 /**
- * Reads slots from the bytes of a slot array: those that are not empty, in order, each with its list. Give it the
+ * Reads rmap slots from the bytes of a slot array: those that are not empty, by gfn, each with its list. Give it the
  * bytes in chunks of any size.
  */
 export class RawSlots {
-  /** The gfns of the slots read so far end before this one. */
+  /** The gfn of the next slot: those below it have been read. */
   gfn: Gfn
 
   readonly #end: Gfn
@@ -73,14 +86,8 @@ export class RawSlots {
   readonly #part = new Uint8Array(8)
   #partBytes = 0
 
-  /**
-   * @param options.baseGfn the gfn of the first slot, 0..2^52-1
-   * @param options.npages slots in the array, at least 1
-   * @param options.read where the nodes are: {@link nodeReader}, say
-   * @param options.byteOrder of the slot words; `'little'` by default
-   * @throws RangeError, TypeError
-   */
-  constructor(options: { baseGfn: Gfn; npages: number; read: NodeReader; byteOrder?: ByteOrder }) {
+  /** @throws RangeError, TypeError */
+  constructor(options: RawSlotsOptions) {
     const { baseGfn, npages, read, byteOrder = 'little' } = checkObject('options', options)
     this.gfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - 1, 16)
     this.#end = baseGfn + checkInteger('npages', npages, 1, 2 ** 52 - baseGfn)
@@ -89,9 +96,9 @@ export class RawSlots {
   }
 
   /**
-   * Shows the slots that end in this chunk and are not empty.
+   * Reads a chunk: calls `onSlot` for each slot that ends in it and is not empty.
    *
-   * @throws RangeError for more bytes than the array has; TypeError; what `onSlot` throws
+   * @throws RangeError for more bytes than the array has; TypeError; whatever `onSlot` throws
    */
   feed(chunk: Uint8Array, onSlot: (slot: Slot) => void): void {
     if (!(chunk instanceof Uint8Array)) throw wrongType('chunk', 'a Uint8Array', chunk)
@@ -111,7 +118,7 @@ export class RawSlots {
     this.#partBytes = chunk.length - whole
   }
 
-  /** The array has ended. @throws RangeError when it was shorter than `npages` */
+  /** Says that the array has ended. @throws RangeError if it was shorter than `npages` */
   end(): void {
     if (this.gfn !== this.#end || this.#partBytes > 0) {
       throw new RangeError(`the slot array ends at gfn ${hex(this.gfn)}, expected ${hex(this.#end)}`)
@@ -121,7 +128,8 @@ export class RawSlots {
   #words(bytes: Uint8Array, onSlot: (slot: Slot) => void): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     for (let at = 0; at < bytes.length; at += 8) {
-      if (this.gfn === this.#end) throw new RangeError(`the slot array goes on after gfn ${hex(this.#end - 1)}`)
+      if (this.gfn === this.#end)
+        throw new RangeError(`the slot array has bytes after gfn ${hex(this.#end - 1)}, its last`)
       const gfn = this.gfn++
       const word = view.getBigUint64(at, this.#little)
       if (word !== 0n) onSlot(this.#reader.slot(gfn, word))

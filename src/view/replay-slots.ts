@@ -1,5 +1,5 @@
 /**
- * The slots of a recording: what the kernel had in memory, under its own addresses, as far as a replay has come.
+ * The rmap slots of a recording: what the kernel had in memory, at its own addresses, at the point that a replay has reached.
  */
 import { wrongType } from '../base/args'
 import { unpackEntry } from '../rmap/entry'
@@ -8,10 +8,10 @@ import { Replay } from '../trace/replay'
 import type { Slot } from './slot'
 
 /**
- * The slots that are not empty now, in order of their addresses: as the kernel's memory would show them, node for node.
- * A generator: a slot is read when it is asked for.
+ * The rmap slots that are not empty now, by address: as the kernel's memory would show them, node for node. A generator: a
+ * slot is read when it is asked for.
  *
- * @throws TypeError, when it is first asked
+ * @throws TypeError at the first slot
  */
 export function* slotsOfReplay(replay: Replay): Generator<Slot, void, undefined> {
   if (!(replay instanceof Replay)) throw wrongType('replay', 'a Replay', replay)

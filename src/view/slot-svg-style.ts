@@ -17,7 +17,7 @@ const COLOURS = {
   cell: ['fill', '#f6f7f9', '#20252d'],
   lpid: ['fill', '#d6e6fb', '#16375e'],
   gpa: ['fill', '#d7f0df', '#174028'],
-  tag: ['fill', '#ffe9a8', '#584300'],
+  tag: ['fill', '#ffe9a8', '#4a3800'],
   zero: ['fill', '#eceff3', '#2a303a'],
   ink: ['fill', '#1d2129', '#e4e7ec'],
   dim: ['fill', '#535c69', '#a5afbc'],

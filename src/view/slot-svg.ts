@@ -23,6 +23,7 @@ import {
 import { hex } from '../base/word'
 import { unpackEntry, type Entry } from '../rmap/entry'
 import { count, formatEntry } from './format'
+import { wrap } from './picture'
 import type { Slot } from './slot'
 import { classes, styleSheet, type StyleName, type SvgTheme } from './slot-svg-style'
 import { escapeXml, round, tag } from './svg'
@@ -33,8 +34,18 @@ import { escapeXml, round, tag } from './svg'
  */
 export type SlotMark = 'new' | 'found' | 'cleared' | 'stale'
 
+/** What is special about a slot's entries and its word. */
+export interface SlotLook {
+  /** How to highlight an entry, by its place in the list: 0 is the newest. */
+  readonly mark?: (place: number) => SlotMark | undefined
+  /** A few words about an entry, by its place: written below its box. By default the mark's own name. */
+  readonly remark?: (place: number) => string
+  /** Highlights the slot word as changed. */
+  readonly wordChanged?: boolean
+}
+
 /** How to draw a picture. */
-export interface SlotsSvgOptions {
+export interface SvgOptions {
   /** The width that boxes may take, in CSS pixels: an integer in 240..100000, 960 by default. One box always fits. */
   readonly width?: number
   /** Most entries of one list to draw: an integer in 3..2^30, 12 by default. The others are counted, in the middle. */
@@ -46,13 +57,12 @@ export interface SlotsSvgOptions {
 }
 
 /** How to draw one slot. */
-export interface SlotSvgOptions extends SlotsSvgOptions {
-  /** How to highlight an entry, by its place in the list: 0 is the newest. */
-  readonly mark?: (place: number) => SlotMark | undefined
-  /** A few words about an entry, by its place: written below its box. By default the mark's own name. */
-  readonly remark?: (place: number) => string
-  /** Highlights the slot word as changed. */
-  readonly wordChanged?: boolean
+export interface SlotSvgOptions extends SvgOptions, SlotLook {}
+
+/** How to draw several slots. */
+export interface SlotsSvgOptions extends SvgOptions {
+  /** What is special about a slot, by its place among the slots given. */
+  readonly look?: (place: number) => SlotLook
 }
 
 /**
@@ -74,15 +84,7 @@ export interface SlotSvgOptions extends SlotsSvgOptions {
  * ```
  */
 export function slotSvg(slot: Slot, options: SlotSvgOptions = {}): string {
-  const { mark = () => undefined, remark, wordChanged } = checkObject('options', options)
-  checkFunction('mark', mark)
-  if (remark !== undefined) checkFunction('remark', remark)
-  const looks: Looks = {
-    mark,
-    remark: remark ?? ((place) => mark(place) ?? ''),
-    wordChanged: checkBoolean('wordChanged', wordChanged, false),
-  }
-  return picture([checkSlot('slot', slot)], looks, options)
+  return picture([[checkSlot('slot', slot), checkLook(checkObject('options', options))]], options)
 }
 
 /**
@@ -92,16 +94,22 @@ export function slotSvg(slot: Slot, options: SlotSvgOptions = {}): string {
  * @throws RangeError, TypeError
  */
 export function slotsSvg(slots: Iterable<Slot>, options: SlotsSvgOptions = {}): string {
-  checkObject('options', options)
-  const checked = [...checkIterable('slots', slots)].map((slot, i) => checkSlot(`slots[${i}]`, slot))
-  return picture(checked, { mark: () => undefined, remark: () => '', wordChanged: false }, options)
+  const { look = () => ({}) } = checkObject('options', options)
+  checkFunction('look', look)
+  const checked = [...checkIterable('slots', slots)].map((slot, i) => {
+    return [checkSlot(`slots[${i}]`, slot), checkLook(checkObject('look', look(i)))] as const
+  })
+  return picture(checked, options)
 }
 
-/** What is special about entries and words. */
-interface Looks {
-  readonly mark: (place: number) => SlotMark | undefined
-  readonly remark: (place: number) => string
-  readonly wordChanged: boolean
+function checkLook({ mark = () => undefined, remark, wordChanged }: SlotLook): Required<SlotLook> {
+  checkFunction('mark', mark)
+  if (remark !== undefined) checkFunction('remark', remark)
+  return {
+    mark,
+    remark: remark ?? ((place) => mark(place) ?? ''),
+    wordChanged: checkBoolean('wordChanged', wordChanged, false),
+  }
 }
 
 /** A 64-bit word in a box: what it is, whose entry it holds, and its fields. */
@@ -132,56 +140,57 @@ const GAP = 30 // between boxes: an arrow's length
 const MARGIN = 22 // left and right, with room for the arrows that lead to the next row of boxes
 const SPACE = 14 // between rows of boxes
 const CHARACTER = 7.3 // of a word's font
+const NOTE_CHARACTER = 6.6
 const MARKS: readonly SlotMark[] = ['new', 'found', 'cleared', 'stale']
 
-function picture(slots: readonly Slot[], looks: Looks, options: SlotsSvgOptions): string {
-  const { width = 960, entries = 12, theme = 'auto', title = titleOf(slots) } = options
+function picture(slots: readonly (readonly [Slot, Required<SlotLook>])[], options: SvgOptions): string {
+  const { width = 960, entries = 12, theme = 'auto', title = titleOf(slots.map(([slot]) => slot)) } = options
   checkInteger('width', width, 240, 100_000)
   checkInteger('entries', entries, 3, 2 ** 30)
   checkOneOf<SvgTheme>('theme', theme, ['auto', 'light', 'dark'])
   if (typeof title !== 'string') throw wrongType('title', 'a string', title)
 
-  const chains = slots.map((slot) => boxesOf(slot, entries, looks))
+  const chains = slots.map(([slot, look]) => boxesOf(slot, entries, look))
   const sizes = sizesOf(chains.flat())
   const columns = Math.max(Math.floor((width - 2 * MARGIN + GAP) / (sizes.box + GAP)), 1)
   const body: string[] = []
   let y = SPACE
+  const smallest = sizes.box + 2 * MARGIN
   let widest = 1
+  let longestLine = 0
   chains.forEach((boxes, i) => {
     const drawn = drawChain(boxes, columns, sizes, y, theme)
     body.push(drawn.markup)
     y = drawn.end
     widest = Math.max(widest, Math.min(boxes.length, columns))
-    for (const { message } of slots[i]!.flaws.slice(0, entries)) {
-      body.push(text(MARGIN, y + 10, message, theme, 'note', 'cleared-text'))
+    for (const line of flawLines(slots[i]![0], entries, Math.max(width, smallest) - 2 * MARGIN)) {
+      body.push(text(MARGIN, y + 10, line, theme, 'note', 'cleared-text'))
       y += NOTE
-    }
-    const flaws = slots[i]!.flaws.length - entries
-    if (flaws > 0) {
-      body.push(text(MARGIN, y + 10, `${count(flaws, 'more flaw')}`, theme, 'note', 'cleared-text'))
-      y += NOTE
+      longestLine = Math.max(longestLine, line.length)
     }
     y += SPACE
   })
   const right = 2 * MARGIN + widest * sizes.box + (widest - 1) * GAP
-  const longestFlaw = Math.max(0, ...slots.flatMap(({ flaws }) => flaws.map(({ message }) => message.length)))
-  const [w, h] = [
-    round(Math.max(right, longestFlaw === 0 ? 0 : longestFlaw * 6.6 + 2 * MARGIN)),
-    round(Math.max(y, ROW)),
-  ]
+  const [w, h] = [round(Math.max(right, longestLine * NOTE_CHARACTER + 2 * MARGIN)), round(Math.max(y, ROW))]
   return tag(
     'svg',
     { xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${w} ${h}`, width: w, height: h, role: 'img' },
     tag('title', {}, escapeXml(title)),
-    tag('desc', {}, escapeXml(slots.map((slot) => description(slot, entries, looks)).join(' '))),
+    tag('desc', {}, escapeXml(slots.map(([slot, look]) => description(slot, entries, look)).join(' '))),
     tag('style', {}, styleSheet(theme)),
     tag('rect', { width: w, height: h, class: classes(theme, 'back') }),
     ...body,
   )
 }
 
+/** What is wrong with a list, in lines that fit. */
+function flawLines({ flaws }: Slot, most: number, width: number): string[] {
+  const lines = flaws.slice(0, most).flatMap(({ message }) => wrap(message, Math.floor(width / NOTE_CHARACTER), 2))
+  return flaws.length > most ? [...lines, count(flaws.length - most, 'more flaw')] : lines
+}
+
 /** The boxes of a slot: its word, and its nodes but for those in the middle of a long list. */
-function boxesOf(slot: Slot, most: number, { mark, remark, wordChanged }: Looks): Box[] {
+function boxesOf(slot: Slot, most: number, { mark, remark, wordChanged }: Required<SlotLook>): Box[] {
   const { word, nodes, entries } = slot
   const markAt = (place: number): SlotMark | undefined => {
     const chosen = mark(place)
@@ -445,7 +454,7 @@ function titleOf(slots: readonly Slot[]): string {
 }
 
 /** The picture in words, as far as it is drawn. */
-function description(slot: Slot, most: number, { mark, remark }: Looks): string {
+function description(slot: Slot, most: number, { mark, remark }: Required<SlotLook>): string {
   const { word, nodes, entries } = slot
   if (word === 0n) return `${nameOf(slot)}: the word is 0, no entry.`
   const said = entries.map(({ lpid, gpa }, place) => {

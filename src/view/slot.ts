@@ -1,9 +1,9 @@
 /**
- * One slot and its list, read word by word from wherever they lie: a live memslot or a dump of kernel memory (spec 3).
+ * One rmap slot and its list, read word by word from a live memslot or from a dump of kernel memory (spec 3).
  *
- * The walk trusts nothing. It follows real pointers, says what is wrong with what it finds, and ends: a node is never
- * read twice, in one list or in several that share a {@link SlotReader}, so the time for all lists goes with the memory
- * that holds them.
+ * The walk trusts nothing. It follows real pointers, reports what is wrong with what it finds, and always ends: a node is
+ * never read twice, in one list or in several that share a {@link SlotReader}, so the time for all lists is proportional to
+ * the memory that holds them.
  */
 import { checkFunction, checkInteger, checkIterable, checkWord, wrongType } from '../base/args'
 import type { Gfn } from '../base/units'
@@ -15,21 +15,24 @@ import { count, formatEntry } from './format'
 
 /** A list node in the kernel's memory. */
 export interface SlotNode {
+  /** Its address, as the slot word or another node's `next` has it: a multiple of 8. */
   readonly address: bigint
+  /** Its first word: the address of the next node; in the last node the oldest entry, tagged (odd). */
   readonly next: bigint
+  /** Its second word: an entry (spec 2), with tag 0 in a sound list. */
   readonly entry: bigint
 }
 
 /**
  * What can be wrong with a list.
  *
- * These end the walk: `outside` a pointer to memory that is not there; `unaligned` a pointer that is no multiple of 8;
- * `loop` a node that was already met in this list; `shared` one that is in another slot's list; `ends-in-0` a `next` of
- * 0, where the last one holds the oldest entry.
+ * These end the walk: `outside` a pointer to memory that the dump does not have; `unaligned` a pointer that is not a
+ * multiple of 8; `loop` a node that was already read in this list; `shared` a node that is in another slot's list;
+ * `ends-in-0` a `next` of 0, where the last one should hold the oldest entry.
  *
- * These do not: `duplicate` an entry that is there twice; `tagged-node` a node whose entry is odd; `stray-bits` bits
- * 1..11 of an entry are not 0; `lpid-zero` an entry with the host's LPID; `zero-entry` a node whose entry is 0, where
- * the kernel's own scans and walks end (spec 11).
+ * These do not: `duplicate` an entry that the list has twice; `tagged-node` a node whose entry is odd; `stray-bits` an
+ * entry with bits set among 1..11; `lpid-zero` an entry with the host's LPID; `zero-entry` a node whose entry is 0, where
+ * Linux ends its scans and walks (spec 11).
  */
 export type FlawKind =
   | 'outside'
@@ -45,33 +48,34 @@ export type FlawKind =
 
 /** Something wrong with a list, and where. */
 export interface Flaw {
+  /** What kind of flaw it is. */
   readonly kind: FlawKind
-  /** The node that is wrong or holds what is wrong; undefined for the slot word itself. */
+  /** The address of the node that has the flaw; undefined for the slot word itself. */
   readonly node: bigint | undefined
   /** A sentence with the numbers. */
   readonly message: string
 }
 
-/** A slot with all that hangs on it. */
+/** An rmap slot with its list. */
 export interface Slot {
-  /** Its gfn; undefined in a recording that does not tell where the slots lie. */
+  /** Its gfn; undefined if it comes from a recording that does not show where the slot array is. */
   readonly gfn: Gfn | undefined
-  /** The address of its word, where that is known. */
+  /** The address of the slot word in the kernel's memory; absent if it is not known. */
   readonly address?: bigint
-  /** The slot word. */
+  /** The slot word: 0, an entry with tag 1, or the address of the first node (spec 3). */
   readonly word: bigint
   /** The list nodes, newest first. */
   readonly nodes: readonly SlotNode[]
   /** The entries, newest first; the oldest is the tagged one, unless a flaw ended the walk before it. */
   readonly entries: readonly Entry[]
-  /** What is wrong, in the order met; empty for a sound slot. */
+  /** What is wrong, in the order of the walk; empty for a sound slot. */
   readonly flaws: readonly Flaw[]
 }
 
-/** Reads the two words of the node at an address; undefined where there is no such memory. */
+/** Reads the two words of the node at an address; undefined if there is no such memory. */
 export type NodeReader = (address: bigint) => { readonly next: bigint; readonly entry: bigint } | undefined
 
-/** Reads the slots of one structure. Remembers each node met, so memory goes with the nodes. */
+/** Reads the rmap slots of one structure. It remembers each node that it has read: memory is proportional to the nodes. */
 export class SlotReader {
   readonly #read: NodeReader
   readonly #owners = new Map<bigint, Gfn>()
@@ -82,9 +86,9 @@ export class SlotReader {
   }
 
   /**
-   * Follows a slot's word to its end. Each gfn is to be read once: the nodes of a second time are met already.
+   * Follows a slot word to the end of its list. Read each gfn once: its nodes would be reported as shared the second time.
    *
-   * @throws RangeError, TypeError for a word that is none; what the reader of nodes throws
+   * @throws RangeError, TypeError for a gfn or a word that is not one; whatever the node reader throws
    */
   slot(gfn: Gfn, word: bigint): Slot {
     checkInteger('gfn', gfn, 0, 2 ** 52 - 1, 16)
@@ -135,7 +139,7 @@ export class SlotReader {
   }
 
   #wrongPointer(gfn: Gfn, pointer: bigint): readonly [FlawKind, string] | undefined {
-    if ((pointer & 7n) !== 0n) return ['unaligned', `pointer ${hex(pointer)} is no multiple of 8`]
+    if ((pointer & 7n) !== 0n) return ['unaligned', `pointer ${hex(pointer)} is not a multiple of 8`]
     const owner = this.#owners.get(pointer)
     if (owner === undefined) return undefined
     return owner === gfn
@@ -145,8 +149,8 @@ export class SlotReader {
 }
 
 /**
- * The slots of a memslot, one alone or one of an L1: those of the gfns given, or all that are not empty, in order. A generator: a slot is read
- * when it is asked for.
+ * The rmap slots of a memslot (a `Memslot`, or one of a `Vm`): those of the gfns given, or all that are not empty, by gfn.
+ * A generator: a slot is read when it is asked for.
  *
  * @throws RangeError, TypeError for a gfn outside the memslot
  */
@@ -164,20 +168,23 @@ export function* slotsOf(memslot: Memslot | VmMemslot, gfns?: Iterable<Gfn>): Ge
   }
 }
 
-/** What slots hold, all told. */
+/** Totals over rmap slots. */
 export interface SlotSummary {
   /** Slots that are not empty. */
   readonly slots: number
-  /** Of them, those with one entry in the word itself. */
+  /** Of those, slots with one entry, in the word itself. */
   readonly single: number
+  /** Entries in all of them. */
   readonly entries: number
+  /** List nodes in all of them. */
   readonly nodes: number
-  /** Entries of the longest one. */
+  /** Entries of the longest list. */
   readonly longest: number
+  /** Flaws in all of them. */
   readonly flaws: number
 }
 
-/** Sums slots up, for a headline. */
+/** Adds rmap slots up. Cost: the slots given. @throws TypeError */
 export function summarize(slots: Iterable<Slot>): SlotSummary {
   const sum = { slots: 0, single: 0, entries: 0, nodes: 0, longest: 0, flaws: 0 }
   for (const { word, nodes, entries, flaws } of checkIterable('slots', slots)) {

@@ -8,6 +8,7 @@ import type { Slot } from '../../src/view/slot'
 import { ReportCollector, type ReportData } from '../../src/pages/report/collect'
 import { History, listOf, slotOf } from '../../src/pages/report/history'
 import { decodeStep, encodeStep, type Held, type Step } from '../../src/pages/report/steps'
+import { SourceProbe } from '../../src/pages/report/source'
 import { Timeline } from '../../src/pages/report/timeline'
 import { GuestTable, recorder, Vm } from '../../src/index'
 
@@ -149,6 +150,33 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('state' as const), line, slot, list: fc.array(held, { maxLength: 4 }) }),
 )
+
+test('who wrote a recording is read from its first events', () => {
+  const source = (...chunks: string[]): string => {
+    const probe = new SourceProbe()
+    for (const chunk of chunks) probe.feed(new TextEncoder().encode(chunk))
+    return probe.source
+  }
+  const lines: string[] = []
+  const l1 = new Vm({ observer: recorder((line) => lines.push(line)) })
+  l1.addMemslot({ baseGfn: 0, npages: 4 })
+  l1.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0 })
+  l1.fault({ lpid: 1, gpa: 0, access: 'read' })
+  const text = lines.join('\n')
+  expect(source(text)).toBe('model')
+  expect(source(...text)).toBe('model') // a byte at a time
+  expect(source(recording('A.txt.gz'))).toBe('kernel')
+  expect(source('')).toBe('kernel')
+  expect(source('# written by (model) '.repeat(10))).toBe('kernel')
+})
+
+test('the lengths at the last step are those that the replay ends with', () => {
+  const { data, replay } = collect(recording('A.txt.gz'))
+  const history = new History(data.initial, data.steps)
+  expect(history.lengths()).toEqual([])
+  history.goTo(Infinity)
+  expect(history.lengths()).toEqual(replay.listLengths())
+})
 
 test('a step survives being written', () => {
   fc.assert(

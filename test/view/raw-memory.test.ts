@@ -85,7 +85,7 @@ const flawed: [name: string, slots: bigint[], memory: bigint[], kinds: FlawKind[
       [tagged(1), entry(2)],
       ['unaligned'],
       [],
-      'pointer 0xc00000002d4d0004 is no multiple of 8',
+      'pointer 0xc00000002d4d0004 is not a multiple of 8',
     ],
     [
       'a loop',
@@ -231,7 +231,7 @@ test('a slot array of another length than said is refused', () => {
   short.feed(new Uint8Array(12), () => {})
   expect(() => short.end()).toThrow(new RangeError('the slot array ends at gfn 0x11, expected 0x12'))
   expect(() => raw().feed(new Uint8Array(24), () => {})).toThrow(
-    new RangeError('the slot array goes on after gfn 0x11'),
+    new RangeError('the slot array has bytes after gfn 0x11, its last'),
   )
   expect(() => new RawSlots({ baseGfn: 0, npages: 0, read: () => undefined })).toThrow(RangeError)
   expect(() => new RawSlots({ baseGfn: 0, npages: 1, read: 5 as never })).toThrow(TypeError)

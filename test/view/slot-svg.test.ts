@@ -104,7 +104,7 @@ test('every picture is well-formed, names what it shows, and keeps to the width'
         expect(Number(drawnWidth)).toBeLessThanOrEqual(Math.max(width, 320))
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 60 },
   )
 })
 

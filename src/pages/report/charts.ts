@@ -1,5 +1,7 @@
 /// <reference lib="dom" />
-/** The two charts of a report, as SVG: entries over the recording, and how many slots hold how many entries. */
+/** The charts of a report, as SVG: entries over the recording, and how many rmap slots hold how many entries. */
+import { make, makeTable } from '../shared/dom'
+import { number } from '../shared/text'
 import type { Point } from './timeline'
 
 const HEIGHT = 180
@@ -47,8 +49,9 @@ export class TimelineChart {
     if (width === 0) return
     const most = Math.max(...this.#points.map(([, entries]) => entries), 1)
     const y = (entries: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - entries / most)
-    const path = this.#points.map(([line, entries]) => `L${this.#x(line).toFixed(1)} ${y(entries).toFixed(1)}`).join('')
-    const line = `M${LEFT} ${y(0)}${path}`
+    // A point is the value of a part of the recording: a step line says so, a slope would not.
+    const path = this.#points.map(([line, entries]) => `V${y(entries).toFixed(1)}H${this.#x(line).toFixed(1)}`).join('')
+    const line = `M${LEFT} ${y(0).toFixed(1)}${path}`
     const root = svg('svg', {
       viewBox: `0 0 ${width} ${HEIGHT}`,
       role: 'img',
@@ -66,7 +69,7 @@ export class TimelineChart {
       ),
     )
     root.append(
-      svg('path', { class: 'area', d: `${line}L${this.#x(this.#points.at(-1)?.[0] ?? 0)} ${y(0)}Z` }),
+      svg('path', { class: 'area', d: `${line}V${y(0).toFixed(1)}Z` }),
       svg('path', { class: 'curve', d: line }),
     )
     const [first, last] = this.#kept.map((at) => this.#x(at)) as [number, number]
@@ -93,28 +96,59 @@ export class TimelineChart {
 
 type Lengths = readonly (readonly [entries: number, slots: number])[]
 
-/** Draws slots by how many entries they hold: now, and at most ever. Long lists share bars. */
-export function drawHistogram(frame: HTMLElement, now: Lengths, peaks: Lengths): void {
-  const longest = Math.max(...peaks.map(([entries]) => entries), 1)
-  const each = Math.ceil(longest / 24)
-  const bars = Math.ceil(longest / each)
-  const sum = (lengths: Lengths): number[] => {
-    const slots = new Array<number>(bars).fill(0)
-    for (const [entries, count] of lengths) slots[Math.floor((entries - 1) / each)]! += count
+/** The series of the histogram: class, and what they count. */
+const SERIES = [
+  ['now', 'at this step'],
+  ['end', 'at the end'],
+  ['peak', 'at most, ever'],
+] as const
+
+/** Slots by how many entries they hold: at the step shown, at the end, and at most ever. Long lists share bars. */
+export class LengthsChart {
+  readonly #frame: HTMLElement
+  readonly #each: number // lengths that share a bar
+  readonly #bars: number
+  readonly #end: number[]
+  readonly #peaks: number[]
+  #now: number[] = []
+
+  constructor(frame: HTMLElement, end: Lengths, peaks: Lengths) {
+    this.#frame = frame
+    const longest = Math.max(...peaks.map(([entries]) => entries), 1)
+    this.#each = Math.ceil(longest / 24)
+    this.#bars = Math.ceil(longest / this.#each)
+    this.#end = this.#sum(end)
+    this.#peaks = this.#sum(peaks)
+    new ResizeObserver(() => this.#draw()).observe(frame)
+  }
+
+  /** Shows the lengths at a step. */
+  show(now: Lengths): void {
+    this.#now = this.#sum(now)
+    this.#draw()
+  }
+
+  #sum(lengths: Lengths): number[] {
+    const slots = new Array<number>(this.#bars).fill(0)
+    for (const [entries, count] of lengths) slots[Math.floor((entries - 1) / this.#each)]! += count
     return slots
   }
-  const series = [sum(now), sum(peaks)] as const
-  const range = (bar: number): string => (each === 1 ? `${bar + 1}` : `${bar * each + 1}-${(bar + 1) * each}`)
-  const draw = (): void => {
-    const width = frame.clientWidth
+
+  #range(bar: number): string {
+    return this.#each === 1 ? `${bar + 1}` : `${bar * this.#each + 1}-${(bar + 1) * this.#each}`
+  }
+
+  #draw(): void {
+    const width = this.#frame.clientWidth
     if (width === 0) return
+    const series = [this.#now, this.#end, this.#peaks]
     const most = Math.max(...series.flat(), 1)
     const y = (slots: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - slots / most)
-    const step = (width - LEFT - 12) / bars
-    const every = Math.ceil((range(bars - 1).length * 8 + 6) / step)
-    const marks = [...Array(bars).keys()]
+    const pitch = Math.min((width - LEFT - 12) / this.#bars, 90)
+    const every = Math.ceil((this.#range(this.#bars - 1).length * 8 + 6) / pitch)
+    const marks = [...Array(this.#bars).keys()]
       .filter((bar) => bar % every === 0)
-      .map((bar) => [LEFT + (bar + 0.5) * step, range(bar)] as const)
+      .map((bar) => [LEFT + (bar + 0.5) * pitch, this.#range(bar)] as const)
     const root = svg('svg', {
       viewBox: `0 0 ${width} ${HEIGHT}`,
       role: 'img',
@@ -125,37 +159,46 @@ export function drawHistogram(frame: HTMLElement, now: Lengths, peaks: Lengths):
       slots.forEach((count, bar) => {
         if (count === 0) return
         const rect = svg('rect', {
-          class: which === 0 ? 'now' : 'peak',
-          x: LEFT + bar * step + step * (which === 0 ? 0.1 : 0.5),
-          width: step * 0.4,
+          class: SERIES[which]![0],
+          x: LEFT + bar * pitch + pitch * (0.05 + 0.3 * which),
+          width: pitch * 0.28,
           y: y(count),
           height: y(0) - y(count),
         })
         const title = svg('title', {})
-        title.textContent = `${range(bar)} entries: ${count} slots ${which === 0 ? 'at the end' : 'at most, ever'}`
+        title.textContent = `${this.#range(bar)} entries: ${count} slots ${SERIES[which]![1]}`
         rect.append(title)
         root.append(rect)
       }),
     )
-    frame.replaceChildren(root, legend(), table())
+    const isOpen = this.#frame.querySelector('details')?.open === true
+    const table = this.#table(series)
+    table.open = isOpen
+    this.#frame.replaceChildren(legend(), root, table)
   }
-  const legend = (): HTMLElement => {
-    const element = document.createElement('p')
-    element.className = 'hint'
-    element.innerHTML =
-      '<svg width="12" height="12" style="display:inline;width:12px" aria-hidden="true"><rect class="now" width="12" height="12"/></svg> at the end ' +
-      '&nbsp; <svg width="12" height="12" style="display:inline;width:12px" aria-hidden="true"><rect class="peak" width="12" height="12"/></svg> the most that each slot ever held'
-    return element
-  }
-  const table = (): HTMLElement => {
-    const details = document.createElement('details')
-    const rows = [...Array(bars).keys()]
+
+  #table(series: readonly (readonly number[])[]): HTMLDetailsElement {
+    const rows = [...Array(this.#bars).keys()]
       .filter((bar) => series.some((slots) => slots[bar]! > 0))
-      .map((bar) => `<tr><td>${range(bar)}</td><td>${series[0][bar]}</td><td>${series[1][bar]}</td></tr>`)
-    details.innerHTML = `<summary>As a table</summary><table><thead><tr><th>entries</th><th>slots at the end</th><th>slots at their most</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
-    return details
+      .map((bar) =>
+        make('tr', [
+          make('th', this.#range(bar), { scope: 'row' }),
+          ...series.map((slots) => make('td', number(slots[bar] ?? 0))),
+        ]),
+      )
+    return make('details', [
+      make('summary', 'As a table'),
+      makeTable('Slots by the length of their list', ['entries', ...SERIES.map(([, text]) => text)], rows),
+    ])
   }
-  new ResizeObserver(draw).observe(frame)
+}
+
+function legend(): HTMLElement {
+  return make(
+    'p',
+    SERIES.map(([name, text]) => make('span', [make('i', '', { class: `swatch ${name}` }), `slots ${text}`])),
+    { class: 'hint legend' },
+  )
 }
 
 function axes(
@@ -191,8 +234,4 @@ function svg(name: string, attributes: Record<string, string | number>): SVGElem
   const element = document.createElementNS('http://www.w3.org/2000/svg', name)
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value))
   return element
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US')
 }

@@ -28,6 +28,8 @@ const MOST_MARKS = 2 ** 12
 /** What a report is made of, as JSON holds it. */
 export interface ReportData {
   readonly name: string
+  /** Who wrote the recording. */
+  readonly source: 'kernel' | 'model'
   readonly pageShift: number
   readonly result: ReplayResult
   /** Lines of the recording. */
@@ -91,8 +93,8 @@ export class ReportCollector implements ReplayObserver {
     replay.observe(this)
   }
 
-  /** What was gathered. @param name what the report calls the recording */
-  data(name: string): ReportData {
+  /** What was gathered. @param name what the report calls the recording @param source who wrote it */
+  data(name: string, source: ReportData['source'] = 'kernel'): ReportData {
     const replay = this.#replay
     for (const slot of this.#slots) slot.gfn ??= replay.arrays.shownGfn(slot.address)
     const peaks = new Map<number, number>()
@@ -100,6 +102,7 @@ export class ReportCollector implements ReplayObserver {
     const result = replay.result()
     return {
       name,
+      source,
       pageShift: replay.pageShift,
       result,
       lines: replay.lines,

@@ -1,22 +1,23 @@
 /**
- * A step of a report in words and pictures: what happened, and the slots before and after, drawn as everywhere else.
+ * A step of a report in words and pictures: what happened, and the slots concerned, with what changed in them.
  */
 import { hex } from '../../base/word'
 import type { EntryFate } from '../../rmap/invalidate'
 import { formatEntry, count } from '../../view/format'
-import { drawAlike } from '../../view/picture'
+import type { Slot, SlotLook, SlotMark } from '../../view/index'
 import { listOf, slotOf, type Cell, type Effect, type History } from './history'
 
-/** Where a slot lies: its gfn, if that is known, and the address of its word. */
+/** Which slot: its gfn, if that is known, and the address of its word. */
 export interface Place {
   readonly gfn: number | undefined
   readonly address: bigint
 }
 
-/** A picture of a slot under a title. */
+/** A slot to draw, under a title. */
 export interface Picture {
   readonly title: string
-  readonly text: string
+  readonly slot: Slot
+  readonly look: SlotLook
 }
 
 /** A shadow leaf that a range removal cleared. */
@@ -47,11 +48,11 @@ export function describeStep(history: History, index: number, places: readonly P
     case 'insert': {
       const before = effects[0]!.before?.length ?? 0
       const outcome = {
-        empty: 'the slot was empty, the word holds it',
-        second: 'the second entry, a node is put before the first',
-        list: 'a node at the head of the list',
-        duplicate: 'it is there already, nothing changes',
-        'no-memory': 'no node was to be had',
+        empty: 'the slot was empty, its word holds the entry now',
+        second: 'the second entry, a node is linked before the first',
+        list: 'a node is linked at the head of the list',
+        duplicate: 'it is in the list already, nothing changes',
+        'no-memory': 'no list node was available',
       }[step.outcome]
       const compared = step.outcome === 'duplicate' ? duplicatePlace(effects[0]!.before, step.held) + 1 : before
       return `insert ${formatEntry(step.held)} into ${where(step.slot)}: ${outcome} (${count(compared, 'entry', 'entries')} compared)`
@@ -60,7 +61,7 @@ export function describeStep(history: History, index: number, places: readonly P
       const fates = step.taken.flatMap((taken) => taken.fates)
       const cleared = fates.filter((fate) => fate === 'cleared').length
       const what = `the host takes away gpa ${hex(step.gpa)}, 2^${step.shift} bytes at host address ${hex(step.hpa)}`
-      if (fates.length === 0) return `${what}: no slot held an entry`
+      if (fates.length === 0) return `${what}: all its slots are empty`
       return (
         `${what}: ${count(fates.length, 'entry', 'entries')} of ${count(step.taken.length, 'slot')}, ` +
         `${count(cleared, 'shadow leaf', 'shadow leaves')} cleared, ${fates.length - cleared} stale`
@@ -73,12 +74,12 @@ export function describeStep(history: History, index: number, places: readonly P
       ]
         .filter(([bit]) => (step.clear & (bit as number)) !== 0)
         .map(([, name]) => name)
-      return `ageing or harvest at ${where(step.slot)}: clears ${bits.join(' and ') || hex(step.clear)} in the leaves of its entries`
+      return `ageing or harvest at ${where(step.slot)}: clears ${bits.join(' and ') || hex(step.clear)} in the shadow leaves of its entries`
     }
     case 'guest':
       return `nested guest LPID ${step.lpid} is set up or read again (shadow LPID ${step.shadowLpid})`
     case 'release':
-      return `nested guest LPID ${step.lpid} is freed (shadow LPID ${step.shadowLpid}); its entries stay, stale`
+      return `nested guest LPID ${step.lpid} is freed (shadow LPID ${step.shadowLpid}); its rmap entries stay, stale`
     case 'tlbie':
       return `L1 invalidates mappings of LPID ${step.lpid}: ${step.what}; the rmap stays as it is`
     case 'free':
@@ -87,45 +88,40 @@ export function describeStep(history: History, index: number, places: readonly P
         `${step.slots.length} of them not empty`
       )
     case 'state':
-      return `${where(step.slot)}: the model takes over what the kernel had`
+      return `${where(step.slot)}: the model takes over the slot as the recording has it`
   }
 }
 
-/** The slots of a step as pictures, at most `most` slots; what is left out is the last one's title. */
-export function drawStep(
-  history: History,
-  index: number,
-  places: readonly Place[],
-  options: { width: number; entries: number },
-  most = 8,
-): Picture[] {
+/** The slots of a step as pictures, at most `most` of them. */
+export function picturesOf(history: History, index: number, places: readonly Place[], most = 8): Picture[] {
   const step = history.steps[index]!
-  const effects = history.effects[index]!
-  const pictures = effects.slice(0, most).flatMap(({ slot, before, after }, i): Picture[] => {
+  return history.effects[index]!.slice(0, most).flatMap(({ slot, before, after }, i): Picture[] => {
     const place = places[slot]!
-    const draw = (
-      ...drawn: (readonly [when: string, head: Cell | undefined, remark: (entry: number) => string])[]
-    ): Picture[] => {
-      const texts = drawAlike(
-        drawn.map(([, head, remark]) => ({
-          slot: slotOf(place.gfn, place.address, head),
-          options: { ...options, remark },
-        })),
-      )
-      return drawn.map(([when], picture) => ({ title: `${placeText(place)}${when}`, text: texts[picture]! }))
+    const draw = (when: string, head: Cell | undefined, look: SlotLook = {}): Picture => ({
+      title: `${placeText(place)}${when}`,
+      slot: slotOf(place.gfn, place.address, head),
+      look,
+    })
+    if (step.kind === 'insert' && before === after) {
+      const found = duplicatePlace(before, step.held)
+      const mark = (entry: number): SlotMark | undefined => (entry === found ? 'found' : undefined)
+      return [draw(', unchanged', before, { mark })]
     }
-    if (before === after) {
-      const there = step.kind === 'insert' ? duplicatePlace(before, step.held) : -1
-      return draw([', unchanged', before, (entry) => (entry === there ? 'found' : '')])
+    if (step.kind === 'insert') {
+      const mark = (entry: number): SlotMark | undefined => (entry === 0 ? 'new' : undefined)
+      return [draw(' after the insert', after, { mark, wordChanged: true })]
     }
-    const fates = step.kind === 'remove' ? step.taken[i]!.fates : []
-    return draw(
-      [' before', before, (entry) => (fates[entry] === undefined ? '' : FATES[fates[entry]])],
-      [' after', after, (entry) => (step.kind === 'insert' && entry === 0 ? 'new' : '')],
-    )
+    if (step.kind === 'remove') {
+      const { fates } = step.taken[i]!
+      const mark = (entry: number): SlotMark | undefined =>
+        fates[entry] === undefined ? undefined : fates[entry] === 'cleared' ? 'cleared' : 'stale'
+      const remark = (entry: number): string => (fates[entry] === undefined ? 'not visited' : FATES[fates[entry]])
+      return [draw(' before the removal; its slot is empty now', before, { mark, remark })]
+    }
+    if (step.kind === 'free') return [draw(' before its memslot was freed', before)]
+    if (before === after) return [draw(', unchanged', before)]
+    return [draw(' before', before), draw(' after', after, { wordChanged: true })]
   })
-  if (effects.length > most) pictures.push({ title: `... ${count(effects.length - most, 'slot')} more ...`, text: '' })
-  return pictures
 }
 
 /** The shadow leaves that a step cleared, in the order of the walk. */

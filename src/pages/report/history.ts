@@ -1,9 +1,9 @@
 /**
  * The slots at any step of a report.
  *
- * Lists only ever grow at the head and go as a whole, so a list shares its tail with what it was before, as in the kernel
- * itself: a step costs one cell at most, and what every slot held at every step is there at once. Going to another step
- * walks over the steps in between, in either direction.
+ * Lists only ever grow at the head and are only removed completely, so a list shares its tail with its earlier form, as in
+ * the kernel itself: a step costs one cell at most, and the content of every slot at every step is known from the start.
+ * Going to another step walks over the steps in between, in either direction.
  */
 import { packEntry } from '../../rmap/entry'
 import type { Slot } from '../../view/slot'
@@ -50,6 +50,13 @@ export class History {
   /** The step whose outcome {@link heads} shows; -1 before the first. */
   get position(): number {
     return this.#position
+  }
+
+  /** How many slots hold how many entries at {@link position}, by ascending length; empty ones are not counted. */
+  lengths(): [entries: number, slots: number][] {
+    const counts = new Map<number, number>()
+    for (const head of this.heads) if (head !== undefined) counts.set(head.length, (counts.get(head.length) ?? 0) + 1)
+    return [...counts].sort(([a], [b]) => a - b)
   }
 
   /** Goes to a step, or to the nearest there is. Cost: the steps in between. */

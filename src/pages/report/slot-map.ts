@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
  * The map of a report: a square for each slot, in rows of 32 gfns, coloured by what the slot holds at the step shown.
- * Rows without a slot of the recording are left out: a line stands where some are.
+ * Rows without a slot of the recording are left out: a line shows where.
  */
 import { count } from '../../view/format'
 import { placeText, type Place } from './describe'
@@ -144,7 +144,7 @@ export class SlotMap {
     this.#rows.forEach(({ first, slots }, row) => {
       to.fillStyle = dim
       if (afterGap[row]) to.fillRect(0, row * size, width, 1)
-      // A row after a gap is to have its label: one just before it goes without.
+      // A row after a gap must have its label, so a row just before it has none.
       if (row >= room && (afterGap[row] || !afterGap.slice(row + 1, row + labelEach).includes(true))) {
         room = row + labelEach
         to.font = '11px ui-monospace, monospace'

@@ -11,7 +11,7 @@ export type Point = readonly [line: number, most: number]
 export class Timeline {
   readonly #limit: number
   #points: Point[] = []
-  #each = 1 // values a point stands for
+  #each = 1 // values that one point summarizes
   #values = 0 // of the point that is not full yet
   #most = 0
   #line = 0

@@ -1,0 +1,45 @@
+/** `nested-rmap playground`: the playground as one HTML file. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Failure, parseCommandArgs, UsageError, type Command } from './command'
+
+const HELP = `Usage: nested-rmap playground [-o FILE]
+
+Writes a page in which one can play with the model: nested guests, faults, lists, invalidations, with presets, undo and an
+explanation of each step. It is one HTML file, which opens from disk and needs no network.
+
+  -o, --output FILE where to write, playground.html by default; - for standard output
+
+Exit code: 0 written, 2 wrong usage or a file that cannot be written.
+
+Example: nested-rmap playground -o playground.html
+`
+
+export const playground: Command = {
+  name: 'playground',
+  summary: 'write an HTML page in which to play with the model',
+  help: HELP,
+  async run(args) {
+    const { values, positionals } = parseCommandArgs(args, { output: { type: 'string', short: 'o' } })
+    if (positionals.length > 0) throw new UsageError(`expected no argument, got ${JSON.stringify(positionals[0])}`)
+    const { output = 'playground.html' } = values
+    if (output === '') throw new UsageError('-o: expected the name of a file, got ""')
+    const html = page()
+    if (output === '-') {
+      process.stdout.write(html)
+      return 0
+    }
+    try {
+      writeFileSync(output, html)
+    } catch (error) {
+      throw new Failure(`${output}: cannot be written: ${(error as Error).message}`)
+    }
+    process.stdout.write(`${output}: ${Math.ceil(html.length / 1024)} KiB\n`)
+    return 0
+  },
+}
+
+/** The page, which the build puts beside this program. */
+function page(): Buffer {
+  return readFileSync(fileURLToPath(new URL('./playground.html', import.meta.url)))
+}

@@ -1,0 +1,215 @@
+/**
+ * The L1 that is played with: a `Vm` of the library, the operations of the playground carried out on it, and what came of
+ * each. It adds nothing to the model but the handles of faults and invalidations that are between their halves.
+ */
+import {
+  GuestTable,
+  LeafFlag,
+  restore,
+  snapshot,
+  Vm,
+  type Backing,
+  type Entry,
+  type EntryFate,
+  type FaultResult,
+  type Gfn,
+  type PendingFault,
+  type PendingUnmap,
+  type RangeCounters,
+  type VmMemslot,
+  type VmOptions,
+} from '../../index'
+import { MEMORY_BYTES, type Op, type Settings } from './ops'
+
+/** What came of an operation. */
+export interface Outcome {
+  /** Of a fault, or of one of its halves. */
+  readonly fault?: FaultResult | { readonly outcome: 'pending' }
+  /** Of an invalidation by the host: its counters, and the entries that its walk met, in its order. */
+  readonly walk?: Readonly<RangeCounters>
+  readonly met?: readonly Met[]
+  /** Of ageing: whether the page was referenced. */
+  readonly wasReferenced?: boolean
+  /** Of a harvest: the dirty pages. */
+  readonly dirty?: readonly Gfn[]
+}
+
+/** An entry that a walk met, and what became of it. */
+export interface Met {
+  readonly gfn: Gfn
+  readonly entry: Entry
+  readonly fate: EntryFate
+}
+
+/** A fault between its halves. */
+export interface BegunFault {
+  readonly n: number
+  readonly op: Op & { readonly kind: 'begin-fault' }
+  readonly pending: PendingFault
+}
+
+/** An invalidation between its halves. */
+export interface BegunUnmap {
+  readonly n: number
+  readonly gfn: Gfn
+  readonly pending: PendingUnmap
+}
+
+/** How many faults and invalidations were begun: their numbers go on after a restore. */
+export interface Begun {
+  readonly faults: number
+  readonly unmaps: number
+}
+
+/** In 2 MiB pages, gfn 0 is backed by this frame (units of 4 KiB): 1 GiB. */
+export const FIRST_FRAME = 0x40000
+
+const { REFERENCED, CHANGED } = LeafFlag
+
+/** The options of the library's `Vm` for settings. */
+export function vmOptions({ pageShift, placement, hostPages, allowLpidZero }: Settings): VmOptions {
+  const backing = (gfn: Gfn): Backing => ({ frame: FIRST_FRAME + gfn * 2 ** (pageShift - 12), shift: 21 })
+  return { pageShift, placement, allowLpidZero, ...(hostPages === '2m' ? { backing } : {}) }
+}
+
+/** The flags of a guest leaf: what it allows; referenced and changed are set, as L1 would set them beforehand. */
+export function guestFlags(allow: number): number {
+  return allow | REFERENCED | CHANGED
+}
+
+/** One L1. */
+export class Machine {
+  readonly settings: Settings
+  readonly vm: Vm
+  /** Those that wait for their second half. */
+  readonly faults = new Map<number, BegunFault>()
+  readonly unmaps = new Map<number, BegunUnmap>()
+  #begun: Begun
+
+  private constructor(settings: Settings, vm: Vm, begun: Begun) {
+    this.settings = settings
+    this.vm = vm
+    this.#begun = begun
+  }
+
+  /** A new L1 with 4 MiB of memory. */
+  static create(settings: Settings): Machine {
+    const vm = new Vm(vmOptions(settings))
+    vm.addMemslot({ baseGfn: 0, npages: MEMORY_BYTES / 2 ** settings.pageShift })
+    return new Machine(settings, vm, { faults: 0, unmaps: 0 })
+  }
+
+  /** The L1 of a snapshot. */
+  static restore(settings: Settings, bytes: Uint8Array, begun: Begun): Machine {
+    const { backing } = vmOptions(settings)
+    return new Machine(settings, restore(bytes, backing === undefined ? {} : { backing }), begun)
+  }
+
+  get memslot(): VmMemslot {
+    return this.vm.memslots[0]!
+  }
+
+  get begun(): Begun {
+    return this.#begun
+  }
+
+  /** The L1 as bytes; undefined while a fault or an invalidation is between its halves: nothing can be saved then. */
+  save(): Uint8Array | undefined {
+    return this.faults.size + this.unmaps.size > 0 ? undefined : snapshot(this.vm)
+  }
+
+  /** Does an operation. @throws Error when it is not possible: nothing has changed then */
+  apply(op: Op): Outcome {
+    const { vm } = this
+    switch (op.kind) {
+      case 'guest': {
+        const { lpid } = op
+        if (vm.guestTable(lpid) !== undefined)
+          throw new Error(`LPID ${lpid} has a guest table: drop the nested guest first`)
+        vm.setGuestTable(lpid, new GuestTable({ pageShift: this.settings.pageShift }))
+        vm.leave(vm.enter(lpid))
+        return {}
+      }
+      case 'map': {
+        const { lpid, gpa, to, shift, allow } = op
+        this.#table(lpid).map({ gpa, to, shift, flags: guestFlags(allow) })
+        return {}
+      }
+      case 'unmap-guest':
+        if (this.#table(op.lpid).unmap(op.gpa) === undefined) throw this.#notMapped(op)
+        return {}
+      case 'protect':
+        if (!this.#table(op.lpid).protect(op.gpa, guestFlags(op.allow))) throw this.#notMapped(op)
+        return {}
+      case 'tlbie-page':
+        vm.tlbie({ kind: 'page', lpid: op.lpid, gpa: op.gpa, shift: op.shift })
+        return {}
+      case 'tlbie':
+        vm.tlbie({ kind: 'lpid', lpid: op.lpid, ric: op.ric })
+        return {}
+      case 'drop':
+        this.#table(op.lpid)
+        vm.setGuestTable(op.lpid, undefined)
+        vm.tlbie({ kind: 'lpid', lpid: op.lpid, ric: 2 })
+        return {}
+      case 'fault':
+        return { fault: vm.fault({ lpid: op.lpid, gpa: op.gpa, access: op.access }) }
+      case 'begin-fault':
+        return this.#beginFault({ ...op, kind: 'begin-fault' })
+      case 'commit-fault': {
+        const begun = this.faults.get(op.n)
+        if (begun === undefined) throw new Error(`fault ${op.n} is not between its halves: begin a fault first`)
+        this.faults.delete(op.n)
+        return { fault: begun.pending.commit() }
+      }
+      case 'unmap': {
+        const met: Met[] = []
+        const visitor = { entry: (gfn: Gfn, entry: Entry, fate: EntryFate) => void met.push({ gfn, entry, fate }) }
+        return { walk: vm.unmap(op.gfn, { visitor }), met }
+      }
+      case 'begin-unmap': {
+        const met: Met[] = []
+        const visitor = { entry: (gfn: Gfn, entry: Entry, fate: EntryFate) => void met.push({ gfn, entry, fate }) }
+        const pending = vm.beginUnmap(op.gfn, { visitor })
+        this.#begun = { ...this.#begun, unmaps: this.#begun.unmaps + 1 }
+        const { unmaps: n } = this.#begun
+        this.unmaps.set(n, { n, gfn: op.gfn, pending })
+        return { walk: pending.walks, met }
+      }
+      case 'end-unmap': {
+        const begun = this.unmaps.get(op.n)
+        if (begun === undefined) throw new Error(`invalidation ${op.n} is not in progress: begin one first`)
+        this.unmaps.delete(op.n)
+        begun.pending.end()
+        return {}
+      }
+      case 'age':
+        return { wasReferenced: vm.age(op.gfn) }
+      case 'log':
+        if (this.memslot.logDirty === op.on) throw new Error(`dirty logging is ${op.on ? 'on' : 'off'} already`)
+        vm.setLogDirty(this.memslot, op.on)
+        return {}
+      case 'harvest':
+        return { dirty: vm.harvestDirty(this.memslot) }
+    }
+  }
+
+  #beginFault(op: Op & { readonly kind: 'begin-fault' }): Outcome {
+    const fault = this.vm.beginFault({ lpid: op.lpid, gpa: op.gpa, access: op.access })
+    if (fault.outcome !== 'pending') return { fault }
+    this.#begun = { ...this.#begun, faults: this.#begun.faults + 1 }
+    const { faults: n } = this.#begun
+    this.faults.set(n, { n, op, pending: fault })
+    return { fault: { outcome: 'pending' } }
+  }
+
+  #table(lpid: number): GuestTable {
+    const table = this.vm.guestTable(lpid)
+    if (table === undefined) throw new Error(`LPID ${lpid} has no guest table: add the nested guest first`)
+    return table
+  }
+
+  #notMapped({ lpid, gpa }: { readonly lpid: number; readonly gpa: number }): Error {
+    return new Error(`LPID ${lpid}: its guest table maps nothing at 0x${gpa.toString(16)}: map a page first`)
+  }
+}

@@ -1,0 +1,99 @@
+/// <reference lib="dom" />
+/** The heading of a report (what it is, the verdict), its figures, and what it leaves out. */
+import { byId, make } from '../shared/dom'
+import { number } from '../shared/text'
+import { count } from '../../view/format'
+import type { ReportData } from './collect'
+import type { Step } from './steps'
+
+/** Who the model is compared with. */
+export function otherSide({ source }: ReportData): string {
+  return source === 'model' ? 'recording' : 'kernel'
+}
+
+/** Writes the heading. */
+export function writeHeading(data: ReportData): void {
+  const { name, source, result, pageShift } = data
+  const who =
+    source === 'model'
+      ? 'A recording that the model itself has written'
+      : "A recording (ftrace) of a Linux kernel's nested reverse map"
+  byId('title').textContent = name
+  const verdict = make('span', verdictOf(data), { id: 'verdict', class: result.verdict === 'match' ? 'good' : 'bad' })
+  const glossary = make('button', 'What are gfn, LPID, gpa, rmap slot, stale?', {
+    type: 'button',
+    class: 'link',
+    'data-glossary': true,
+  })
+  byId('about').replaceChildren(
+    `${who}, compared with the model of nested-rmap event by event: ${number(result.events)} events, ` +
+      `${pageShift === 16 ? '64' : '4'} KiB pages. `,
+    verdict,
+    ' ',
+    glossary,
+  )
+}
+
+/** The verdict in a sentence. It never says more than what was read. */
+function verdictOf(data: ReportData): string {
+  const { verdict, differences, unread, lost, events } = data.result
+  if (verdict === 'match') return 'No differences: the model matches the recording exactly.'
+  const found = `${differences === 0 ? 'no differences' : count(differences, 'difference')} between model and ${otherSide(data)}`
+  if (verdict === 'differences') return `${found}.`
+  const reasons = [
+    ...(events === 0 ? ['no event was found'] : []),
+    ...(unread > 0 ? [`${count(unread, 'line')} could not be read`] : []),
+    ...(lost ? ['events were lost'] : []),
+  ]
+  return `Incomplete: ${reasons.join(', ')}. What was read has ${found}.`
+}
+
+/** Writes the figures of the whole recording. */
+export function writeFigures(data: ReportData, steps: readonly Step[], hiddenSlots: number): void {
+  const { result, longest } = data
+  const { inserts, stale, taken, slots } = result
+  const totals: [string, string][] = [
+    ['events', number(result.events)],
+    ['inserts', number(inserts.empty + inserts.second + inserts.list + inserts.duplicate)],
+    ['of them duplicates', number(inserts.duplicate)],
+    ['entries compared', number(result.scanSteps)],
+    ['ranges removed', number(result.ranges)],
+    ['entries removed', number(taken.entries)],
+    ['shadow leaves cleared', number(result.cleared)],
+    ['stale entries met', number(stale.noGuest + stale.noLeaf + stale.otherFrame)],
+    ['longest list', longest === null ? '0' : `${number(longest.entries)}, first at line ${number(longest.line)}`],
+    ['nodes at the end / at most', `${number(result.nodes)} / ${number(result.peakNodes)}`],
+    ['slots: empty, single, list', `${number(slots.empty)}, ${number(slots.single)}, ${number(slots.list)}`],
+    ['nested guests (LPIDs)', number(result.lpids)],
+  ]
+  byId('totals').replaceChildren(...totals.map(([name, value]) => make('div', [make('dt', name), make('dd', value)])))
+  byId('left-out').replaceChildren(...notesOf(data, steps, hiddenSlots).map((note) => make('li', note)))
+}
+
+/** The first differences, and everything that the report does not hold. */
+function notesOf({ result, longest, leftOut }: ReportData, steps: readonly Step[], hiddenSlots: number): string[] {
+  const notes = result.first.map(({ line, event, message }) => `line ${number(line)}, ${event}: ${message}`)
+  if (result.differences > notes.length) notes.push(`${number(result.differences - notes.length)} more differences`)
+  if (result.lost) notes.push('The recording says that events were lost.')
+  for (const { line, reason } of result.firstUnread) notes.push(`line ${number(line)} could not be read: ${reason}`)
+  if (leftOut.before > 0) {
+    notes.push(
+      `Left out: ${number(leftOut.before)} steps before the first one here. The figures and the curve are of the whole recording.`,
+    )
+  }
+  if (leftOut.after > 0) {
+    notes.push(
+      `Left out: ${number(leftOut.after)} steps after line ${number(steps.at(-1)?.line ?? 0)}: there is a limit. The figures and the curve ` +
+        'are of the whole recording; make a report with --from LINE to step through a later part.',
+    )
+  }
+  if (leftOut.between > 0)
+    notes.push(`Left out: ${number(leftOut.between)} steps that concern more slots than a report holds.`)
+  if (hiddenSlots > 0) notes.push(`Not on the map: ${number(hiddenSlots)} slots.`)
+  if (longest !== null && longest.step < 0) {
+    notes.push(
+      `The moment of the longest list, line ${number(longest.line)}, is not among the steps: a report with --from ${longest.line} has it.`,
+    )
+  }
+  return notes
+}
