@@ -1,14 +1,14 @@
 /**
- * At the end of a replay: compares the model's tables with the kernel's dump of them (debugfs `radix`), leaf by leaf,
- * referenced and changed bits aside. The shadow tables must be equal. L1's own table, which the kernel may have gone
- * on filling after the end of the recording, is compared but is no difference.
+ * At the end of a replay: compares the model's tables with the kernel's dump of them (debugfs `radix`), leaf by leaf.
+ * The shadow tables must be equal: bit for bit where the recording has the events of the fault path, else with the
+ * referenced and changed bits aside. L1's own table, which the kernel may have gone on filling after the end of the
+ * recording, is compared but is no difference. Nor is LPID 0's table, which the kernel's file never lists.
  *
  * The comparison reads the replay and never changes it; give its result to `Replay.result`.
  */
 import { wrongType } from '../base/args'
 import type { Gpa, Lpid } from '../base/units'
-import { hex } from '../base/word'
-import { withoutRc } from '../page-table/leaf'
+import { hex, hiOfNumber } from '../base/word'
 import type { Leaf, RadixTable } from '../page-table/radix-table'
 import { Differences, leafText, type Difference } from './differences'
 import { RadixDumpReader } from './radix-dump'
@@ -114,17 +114,19 @@ export class RadixComparison {
 
   #compareHost(leaf: Leaf): void {
     const own = this.#replay.host.lookup(leaf.gpa)
-    this.#host[own === undefined ? 'onlyKernel' : same(own, leaf) ? 'same' : 'different']++
+    this.#host[own === undefined ? 'onlyKernel' : this.#same(this.#replay.host, own, leaf) ? 'same' : 'different']++
   }
 
   #compareShadow(lpid: Lpid, leaf: Leaf): void {
     this.#leaves++
-    const own = this.#shadows.get(lpid)?.lookup(leaf.gpa)
-    if (own === undefined || !same(own, leaf)) this.#differ(lpid, leaf.gpa, own, leaf)
+    const shadow = this.#shadows.get(lpid)
+    const own = shadow?.lookup(leaf.gpa)
+    if (own === undefined || !this.#same(shadow!, own, leaf)) this.#differ(lpid, leaf.gpa, own, leaf)
   }
 
   #missing(lpid: Lpid | null, table: RadixTable): Leaf[] {
     const seen = this.#seen.get(lpid)
+    if (lpid === 0) return [] // the kernel's file never lists the table of LPID 0
     return [...table.leaves()].filter(({ gpa }) => seen?.has(gpa) !== true)
   }
 
@@ -135,8 +137,10 @@ export class RadixComparison {
       `LPID ${lpid}: ${hex(gpa)}: model ${leafText(own)}, kernel ${leafText(kernel)}`,
     )
   }
-}
 
-function same(one: Leaf, other: Leaf): boolean {
-  return one.gpa === other.gpa && one.shift === other.shift && withoutRc(one.word) === withoutRc(other.word)
+  /** Whether two leaves are equal, the bits aside that the recording does not show. */
+  #same(table: RadixTable, own: Leaf, kernel: Leaf): boolean {
+    const ignored = BigInt(this.#replay.rc.ignored(table, hiOfNumber(own.gpa), own.gpa | 0))
+    return own.gpa === kernel.gpa && own.shift === kernel.shift && ((own.word ^ kernel.word) & ~ignored) === 0n
+  }
 }

@@ -11,10 +11,12 @@ import { hex, wordOf } from '../base/word'
 import { swap32, withoutRc } from '../page-table/leaf'
 import { NONE, type RadixTable } from '../page-table/radix-table'
 import { entryGpa } from '../rmap/entry'
-import type { Differences } from './differences'
+import { retOf, type Differences } from './differences'
 import { FIELD } from './events'
 import type { KernelGuests, TraceGuest } from './kernel-guests'
-import type { TraceEvent } from './parser'
+import { covers, type LeafState, type LeafWatch, type LeafWatches } from './leaf-watch'
+import type { TraceEvent } from './trace-event'
+import type { RcBits } from './rc-bits'
 
 /** A leaf that a task is creating. */
 export interface Creation {
@@ -36,20 +38,45 @@ export interface Creation {
   inserted: boolean
   /** Another task has cleared the leaf's place while this one was creating it. */
   raced: boolean
+  /** The sample of mmuSeq that it brings along, and the largest that had succeeded before it began. */
+  readonly mmuSeq: number
+  readonly leastMmuSeq: number
+  /** Bits that ageing or harvest cleared in the leaf meanwhile: before or after it was set. */
+  aged: number
 }
 
 /** Most creations in progress at once: more than an L1 has vCPUs. Of a recording with more, the oldest are given up. */
 const MOST_CREATIONS = 4096
 
+/** What a creation that fails returns: mmuSeq has moved, or a table page could not be allocated (spec 5, step 6). */
+const ERRNOS: ReadonlySet<number> = new Set([-11, -12])
+
 /** The creations in progress, and what each of them does to its table. */
 export class Creations {
   readonly #guests: KernelGuests
+  readonly #rc: RcBits
+  readonly #watches: LeafWatches
   readonly #differences: Differences
   readonly #creations = new Set<Creation>()
+  /** The largest sample of mmuSeq with which a creation has succeeded. */
+  #mmuSeq = 0
 
-  constructor(guests: KernelGuests, differences: Differences) {
+  constructor(guests: KernelGuests, rc: RcBits, watches: LeafWatches, differences: Differences) {
     this.#guests = guests
+    this.#rc = rc
+    this.#watches = watches
     this.#differences = differences
+  }
+
+  /** Begins to watch a place, which creations in progress may have changed already. */
+  watch(table: RadixTable, hi: number, lo: number): LeafWatch {
+    const watch = this.#watches.begin(table, hi, lo)
+    for (const creation of this.#creations) {
+      const state = creation.inserted ? undefined : stateAfter(creation)
+      if (state !== undefined && covers(watch, creation.table, creation.gpaHi, creation.gpaLo, creation.shift))
+        this.#watches.expect(watch, state)
+    }
+    return watch
   }
 
   /** `pte_create` */
@@ -74,6 +101,7 @@ export class Creations {
         `lpid ${lpid}, rmapp ${hex(event.wordAt(FIELD.rmapp))}`,
       )
     }
+    if (event.hasAt(FIELD.pgtable)) guests.checkRoot(event, guest, FIELD.pgtable)
     const level = event.numberAt(FIELD.level)
     if (level > 2) return differ('level 0..2', String(level))
     const gpaHi = event.hi[FIELD.gpa]!
@@ -93,9 +121,14 @@ export class Creations {
       slotLo: event.lo[FIELD.rmapp]!,
       inserted: false,
       raced: false,
+      mmuSeq: event.hasAt(FIELD.mmu_seq) ? event.numberAt(FIELD.mmu_seq) : this.#mmuSeq,
+      leastMmuSeq: this.#mmuSeq,
+      aged: 0,
     }
     if (this.#creations.size === MOST_CREATIONS) this.#creations.delete(this.#creations.values().next().value!)
     this.#creations.add(creation)
+    const state = stateAfter(creation)
+    if (state !== undefined) this.#watches.mayHold(creation.table, gpaHi, creation.gpaLo, state)
     return creation
   }
 
@@ -121,10 +154,10 @@ export class Creations {
   finish(event: TraceEvent, creation: Creation): void {
     this.#creations.delete(creation)
     const failed = !event.isZeroAt(FIELD.ret)
-    if (failed && event.hi[FIELD.ret]! >= 0)
-      this.#differences.at(event, 'ret 0 or a negative errno', String(event.numberAt(FIELD.ret)))
+    if (!failed) this.#checkMmuSeq(event, creation)
+    else if (!ERRNOS.has(retOf(event))) this.#differences.at(event, 'ret 0, -11 or -12', String(retOf(event)))
     if (creation.inserted) {
-      if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(event.lo[FIELD.ret]))
+      if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(retOf(event)))
       return
     }
     if (failed || creation.raced) return
@@ -146,9 +179,34 @@ export class Creations {
     return raced
   }
 
+  /**
+   * Ageing or harvest has cleared bits of a leaf. Creations of it in progress may have set them before or after.
+   *
+   * @returns whether one may have set them
+   */
+  age(table: RadixTable, hi: number, lo: number, shift: LeafShift, bits: number): boolean {
+    let raced = false
+    for (const creation of this.#creations) {
+      if (creation.inserted || creation.table !== table || creation.shift !== shift) continue
+      if (creation.gpaHi !== hi || creation.gpaLo !== (lo & (-1 << shift))) continue
+      creation.aged |= bits
+      raced ||= (creation.wordLo & bits) !== 0
+    }
+    return raced
+  }
+
   /** All leaves of a table are cleared. */
   raceAll(table: RadixTable): void {
     for (const creation of this.#creations) if (creation.table === table) creation.raced = true
+  }
+
+  /** A creation succeeds only while mmuSeq is what it has sampled, and mmuSeq never falls (spec 7). */
+  #checkMmuSeq(event: TraceEvent, { line, mmuSeq, leastMmuSeq }: Creation): void {
+    if (mmuSeq < leastMmuSeq) {
+      const model = `mmuSeq was ${hex(leastMmuSeq)} before line ${line}, so the creation with the sample ${hex(mmuSeq)} fails`
+      this.#differences.at(event, model, '0')
+      this.#mmuSeq = mmuSeq
+    } else if (mmuSeq > this.#mmuSeq) this.#mmuSeq = mmuSeq
   }
 
   /** Whether a leaf of the creation's size is present already. */
@@ -161,9 +219,12 @@ export class Creations {
   #set(event: TraceEvent, creation: Creation): void {
     const { table, gpaHi, gpaLo, shift, wordHi, wordLo } = creation
     if (wordHi >>> 30 !== 3) return this.#differences.at(event, 'a present leaf', hex(wordOf(wordHi, wordLo)))
+    this.#rc.settle(table, gpaHi, gpaLo, wordLo)
+    this.#rc.doubt(table, gpaHi, gpaLo, creation.aged & wordLo)
     const ref = table.find(gpaHi, gpaLo)
     if (ref !== NONE && table.shiftOf(ref) === shift) {
-      return table.writeAt(ref, table.hiAt(ref) | wordHi, table.loAt(ref) | wordLo)
+      table.writeAt(ref, table.hiAt(ref) | wordHi, table.loAt(ref) | wordLo)
+      return this.#watches.changed(table)
     }
     if (ref !== NONE) {
       this.#differences.at(
@@ -179,7 +240,13 @@ export class Creations {
     if (table.place(gpaHi, gpaLo, shift, wordHi, wordLo) === NONE) {
       throw new LineError(event.line, 'no memory for the page tables')
     }
+    this.#watches.changed(table)
   }
+}
+
+/** The leaf as it is when its creation has set it where there was none; undefined where no present leaf is created. */
+function stateAfter({ shift, wordHi, wordLo }: Creation): LeafState | undefined {
+  return wordHi >>> 30 === 3 ? { hi: wordHi, lo: wordLo, shift, doubt: 0 } : undefined
 }
 
 /** The leaf word that an event shows in `field`, its bytes put in plain order: [hi, lo]. */

@@ -2,8 +2,8 @@
 import { hex, hexWord, wordOf } from '../base/word'
 import type { Leaf } from '../page-table/radix-table'
 import { unpackEntry } from '../rmap/entry'
-import { FIELD_NAMES } from './events'
-import type { TraceEvent } from './parser'
+import { FIELD, FIELD_NAMES } from './events'
+import type { TraceEvent } from './trace-event'
 
 /** One difference between the model and the kernel. */
 export interface Difference {
@@ -50,4 +50,9 @@ export function leafText(leaf: Pick<Leaf, 'word' | 'shift'> | undefined): string
 export function entryText(word: bigint): string {
   const { lpid, gpa } = unpackEntry(word)
   return `${hexWord(word)} (LPID ${lpid}, gpa ${hex(gpa)})`
+}
+
+/** The return value that an event shows in `ret`: signed, exact up to 2^53. */
+export function retOf(event: TraceEvent): number {
+  return event.hi[FIELD.ret]! * 2 ** 32 + (event.lo[FIELD.ret]! >>> 0)
 }

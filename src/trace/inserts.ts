@@ -12,7 +12,7 @@ import type { Creation, Creations } from './creations'
 import { entryText, type Differences } from './differences'
 import { FIELD, type EventName } from './events'
 import type { KernelSlots } from './kernel-slots'
-import type { TraceEvent } from './parser'
+import type { TraceEvent } from './trace-event'
 import type { SlotChecks } from './slot-checks'
 import type { PendingOutcome, TraceTask } from './tasks'
 

@@ -8,6 +8,7 @@ import type { Gfn, Hpa } from '../base/units'
 import { hiOf, loOf, wordOf } from '../base/word'
 import { leafHpa } from '../page-table/leaf'
 import type { RadixTable } from '../page-table/radix-table'
+import type { Difference } from './differences'
 
 /** The slot words of one memslot. */
 export interface KernelArray {
@@ -17,7 +18,16 @@ export interface KernelArray {
   readonly lo: number
   readonly baseGfn: Gfn
   readonly npages: number
+  /** Whether the memslot refuses writes; undefined while no event has shown its flags. */
+  readOnly: boolean | undefined
+  /** The memslot was created in the recording: all leaves of L1's own table that map it were made since. */
+  isNew: boolean
+  /** Differences if the array stays: its memslot may be on its way out, which no event shows before the end. */
+  readonly ifItStays: Difference[]
 }
+
+/** Most differences kept for one array until its fate is known. */
+const MOST_KEPT = 100
 
 /** Each inference searches L1's table; what so many did not tell, more will not. */
 const MOST_SEARCHES = 32
@@ -42,14 +52,29 @@ export class KernelArrays {
   }
 
   /** An event says where an array is. What was known of that memory before is no more. */
-  learn(rmap: bigint, baseGfn: Gfn, npages: number): void {
+  learn(rmap: bigint, baseGfn: Gfn, npages: number, readOnly?: boolean, isNew = false): void {
     const last = this.#arrays[this.#arrays.length - 1]
-    if (last !== undefined && last.rmap === rmap && last.baseGfn === baseGfn && last.npages === npages) return
+    if (last !== undefined && last.rmap === rmap && last.baseGfn === baseGfn && last.npages === npages) {
+      last.readOnly = readOnly ?? last.readOnly
+      last.isNew ||= isNew
+      return
+    }
     if (rmap === 0n || npages === 0) return
     const end = rmap + 8n * BigInt(npages)
-    this.#arrays = this.#arrays.filter((old) => old.rmap >= end || old.rmap + 8n * BigInt(old.npages) <= rmap)
+    const old = this.#arrays
+    this.#arrays = old.filter((array) => array.rmap >= end || array.rmap + 8n * BigInt(array.npages) <= rmap)
     if (this.#arrays.length === MOST_ARRAYS) this.#arrays.shift()
-    this.#arrays.push({ rmap, hi: hiOf(rmap) >>> 0, lo: loOf(rmap) >>> 0, baseGfn, npages })
+    const known = old.find((array) => array.rmap === rmap && array.baseGfn === baseGfn && array.npages === npages)
+    this.#arrays.push({
+      rmap,
+      hi: hiOf(rmap) >>> 0,
+      lo: loOf(rmap) >>> 0,
+      baseGfn,
+      npages,
+      readOnly: readOnly ?? known?.readOnly,
+      isNew: isNew || known?.isNew === true,
+      ifItStays: known?.ifItStays ?? [],
+    })
   }
 
   /** What is known and cannot be beside an array that an event tells of: one of the same gfns or the same memory. */
@@ -68,6 +93,21 @@ export class KernelArrays {
   forget(rmap: bigint): void {
     this.#arrays = this.#arrays.filter((old) => old.rmap !== rmap)
     this.#inferred = undefined
+  }
+
+  /** The array that has the slot of a gfn, if an event has told of it. */
+  arrayOf(gfn: Gfn): KernelArray | undefined {
+    return this.#arrays.findLast(({ baseGfn, npages }) => gfn >= baseGfn && gfn - baseGfn < npages)
+  }
+
+  /** A difference, unless this array's memslot is deleted or moved later in the recording. */
+  differUnlessDeleted({ ifItStays }: KernelArray, difference: Difference): void {
+    if (ifItStays.length < MOST_KEPT) ifItStays.push(difference)
+  }
+
+  /** The recording has ended: the differences that waited for it. */
+  *waiting(): Generator<Difference, void, undefined> {
+    for (const { ifItStays } of this.#arrays) yield* ifItStays
   }
 
   /** The gfn of a slot, if an event has told of its array. */

@@ -8,12 +8,12 @@
  * This file never reads or changes a leaf, except to clear a whole table.
  */
 import { type Lpid, MAX_LPID, type PageShift } from '../base/units'
-import { hex } from '../base/word'
+import { hex, wordOf } from '../base/word'
 import { ROOT_PAGES, type AllocationGate } from '../page-table/allocation-gate'
 import { RadixTable } from '../page-table/radix-table'
 import type { Differences } from './differences'
 import { FIELD } from './events'
-import type { TraceEvent } from './parser'
+import type { TraceEvent } from './trace-event'
 
 /** A nested guest, as the recording shows it. */
 export interface TraceGuest {
@@ -21,6 +21,8 @@ export interface TraceGuest {
   readonly lpid: Lpid
   readonly shadowLpid: number
   readonly shadow: RadixTable
+  /** The kernel's address of the table's root; 0 while no event has shown it. */
+  readonly root: { hi: number; lo: number }
   /**
    * L0 has read its partition entry again, as it does before it drops a guest. A guest that is dropped while a vCPU
    * holds it is released later, and only the walk of a range tells the two cases apart.
@@ -55,6 +57,7 @@ export class KernelGuests {
   /** A guest that two vCPUs made at once, and of which this task has just released the second one. */
   #duplicate: { readonly pid: number; readonly line: number; readonly shadowLpid: number } | undefined
   #l1Lpid: number | undefined
+  readonly #l1Root = { hi: 0, lo: 0 }
 
   /** `gate` counts the tables' pages. */
   constructor(pageShift: PageShift, differences: Differences, gate: AllocationGate) {
@@ -84,6 +87,30 @@ export class KernelGuests {
     return this.#byShadowLpid.get(event.numberAt(FIELD.lpid))
   }
 
+  /** Whether a nested guest has, or had when it was dropped and is still held, this number of L1's. */
+  exists(lpid: Lpid): boolean {
+    if (this.byLpid.has(lpid)) return true
+    for (const guest of this.#byShadowLpid.values()) if (guest.lpid === lpid) return true
+    return false
+  }
+
+  /**
+   * An event names the root of a table. It stays where it is as long as the table exists.
+   *
+   * @param guest null for L1
+   */
+  checkRoot(event: TraceEvent, guest: TraceGuest | null, field: number): void {
+    const hi = event.hi[field]!
+    const lo = event.lo[field]!
+    const root = guest === null ? this.#l1Root : guest.root
+    if (root.lo === lo && root.hi === hi) return
+    if ((root.lo | root.hi) !== 0) {
+      this.#differences.at(event, `a table with its root at ${hex(wordOf(root.hi, root.lo))}`, hex(wordOf(hi, lo)))
+    }
+    root.hi = hi
+    root.lo = lo
+  }
+
   /** Whether a guest that had this shadow LPID was released. */
   wasReleased(shadowLpid: number): boolean {
     return this.#released.has(shadowLpid)
@@ -109,7 +136,13 @@ export class KernelGuests {
       this.#differences.at(event, `shadow LPID ${shadowLpid} belongs to LPID ${other.lpid}`, `to LPID ${lpid}`)
       this.#drop(other)
     }
-    const guest: TraceGuest = { lpid, shadowLpid, maybeDropped: false, shadow: this.#newTable() }
+    const guest: TraceGuest = {
+      lpid,
+      shadowLpid,
+      maybeDropped: false,
+      shadow: this.#newTable(),
+      root: { hi: 0, lo: 0 },
+    }
     this.byLpid.set(lpid, guest)
     const expected = this.#expected.get(lpid)
     if (expected !== undefined && event.line - expected.line < MOST_LINES_TO_UPDATE) this.#expected.delete(lpid)
@@ -168,7 +201,10 @@ export class KernelGuests {
         `the table of ${lpid} is freed`,
       )
     }
-    const table = this.isL1(event) ? this.host : this.of(event)?.shadow
+    const guest = this.isL1(event) ? null : this.of(event)
+    if (guest !== undefined && event.hasAt(FIELD.pgd)) this.checkRoot(event, guest, FIELD.pgd)
+    if (guest === null) this.#l1Root.hi = this.#l1Root.lo = 0 // L1 ends, or gets another table
+    const table = guest === null ? this.host : guest?.shadow
     if (table === undefined && !this.#released.has(lpid)) {
       this.#differences.at(event, `no table ever had lpid ${lpid}`, 'it is freed')
     }

@@ -8,13 +8,15 @@
 import { type Gpa, type Hpa, type LeafShift } from '../base/units'
 import { hex, hexWord, hiOfNumber, wordOf } from '../base/word'
 import { leafHpa, RC, withoutRc } from '../page-table/leaf'
-import { NONE, type Leaf } from '../page-table/radix-table'
+import { NONE, type Leaf, type RadixTable } from '../page-table/radix-table'
 import { leafWord, mayBe, type Creation, type Creations } from './creations'
 import { leafText, type Differences } from './differences'
 import { FIELD } from './events'
 import type { KernelGuests, TraceGuest } from './kernel-guests'
-import type { PendingInvalidation } from './l1-invalidations'
-import type { TraceEvent } from './parser'
+import type { L1Invalidations } from './l1-invalidations'
+import type { LeafWatches } from './leaf-watch'
+import type { TraceEvent } from './trace-event'
+import type { RcBits } from './rc-bits'
 
 /** A leaf of L1's own table that has just been unmapped: the range removal after it must be about this leaf. */
 export interface UnmappedHostLeaf {
@@ -30,11 +32,24 @@ export interface UnmappedHostLeaf {
 export class KernelTables {
   readonly #guests: KernelGuests
   readonly #creations: Creations
+  readonly #rc: RcBits
+  readonly #watches: LeafWatches
+  readonly #invalidations: L1Invalidations
   readonly #differences: Differences
 
-  constructor(guests: KernelGuests, creations: Creations, differences: Differences) {
+  constructor(
+    guests: KernelGuests,
+    creations: Creations,
+    rc: RcBits,
+    watches: LeafWatches,
+    invalidations: L1Invalidations,
+    differences: Differences,
+  ) {
     this.#guests = guests
     this.#creations = creations
+    this.#rc = rc
+    this.#watches = watches
+    this.#invalidations = invalidations
     this.#differences = differences
   }
 
@@ -48,17 +63,8 @@ export class KernelTables {
     return shift === 0 || shift === pageShift ? pageShift : shift === 21 || shift === 30 ? shift : undefined
   }
 
-  /**
-   * `pte_unmap`, outside a range removal.
-   *
-   * @param invalidation what L1 has just asked this task to invalidate
-   * @returns the leaf, where it was one of L1's own table
-   */
-  unmap(
-    event: TraceEvent,
-    own: Creation | undefined,
-    invalidation: PendingInvalidation | undefined,
-  ): UnmappedHostLeaf | undefined {
+  /** The guest whose leaf a `pte_unmap` clears, null for L1; undefined, with a difference, where it makes no sense. */
+  ownerOf(event: TraceEvent): TraceGuest | null | undefined {
     const guests = this.#guests
     const inMemslot = !event.isZeroAt(FIELD.memslot)
     if (inMemslot) guests.learnL1(event.numberAt(FIELD.lpid))
@@ -71,15 +77,30 @@ export class KernelTables {
       this.#differences.at(event, model, `unmaps ${hex(event.wordAt(FIELD.gpa))}`)
       return undefined
     }
-    const gpa = event.numberAt(FIELD.gpa)
+    return guest
+  }
+
+  /**
+   * `pte_unmap`, outside a range removal.
+   *
+   * @param guest whose leaf it is; null for L1
+   * @param own what the task is creating
+   * @param aligned whether the kernel names the leaf by an address that is a multiple of the base page size. After a
+   *   refused access it names the address of the access, which may be in the middle of the page.
+   * @returns the leaf, where it was one of L1's own table
+   */
+  unmap(
+    event: TraceEvent,
+    guest: TraceGuest | null,
+    own: Creation | undefined,
+    aligned: boolean,
+  ): UnmappedHostLeaf | undefined {
     const shift = this.shiftOf(event)
-    const wanted =
-      invalidation !== undefined && invalidation.guest === guest && gpa >= invalidation.from && gpa < invalidation.to
-    if (wanted) invalidation.from = gpa + (1 << (shift ?? 0)) // page after page
-    // After a refused access the kernel names the address of the access, which may be in the middle of the page.
-    this.#clear(event, guest, own, guest === null || own !== undefined || wanted)
+    this.#clear(event, guest, own, aligned)
     if (guest !== null || shift === undefined) return undefined
+    const gpa = event.numberAt(FIELD.gpa)
     const [hi, lo] = leafWord(event, 'pteval')
+    const inMemslot = !event.isZeroAt(FIELD.memslot)
     return { line: event.line, gpa: gpa - (gpa % (1 << shift)), hpa: leafHpa(hi, lo, shift), shift, inMemslot }
   }
 
@@ -88,12 +109,15 @@ export class KernelTables {
     const table = this.#guests.freed(event)
     if (table !== undefined) {
       this.#creations.raceAll(table)
+      this.#invalidations.clearedAll(table)
       table.clearAll()
+      this.#rc.settleAll(table)
+      this.#watches.changed(table)
     }
     return table === this.#guests.host
   }
 
-  /** Clears the leaf that the kernel unmaps: it must be the model's in word (referenced and changed aside) and size. */
+  /** Clears the leaf that the kernel unmaps: it must be the model's in word and size. */
   #clear(event: TraceEvent, guest: TraceGuest | null, own: Creation | undefined, aligned: boolean): void {
     const { host, pageShift } = this.#guests
     const table = guest === null ? host : guest.shadow
@@ -111,8 +135,10 @@ export class KernelTables {
     // What L1's own table held before the recording began is not known.
     if (ref === NONE && guest === null) return
     const isSize = ref !== NONE && table.shiftOf(ref) === shift
+    const first = ref === NONE ? lo : lo & (-1 << table.shiftOf(ref))
+    const ignored = raced.length > 0 ? RC : this.#rc.ignored(table, hi, first)
     const matches =
-      (isSize && table.hiAt(ref) === wordHi && ((table.loAt(ref) ^ wordLo) & ~RC) === 0) ||
+      (isSize && table.hiAt(ref) === wordHi && ((table.loAt(ref) ^ wordLo) & ~ignored) === 0) ||
       (raced.length > 0 &&
         (isSize || ref === NONE) &&
         mayBe(wordOf(wordHi, wordLo), isSize ? table.wordAt(ref) : 0n, raced))
@@ -125,7 +151,16 @@ export class KernelTables {
         `${hexWord(wordOf(wordHi, wordLo))}, shift ${event.numberAt(FIELD.shift)}`,
       )
     }
-    if (ref !== NONE) table.clearAt(ref)
+    if (ref === NONE) return
+    table.clearAt(ref)
+    this.cleared(table, hi, first)
+  }
+
+  /** The leaf of a table with this first address was cleared. */
+  cleared(table: RadixTable, hi: number, lo: number): void {
+    this.#rc.settle(table, hi, lo)
+    this.#invalidations.cleared(table, hi, lo)
+    this.#watches.changed(table)
   }
 }
 

@@ -1,43 +1,205 @@
 /**
- * What L1 asks L0 to invalidate page by page: `tlb_invalidate` and `rpt_invalidate` (spec 8). The leaves that the same
- * task unmaps next are named by their pages.
+ * What L1 asks L0 to invalidate, with `tlb_invalidate` or `rpt_invalidate`, is cleared by the same task before its next
+ * event of another kind (spec 8).
+ *
+ * Asked by page: every shadow leaf in the page. Asked by LPID: the whole table, which `table_free` shows. What another
+ * task clears first need not be cleared again; what another task creates meanwhile may be cleared or not.
+ *
+ * Nothing is expected where L1's request is an error, where no nested guest has the LPID, or, since Linux's result is
+ * undefined there, of a page size below the base page.
  */
-import type { Gpa } from '../base/units'
+import { type Gpa, type LeafShift, MAX_GPA } from '../base/units'
+import { hex, hiOfNumber, numberOf, pow2 } from '../base/word'
 import { AP_SHIFT } from '../page-table/leaf'
-import { NONE } from '../page-table/radix-table'
+import { NONE, type RadixTable } from '../page-table/radix-table'
 import { entryGpa } from '../rmap/entry'
-import { FIELD } from './events'
+import type { Differences } from './differences'
+import { FIELD, type EventName } from './events'
 import type { KernelGuests, TraceGuest } from './kernel-guests'
-import type { TraceEvent } from './parser'
+import type { TraceEvent } from './trace-event'
 
-/** What L1 has asked to invalidate page by page, and not all of which is unmapped yet. */
+/** What one request still asks for. */
 export interface PendingInvalidation {
-  readonly guest: TraceGuest
+  readonly line: number
+  readonly name: string
+  /** Whose leaves are named by page, and where: leaves there may be cleared even where none is required. */
+  guest: TraceGuest | undefined
   from: Gpa
-  readonly to: Gpa
+  to: Gpa
+  /** The leaves that must be cleared: by their first address, the address under which the kernel names them. */
+  readonly leaves: Map<Gpa, Gpa>
+  /** The guests whose whole tables must be freed; L0 may read their partition entries again, and drop them. */
+  readonly tables: Set<TraceGuest>
+  byTable: boolean
 }
 
-/** `tlb_invalidate`, `rpt_invalidate`. @returns the addresses to invalidate page by page, if a leaf is present there */
-export function pendingInvalidation(event: TraceEvent, guests: KernelGuests): PendingInvalidation | undefined {
-  let guest: TraceGuest | undefined
-  let from = 0
-  let to = 0
-  if (event.name === 'rpt_invalidate') {
-    guest = guests.byLpid.get(event.numberAt(FIELD.lpid))
-    from = event.numberAt(FIELD.start)
-    to = event.numberAt(FIELD.end)
-  } else {
-    const rb = event.lo[FIELD.rb]!
-    const shift = AP_SHIFT.get((rb >>> 5) & 7)
-    if (shift === undefined || ((rb >>> 10) & 3) !== 0) return undefined
-    guest = guests.byLpid.get(event.lo[FIELD.rs]! >>> 0)
-    from = entryGpa(event.hi[FIELD.rb]!, rb & (-1 << shift))
-    to = from + (1 << shift)
+/** H_RPT_INVALIDATE's types: a bit each. */
+const NESTED = 1
+const TLB = 2
+const ALL_NESTED = 2 | 4 | 8
+/** H_RPT_INVALIDATE's page sizes, smallest first: a bit each. */
+const RPT_SIZES: readonly (readonly [bit: number, shift: LeafShift])[] = [
+  [1, 12],
+  [2, 16],
+  [4, 21],
+  [8, 30],
+]
+/** More pages of one size than this, and the whole LPID is invalidated. */
+const MAX_RANGE_PAGES = 33
+
+/** L1's requests that are not finished. */
+export class L1Invalidations {
+  readonly #guests: KernelGuests
+  readonly #differences: Differences
+  readonly #pending = new Set<PendingInvalidation>()
+
+  constructor(guests: KernelGuests, differences: Differences) {
+    this.#guests = guests
+    this.#differences = differences
   }
-  if (guest === undefined) return undefined
-  const isPresent =
-    to - from === 1 << guests.pageShift
-      ? guest.shadow.refAt(from) !== NONE
-      : guest.shadow.leavesBetween(from, to).next().done === false
-  return isPresent ? { guest, from, to } : undefined
+
+  /** `tlb_invalidate`, `rpt_invalidate` */
+  begin(event: TraceEvent): PendingInvalidation | undefined {
+    const { line, name } = event
+    const request: PendingInvalidation = {
+      line,
+      name,
+      guest: undefined,
+      from: 0,
+      to: 0,
+      leaves: new Map(),
+      tables: new Set(),
+      byTable: false,
+    }
+    if (name === 'tlb_invalidate') this.#tlbInvalidate(event, request)
+    else this.#rptInvalidate(event, request)
+    if (request.guest === undefined && request.tables.size === 0) return undefined
+    this.#pending.add(request)
+    return request
+  }
+
+  /** `pte_unmap` of a shadow leaf, by the task that L1 asked. @returns whether it is part of the request */
+  unmaps(event: TraceEvent, guest: TraceGuest, request: PendingInvalidation): boolean {
+    const gpa = event.numberAt(FIELD.gpa)
+    return guest === request.guest && gpa >= request.from && gpa < request.to
+  }
+
+  /** A leaf was cleared, whoever did it: no request needs to clear it any more. */
+  cleared(table: RadixTable, hi: number, lo: number): void {
+    if (this.#pending.size === 0) return
+    for (const { guest, leaves } of this.#pending) {
+      if (guest?.shadow === table) leaves.delete(numberOf(hi & 0xfffff, lo))
+    }
+  }
+
+  /** All leaves of a table were cleared. */
+  clearedAll(table: RadixTable): void {
+    for (const { guest, leaves, tables } of this.#pending) {
+      if (guest?.shadow === table) leaves.clear()
+      for (const asked of tables) if (asked.shadow === table) tables.delete(asked)
+    }
+  }
+
+  /** The task has gone on to another event: all that L1 asked for must be cleared. */
+  end(event: TraceEvent, request: PendingInvalidation): void {
+    this.#pending.delete(request)
+    const { line, name, guest, leaves, tables } = request
+    for (const [gpa, named] of leaves) {
+      if (guest!.shadow.refAt(gpa) === NONE) continue // released with its guest
+      this.#differences.at(
+        event,
+        `the ${name} of line ${line} asked for ${hex(named)} of LPID ${guest!.lpid}, so its leaf is cleared`,
+        'it stays',
+      )
+    }
+    for (const { lpid, shadow } of tables) {
+      if (this.#guests.byLpid.get(lpid)?.shadow !== shadow) continue // released
+      this.#differences.at(
+        event,
+        `the ${name} of line ${line} asked for all of LPID ${lpid}, so its table is freed`,
+        'it stays',
+      )
+    }
+  }
+
+  /**
+   *     instr   19 18   17    16          rS   31       0      rB   63    12 11 10    7 5
+   *            | RIC | PRS |  R |             |   LPID   |         |  EPN  |  IS  |  | AP |
+   */
+  #tlbInvalidate(event: TraceEvent, request: PendingInvalidation): void {
+    const instr = event.lo[FIELD.instr]!
+    const rb = event.lo[FIELD.rb]!
+    const ric = (instr >>> 18) & 3
+    const is = (rb >>> 10) & 3
+    if (((instr >>> 16) & 3) !== 1 || ric === 3 || is === 1 || (is === 0 && ric !== 0)) return // H_PARAMETER
+    if (is === 3) {
+      for (const guest of this.#guests.byLpid.values()) askForTable(request, guest, ric)
+      return
+    }
+    const guest = this.#guests.byLpid.get(event.lo[FIELD.rs]! >>> 0)
+    if (guest === undefined) return
+    if (is === 2) return askForTable(request, guest, ric)
+    const shift = AP_SHIFT.get((rb >>> 5) & 7)
+    if (shift !== undefined) this.#askForPage(request, guest, entryGpa(event.hi[FIELD.rb]!, rb), shift)
+  }
+
+  #rptInvalidate(event: TraceEvent, request: PendingInvalidation): void {
+    const start = event.wordAt(FIELD.start)
+    const end = event.wordAt(FIELD.end)
+    const type = event.lo[FIELD.type]!
+    const guest = this.#guests.byLpid.get(event.lo[FIELD.lpid]! >>> 0)
+    if (end < start || (type & NESTED) === 0 || guest === undefined) return
+    if ((type & ALL_NESTED) === ALL_NESTED) return askForTable(request, guest, 2)
+    if (start === 0n && end === (1n << 64n) - 1n) return askForTable(request, guest, 0)
+    if ((type & TLB) === 0) return
+    for (const [bit, shift] of RPT_SIZES) {
+      if ((event.lo[FIELD.pg_sizes]! & bit) === 0) continue
+      if ((end - start) >> BigInt(shift) > MAX_RANGE_PAGES) return askForTable(request, guest, 0)
+      let at = start
+      do {
+        this.#askForPage(request, guest, Number(at % 2n ** 52n), shift)
+        at += 1n << BigInt(shift)
+      } while (at < end)
+    }
+  }
+
+  /** Every shadow leaf in a page: a larger one is named by the page's first address, smaller ones by their own. */
+  #askForPage(request: PendingInvalidation, guest: TraceGuest, gpa: Gpa, shift: LeafShift): void {
+    const from = gpa - (gpa % pow2(shift))
+    const to = from + pow2(shift)
+    if (request.guest === undefined) request.from = from
+    request.guest = guest
+    request.from = Math.min(request.from, from)
+    request.to = Math.max(request.to, to)
+    const { shadow } = guest
+    const { pageShift } = this.#guests
+    if (shift < pageShift) return
+    if (shift === pageShift) {
+      const ref = shadow.find(hiOfNumber(from), from | 0)
+      if (ref !== NONE) addLeaf(request, from - (from % pow2(shadow.shiftOf(ref))), from)
+      return
+    }
+    for (const leaf of shadow.leavesBetween(from, Math.min(to, MAX_GPA + 1))) {
+      addLeaf(request, leaf.gpa, Math.max(leaf.gpa, from))
+    }
+  }
+}
+
+function addLeaf({ leaves }: PendingInvalidation, gpa: Gpa, named: Gpa): void {
+  if (!leaves.has(gpa)) leaves.set(gpa, named)
+}
+
+/** Whether a request may go on with an event: of several guests, each is freed, read again and released in turn. */
+export function isPartOf({ byTable }: PendingInvalidation, name: EventName): boolean {
+  return (
+    name === 'pte_unmap' ||
+    (byTable && (name === 'table_free' || name === 'nested_update' || name === 'nested_release'))
+  )
+}
+
+/** RIC 1 is about the page walk cache, of which L0 keeps none. */
+function askForTable(request: PendingInvalidation, guest: TraceGuest, ric: number): void {
+  if (ric === 1) return
+  request.tables.add(guest)
+  request.byTable = true
 }

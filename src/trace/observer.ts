@@ -1,7 +1,7 @@
 /** Who may watch a replay: the report is made of what an observer is shown. Not part of the public API. */
 import type { EntryFate } from '../rmap/invalidate'
 import type { InsertOutcome } from '../rmap/memslot'
-import type { TraceEvent } from './parser'
+import type { TraceEvent } from './trace-event'
 
 /** Shown what a replay does, as it does it. */
 export interface ReplayObserver {

@@ -2,45 +2,20 @@
  * A range removal of a recording (spec 6): the model's own walker runs over the range at once, as the kernel does
  * under one lock, and what it did is what the task's next events must show, in its order.
  */
-import type { Gpa, Hpa, LeafShift, Lpid } from '../base/units'
-import { hex, hexWord, hiOf, hiOfNumber, loOf, wordOf } from '../base/word'
-import { NONE, type Leaf } from '../page-table/radix-table'
+import type { Hpa, LeafShift } from '../base/units'
+import { hiOf, hiOfNumber, loOf, wordOf } from '../base/word'
+import { RC } from '../page-table/leaf'
+import { NONE } from '../page-table/radix-table'
 import { hostPage, RangeCounters, walkRange, type EntryFate } from '../rmap/invalidate'
-import { leafWord, mayBe, type Creation, type Creations } from './creations'
-import { entryText, leafText, type Difference, type Differences } from './differences'
-import { FIELD, type FieldName } from './events'
-import type { KernelGuests, TraceGuest } from './kernel-guests'
+import { leafWord, mayBe, type Creations } from './creations'
+import { type Difference, type Differences } from './differences'
+import { FIELD } from './events'
+import type { KernelGuests } from './kernel-guests'
 import type { KernelNode, KernelSlots } from './kernel-slots'
 import type { KernelTables } from './kernel-tables'
-import type { TraceEvent } from './parser'
-
-/** What an event of a range removal must show. */
-type Expected =
-  | { readonly name: 'rmap_take'; readonly slotp: bigint; readonly old: bigint; readonly idx: bigint }
-  | {
-      readonly name: 'rmap_take_node'
-      readonly node: bigint
-      readonly next: bigint
-      /** The tagged last entry is in no node, so the event says nothing of it. */
-      readonly rmap: bigint | undefined
-      readonly lpid: Lpid
-      readonly guest: TraceGuest | undefined
-      readonly fate: EntryFate
-      /** What the kernel clears before, if it is to clear something. */
-      readonly unmap: ExpectedUnmap | undefined
-    }
-  | ExpectedUnmap
-
-interface ExpectedUnmap {
-  readonly name: 'pte_unmap'
-  readonly guest: TraceGuest
-  readonly gpa: Gpa
-  readonly leaf: Leaf
-  /** The creations of this leaf in progress: they may have OR-ed their bits in. */
-  readonly raced: readonly Creation[]
-  /** Its guest was dropped, and a vCPU still holds it: the kernel does not find the guest, so the entry is stale. */
-  expectedStale: boolean
-}
+import type { TraceEvent } from './trace-event'
+import type { RcBits } from './rc-bits'
+import { eventText, expectedText, type Expected, type ExpectedTake, type ExpectedUnmap } from './removal-steps'
 
 /** The range that one leaf of L1 mapped. */
 export interface KernelRange {
@@ -61,6 +36,14 @@ export interface Removal {
   readonly missed: Difference[]
 }
 
+/** The counter of each fate. */
+const FATE_COUNTER = {
+  cleared: 'cleared',
+  'no-guest': 'staleNoGuest',
+  'no-leaf': 'staleNoLeaf',
+  'other-frame': 'staleOtherFrame',
+} as const
+
 /** How far ahead a step is looked for that fits an event out of order. */
 const FURTHEST_SKIP = 1000
 
@@ -73,21 +56,29 @@ export class RangeRemovals {
   readonly #guests: KernelGuests
   readonly #tables: KernelTables
   readonly #creations: Creations
+  readonly #rc: RcBits
   readonly #slots: KernelSlots
   readonly #differences: Differences
   /** Whether the recording has take events: its first range that meets an entry shows it. */
   #hasTakes: boolean | undefined
+  /**
+   * Whether the recording has the take event of a tagged last entry whose LPID no nested guest has. Its probe is not
+   * reached on some kernel builds, and always reached on others: the first such entry shows it.
+   */
+  #hasStaleTerminators: boolean | undefined
 
   constructor(
     guests: KernelGuests,
     tables: KernelTables,
     creations: Creations,
+    rc: RcBits,
     slots: KernelSlots,
     differences: Differences,
   ) {
     this.#guests = guests
     this.#tables = tables
     this.#creations = creations
+    this.#rc = rc
     this.#slots = slots
     this.#differences = differences
   }
@@ -139,8 +130,12 @@ export class RangeRemovals {
           const guest = this.#guests.byLpid.get(entry.lpid)
           let unmap: ExpectedUnmap | undefined
           if (leaf !== undefined) {
-            const raced = this.#creations.race(guest!.shadow, hiOfNumber(leaf.gpa), leaf.gpa | 0, leaf.shift)
-            unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, raced, expectedStale: false }
+            const { shadow } = guest!
+            const hi = hiOfNumber(leaf.gpa)
+            const raced = this.#creations.race(shadow, hi, leaf.gpa | 0, leaf.shift)
+            const ignored = raced.length > 0 ? RC : this.#rc.ignored(shadow, hi, leaf.gpa | 0)
+            this.#tables.cleared(shadow, hi, leaf.gpa | 0)
+            unmap = { name: 'pte_unmap', guest: guest!, gpa: entry.gpa, leaf, ignored, raced, expectedStale: false }
             steps[at]!.push(unmap)
           }
           steps[at]!.push({ name: 'rmap_take_node', node: address, next, rmap, lpid: entry.lpid, guest, fate, unmap })
@@ -197,10 +192,21 @@ export class RangeRemovals {
 
   /** The kernel went on without these. */
   #skip(event: TraceEvent, removal: Removal, to: number): void {
+    const { expected } = removal
     for (; removal.next < to; removal.next++) {
-      const want = removal.expected[removal.next]!
-      if (want.name === 'pte_unmap') this.#restore(want)
-      if (want.name === 'pte_unmap' ? want.expectedStale : this.#hasTakes === false) continue
+      const want = expected[removal.next]!
+      if (want.name === 'pte_unmap') {
+        this.#restore(want)
+        const take = removal.next + 1 < to ? expected[removal.next + 1] : undefined
+        if (want.expectedStale || (take !== undefined && this.#mayBeUnseen(take))) continue
+      } else {
+        if (this.#hasTakes === false) continue
+        if (this.#mayBeUnseen(want)) {
+          this.#hasStaleTerminators = false
+          if (want.guest !== undefined) this.#wasDropped(want)
+          continue
+        }
+      }
       const missed = {
         line: event.line,
         event: event.name,
@@ -209,6 +215,24 @@ export class RangeRemovals {
       if (want.name !== 'pte_unmap' && this.#hasTakes === undefined) removal.missed.push(missed)
       else this.#differences.add(missed.line, missed.event, missed.message)
     }
+  }
+
+  /** Whether a step is the take of a tagged last entry whose LPID no nested guest may have, and its probe is not reached. */
+  #mayBeUnseen(want: Expected): want is ExpectedTake {
+    return (
+      want.name === 'rmap_take_node' &&
+      want.node === 0n &&
+      (want.guest === undefined || want.guest.maybeDropped) &&
+      this.#hasStaleTerminators !== true
+    )
+  }
+
+  /** The kernel has found no guest where the model has one that may have been dropped: it was, and a vCPU still holds it. */
+  #wasDropped({ guest, unmap, fate }: ExpectedTake): void {
+    this.#guests.unregister(guest!)
+    if (unmap !== undefined) unmap.expectedStale = true
+    this.counters[FATE_COUNTER[fate]]--
+    this.counters.staleNoGuest++
   }
 
   /** The kernel has not cleared what the model has cleared: it is set again. */
@@ -227,9 +251,11 @@ export class RangeRemovals {
    * `gp` is 0 exactly where no guest has the LPID. If it is 0, a guest that may have been dropped was dropped; if it is
    * not, a guest that no event has named yet exists, and its `nested_update` must follow.
    */
-  #fitsGuest(event: TraceEvent, want: Expected & { readonly name: 'rmap_take_node' }): boolean {
-    const { lpid, guest, unmap } = want
-    if (event.isZeroAt(FIELD.gp) === (guest === undefined)) return true
+  #fitsGuest(event: TraceEvent, want: ExpectedTake): boolean {
+    const { lpid, guest, node } = want
+    const isStale = event.isZeroAt(FIELD.gp)
+    if (isStale && node === 0n) this.#hasStaleTerminators = true
+    if (isStale === (guest === undefined)) return true
     if (guest === undefined) {
       this.#guests.expect(event, lpid)
       this.counters.staleNoGuest--
@@ -237,10 +263,7 @@ export class RangeRemovals {
       return true
     }
     if (!guest.maybeDropped) return false
-    this.#guests.unregister(guest)
-    if (unmap !== undefined) unmap.expectedStale = true
-    this.counters[FATE_COUNTER[want.fate]]--
-    this.counters.staleNoGuest++
+    this.#wasDropped(want)
     return true
   }
 
@@ -264,46 +287,10 @@ export class RangeRemovals {
         if (!event.isZeroAt(FIELD.memslot) || event.numberAt(FIELD.lpid) !== want.guest.shadowLpid) return false
         if (event.wordAt(FIELD.gpa) !== BigInt(want.gpa) || this.#tables.shiftOf(event) !== want.leaf.shift)
           return false
-        return mayBe(wordOf(...leafWord(event, 'pteval')), want.leaf.word, want.raced)
+        const word = wordOf(...leafWord(event, 'pteval'))
+        const bits = BigInt(RC & ~want.ignored)
+        return ((word ^ want.leaf.word) & bits) === 0n && mayBe(word, want.leaf.word, want.raced)
       }
     }
   }
-}
-
-const FATE_COUNTER = {
-  cleared: 'cleared',
-  'no-guest': 'staleNoGuest',
-  'no-leaf': 'staleNoLeaf',
-  'other-frame': 'staleOtherFrame',
-} as const
-
-function expectedText(want: Expected): string {
-  switch (want.name) {
-    case 'rmap_take':
-      return `takes ${hexWord(want.old)} from slot ${hex(want.slotp)}, index ${hex(want.idx)}`
-    case 'rmap_take_node':
-      return (
-        `node ${hex(want.node)}, next ${hexWord(want.next)}` +
-        (want.rmap === undefined ? '' : `, entry ${entryText(want.rmap)}`) +
-        (want.guest === undefined ? ', no such guest' : '')
-      )
-    case 'pte_unmap':
-      return `clears ${hex(want.gpa)} of LPID ${want.guest.lpid}: ${leafText(want.leaf)}`
-  }
-}
-
-function eventText(event: TraceEvent): string {
-  const fields: readonly FieldName[] =
-    event.name === 'rmap_take'
-      ? ['slotp', 'old', 'idx']
-      : event.name === 'rmap_take_node'
-        ? ['node', 'next', 'gp', 'rmap']
-        : ['gpa', 'pteval', 'shift', 'lpid']
-  return fields
-    .map((field) => {
-      if (field === 'pteval') return `leaf ${hexWord(wordOf(...leafWord(event, 'pteval')))}`
-      const word = event.wordAt(FIELD[field])
-      return `${field} ${field === 'old' || field === 'next' || field === 'rmap' ? hexWord(word) : hex(word)}`
-    })
-    .join(', ')
 }

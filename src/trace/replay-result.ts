@@ -1,5 +1,6 @@
 /** The result of a replay: what it counted and what differs. `nested-rmap replay --json` prints this object. */
 import type { Difference } from './differences'
+import type { FaultOutcome } from './fault-outcome'
 import type { UnreadLine } from './parser'
 
 /** What a replay counted and found: the object that `nested-rmap replay --json` prints. All numbers are counts. */
@@ -74,6 +75,25 @@ export interface ReplayResult {
   nodes: number
   /** Most list nodes that were in use at once. */
   peakNodes: number
+  /**
+   * Nested faults that returned, where the recording has their events (`nested_fault` to `nested_fault_ret`); each
+   * outcome is predicted and compared where it has `nested_walk` too.
+   */
+  faults: {
+    /** All of them. */
+    total: number
+    /** By outcome, in the words of `FaultResult`; `set` is set-rc, `error` a fault that could not be handled. */
+    byOutcome: Record<FaultOutcome, number>
+  }
+  /** Creations of shadow leaves whose word, size, address and rmap slot were predicted and compared. */
+  creations: number
+  /** Set-rc results that were predicted and compared. */
+  setRc: number
+  /**
+   * Shadow leaves that were cleared for no reason that the recording shows. Without `nested_fault` events a refused
+   * access is such a reason, so these are no differences; with them it is always 0.
+   */
+  unexplained: number
   /** The comparison of the shadow tables with a radix dump; null where there was none. */
   radix: {
     /** Shadow leaves in the dump. */

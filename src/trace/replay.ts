@@ -19,6 +19,7 @@ import type { KernelSlots } from './kernel-slots'
 import { KvmFilter } from './kvm-filter'
 import type { ReplayObserver } from './observer'
 import { TraceParser } from './parser'
+import type { RcBits } from './rc-bits'
 import type { ReplayResult } from './replay-result'
 import type { TraceEvent } from './trace-event'
 import { TraceModel } from './trace-model'
@@ -90,6 +91,11 @@ export class Replay {
   /** @internal */
   get arrays(): KernelArrays {
     return this.#model.arrays
+  }
+
+  /** @internal Whether the referenced and changed bits of the tables are the kernel's. */
+  get rc(): RcBits {
+    return this.#model.rc
   }
 
   /** @internal */
@@ -176,7 +182,7 @@ export class Replay {
    */
   result(radix?: RadixResult): ReplayResult {
     if (radix !== undefined) checkObject('radix', radix)
-    const { removals, inserts, found } = this.#model
+    const { removals, inserts, faults, found, unexplained } = this.#model
     const slots = { empty: 0, single: 0, list: 0 }
     let scanSteps = 0
     let longestList = 0
@@ -206,16 +212,26 @@ export class Replay {
       taken: { slots: range.slots, entries: range.entries },
       cleared: range.cleared,
       stale: { noGuest: range.staleNoGuest, noLeaf: range.staleNoLeaf, otherFrame: range.staleOtherFrame },
-      rcUpdates: this.#model.rcUpdates,
+      rcUpdates: this.#model.rcUpdates.count,
       longestList,
       lpids: inserts.lpids.reduce((sum, is) => sum + is, 0),
       slots,
       nodes: this.slots.nodes.inUse,
       peakNodes: this.slots.nodes.peak,
+      faults: {
+        total: Object.values(faults.byOutcome).reduce((sum, count) => sum + count, 0),
+        byOutcome: { ...faults.byOutcome },
+      },
+      creations: faults.creations,
+      setRc: this.#model.setRcs.count,
+      unexplained,
       radix: radix === undefined ? null : { leaves: radix.leaves, differences: radix.differences },
       differences,
       first: [...found.first, ...(radix?.first ?? [])].slice(0, MOST_KEPT),
-      hints: differences === 0 ? [] : [...found.hints, ...(radix?.hints ?? []), ...parserHints(this.#parser)],
+      hints: [
+        ...unexplainedHint(unexplained),
+        ...(differences === 0 ? [] : [...found.hints, ...(radix?.hints ?? []), ...parserHints(this.#parser)]),
+      ],
     }
   }
 
@@ -244,4 +260,12 @@ export class Replay {
   #checkOpen(call: string): void {
     if (this.ended) throw new Error(`${call}: the recording has ended: make another Replay`)
   }
+}
+
+function unexplainedHint(unexplained: number): string[] {
+  if (unexplained === 0) return []
+  return [
+    `${unexplained} shadow leaves were cleared for no reason that the recording shows: refused accesses, or invalidations by ` +
+      'L1 that are missing or name another page; only a recording with nested_fault and nested_walk tells these apart',
+  ]
 }

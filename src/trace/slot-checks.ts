@@ -7,7 +7,7 @@ import type { Differences } from './differences'
 import { FIELD } from './events'
 import type { KernelArrays } from './kernel-arrays'
 import type { Chunk, KernelSlots } from './kernel-slots'
-import type { TraceEvent } from './parser'
+import type { TraceEvent } from './trace-event'
 
 /** The checks of slots that several events need. */
 export class SlotChecks {

@@ -8,8 +8,10 @@ import type { Creation } from './creations'
 import type { Chunk } from './kernel-slots'
 import type { UnmappedHostLeaf } from './kernel-tables'
 import type { PendingInvalidation } from './l1-invalidations'
-import type { TraceEvent } from './parser'
+import type { NestedFault } from './nested-faults'
+import type { TraceEvent } from './trace-event'
 import type { Removal } from './range-removal'
+import type { PendingSetRc } from './set-rcs'
 
 /** What the outcome event of an insert must say. */
 export interface PendingOutcome {
@@ -36,19 +38,28 @@ const MAX_TASKS = 2 ** 16
 /**
  * What a task is in the middle of. Each field is set by one event and cleared by another:
  *
- *     creation       pte_create .. pte_create_ret
+ *     fault          nested_fault .. nested_fault_ret
+ *     setRc          set_rc .. set_rc_ret; in a fault, or alone for a fault of L1's own
+ *     creation       pte_create .. pte_create_ret; in a fault, or alone for a host leaf of L1's own fault
  *     outcome        rmap_insert .. its outcome event, the task's next; only inside a creation
  *     unmapped       pte_unmap of a host leaf .. the task's next event, which is rmap_remove_range
  *     removal        rmap_remove_range .. the first event that is no part of it
- *     invalidation   tlb_invalidate, rpt_invalidate .. the first event that is no pte_unmap
+ *     invalidation   tlb_invalidate, rpt_invalidate .. the first event that is no part of it
  *
- * At most one of outcome, unmapped and removal is set: each ends where another begins. All three may occur inside a
- * creation (a larger host leaf in its way is cleared with its range). An invalidation is never inside a creation.
+ * At most one of outcome, unmapped and removal is set: each ends where another begins. Each of the three may occur inside
+ * a creation (a larger host leaf in its way is cleared with its range), and the last two inside a fault (the host takes a
+ * page away to give it another). An invalidation is never inside a fault or a creation, nor a set-rc inside a creation.
  */
 export interface TraceTask {
   readonly pid: number
   /** An event of it was seen before. */
   begun: boolean
+  /** A nested_fault of it was seen before. */
+  hasFaulted: boolean
+  /** The nested fault that it handles. */
+  fault: NestedFault | undefined
+  /** The set-rc that it does. */
+  setRc: PendingSetRc | undefined
   /** The leaf that it is creating. */
   creation: Creation | undefined
   /** How its insert must have ended. */
@@ -74,6 +85,9 @@ export class TraceTasks {
       task = {
         pid,
         begun: false,
+        hasFaulted: false,
+        fault: undefined,
+        setRc: undefined,
         creation: undefined,
         outcome: undefined,
         removal: undefined,
@@ -89,8 +103,9 @@ export class TraceTasks {
 
   /** Forgets the tasks that are in the middle of nothing. */
   #forget(line: number): void {
-    for (const [pid, { creation, outcome, removal, unmapped }] of this.#tasks) {
-      if ((creation ?? outcome ?? removal ?? unmapped) === undefined) this.#tasks.delete(pid)
+    for (const [pid, { fault, setRc, creation, outcome, removal, unmapped, invalidation }] of this.#tasks) {
+      if ((fault ?? setRc ?? creation ?? outcome ?? removal ?? unmapped ?? invalidation) === undefined)
+        this.#tasks.delete(pid)
     }
     if (this.#tasks.size <= MAX_TASKS / 2) return
     throw new LineError(line, `more than ${MAX_TASKS / 2} tasks are in the middle of something`)

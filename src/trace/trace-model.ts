@@ -14,12 +14,17 @@ import { Differences } from './differences'
 import { FIELD, type EventName } from './events'
 import { Inserts, OUTCOMES } from './inserts'
 import { KernelArrays } from './kernel-arrays'
-import { KernelGuests } from './kernel-guests'
+import { KernelGuests, type TraceGuest } from './kernel-guests'
 import { KernelSlots } from './kernel-slots'
 import { KernelTables } from './kernel-tables'
-import { pendingInvalidation } from './l1-invalidations'
-import type { TraceEvent } from './parser'
+import { isPartOf, L1Invalidations } from './l1-invalidations'
+import { LeafWatches } from './leaf-watch'
+import { NestedFaults, type NestedFault } from './nested-faults'
+import type { TraceEvent } from './trace-event'
 import { RangeRemovals } from './range-removal'
+import { RcBits } from './rc-bits'
+import { RcUpdates } from './rc-updates'
+import { SetRcs } from './set-rcs'
 import { SlotChecks } from './slot-checks'
 import { TraceTasks, type TraceTask } from './tasks'
 
@@ -34,6 +39,11 @@ const UNDER_LOCK: ReadonlySet<EventName> = new Set([
   'pte_unmap',
 ])
 
+/** The flag of a memslot that refuses writes (KVM: `KVM_MEM_READONLY`). */
+const MEM_READONLY = 2
+/** The change of a memslot after which its leaves stay (KVM: `KVM_MR_FLAGS_ONLY`). A new or moved one has none. */
+const FLAGS_ONLY = 3
+
 /** The rmap slots and page tables of a recording, as far as it has been read. */
 export class TraceModel {
   readonly slots: KernelSlots
@@ -42,15 +52,19 @@ export class TraceModel {
   readonly guests: KernelGuests
   readonly inserts: Inserts
   readonly removals: RangeRemovals
+  readonly faults: NestedFaults
+  readonly setRcs: SetRcs
+  readonly rcUpdates: RcUpdates
+  readonly rc = new RcBits()
   /** Range removals so far. */
   ranges = 0
-  /** Rmap slots that ageing or harvest reached so far. */
-  rcUpdates = 0
+  /** Shadow leaves that were cleared for a reason that the recording does not show. */
+  unexplained = 0
 
   readonly #pageShift: PageShift
   readonly #creations: Creations
+  readonly #invalidations: L1Invalidations
   readonly #tables: KernelTables
-  readonly #checks: SlotChecks
   readonly #tasks = new TraceTasks()
   /** The task that was last in the middle of something under the lock: it holds the lock until another task shows that it does. */
   #holder: TraceTask | undefined
@@ -60,11 +74,18 @@ export class TraceModel {
     this.#pageShift = pageShift
     this.slots = new KernelSlots(gate)
     this.guests = new KernelGuests(pageShift, this.found, gate)
-    this.#creations = new Creations(this.guests, this.found)
-    this.#tables = new KernelTables(this.guests, this.#creations, this.found)
-    this.#checks = new SlotChecks(this.slots, this.arrays, this.guests.host, this.found)
-    this.inserts = new Inserts(this.slots, this.#creations, this.#checks, this.found)
-    this.removals = new RangeRemovals(this.guests, this.#tables, this.#creations, this.slots, this.found)
+    const { slots, arrays, found, guests, rc } = this
+    const watches = new LeafWatches(rc)
+    const creations = new Creations(guests, rc, watches, found)
+    this.#creations = creations
+    this.#invalidations = new L1Invalidations(guests, found)
+    this.#tables = new KernelTables(guests, creations, rc, watches, this.#invalidations, found)
+    const checks = new SlotChecks(slots, arrays, guests.host, found)
+    this.inserts = new Inserts(slots, creations, checks, found)
+    this.removals = new RangeRemovals(guests, this.#tables, creations, rc, slots, found)
+    this.rcUpdates = new RcUpdates({ guests, creations, rc, watches, slots, arrays, checks, found })
+    this.faults = new NestedFaults({ guests, arrays, creations, watches, rc, found })
+    this.setRcs = new SetRcs(guests, arrays, creations, rc, watches, found)
   }
 
   /** The next event. @throws LineError */
@@ -82,6 +103,7 @@ export class TraceModel {
   /** The recording has ended. */
   end(): void {
     this.guests.end()
+    for (const { line, event, message } of this.arrays.waiting()) this.found.add(line, event, message)
   }
 
   /** Another task has the lock now: this one has shown all that it did under the lock. */
@@ -108,7 +130,7 @@ export class TraceModel {
   }
 
   #dispatch(event: TraceEvent, task: TraceTask): void {
-    if (event.name !== 'pte_unmap') task.invalidation = undefined
+    if (task.invalidation !== undefined && !isPartOf(task.invalidation, event.name)) this.#endInvalidation(event, task)
     switch (event.name) {
       case 'pte_create':
         return this.#pteCreate(event, task)
@@ -121,19 +143,18 @@ export class TraceModel {
       case 'rmap_insert_node':
         return this.inserts.outcome(event, task)
       case 'pte_unmap':
-        task.unmapped = this.#tables.unmap(event, task.creation, task.invalidation)
-        return
+        return this.#pteUnmap(event, task)
       case 'rmap_remove_range':
         return this.#rmapRemoveRange(event, task)
       case 'rmap_take':
       case 'rmap_take_node':
         return this.found.at(event, 'no range removal in progress', 'an entry is taken')
       case 'rmap_update_rc':
-        return this.#rmapUpdateRc(event)
+        return this.rcUpdates.update(event)
       case 'table_free':
-        if (this.#tables.free(event)) this.slots.freeAll()
-        return
+        return this.#tableFree(event, task)
       case 'nested_update':
+        if (task.fault !== undefined && task.fault.lpid === event.numberAt(FIELD.l1_lpid)) task.fault.updated = true
         return this.guests.update(event)
       case 'nested_release':
         return this.guests.release(event)
@@ -142,11 +163,29 @@ export class TraceModel {
         return this.slots.free(event.hi[FIELD.rmap]!, event.lo[FIELD.rmap]!, event.numberAt(FIELD.npages))
       case 'memslot_commit':
         // A memslot that is deleted (new 0) has no fields to read.
-        if (!event.isZeroAt(FIELD.new)) this.#learnArray(event)
+        if (!event.isZeroAt(FIELD.new)) {
+          const readOnly = event.hasAt(FIELD.flags) ? (event.lo[FIELD.flags]! & MEM_READONLY) !== 0 : undefined
+          this.#learnArray(event, readOnly, event.hasAt(FIELD.change) && event.numberAt(FIELD.change) !== FLAGS_ONLY)
+        }
         return
       case 'tlb_invalidate':
       case 'rpt_invalidate':
-        task.invalidation = pendingInvalidation(event, this.guests)
+        task.invalidation = this.#invalidations.begin(event)
+        return
+      case 'nested_fault':
+        return this.#nestedFault(event, task)
+      case 'nested_walk':
+        if (task.fault !== undefined) this.faults.walk(event, task.fault)
+        else if (task.hasFaulted) this.found.at(event, 'no nested fault in progress', 'its walk')
+        return
+      case 'nested_fault_ret':
+        if (task.fault !== undefined) this.#nestedFaultRet(event, task, task.fault)
+        else if (task.hasFaulted) this.found.at(event, 'no nested fault in progress', 'it returns')
+        return
+      case 'set_rc':
+        return this.#setRc(event, task)
+      case 'set_rc_ret':
+        return this.#setRcRet(event, task)
     }
   }
 
@@ -155,7 +194,12 @@ export class TraceModel {
       this.found.at(event, `the creation of line ${task.creation.line} returns first`, 'no pte_create_ret')
       this.#creations.abandon(task.creation)
     }
-    task.creation = this.#creations.begin(event)
+    const creation = this.#creations.begin(event)
+    task.creation = creation
+    if (creation === undefined) return
+    if (creation.guest !== null) {
+      if (task.fault !== undefined || task.hasFaulted) this.faults.createShadow(event, task.fault, creation)
+    } else if (task.fault !== undefined) this.faults.createHost(event, task.fault)
   }
 
   #pteCreateRet(event: TraceEvent, task: TraceTask): void {
@@ -166,6 +210,83 @@ export class TraceModel {
       return
     }
     this.#creations.finish(event, creation)
+    if (task.fault !== undefined) this.faults.created(event, task.fault, creation)
+  }
+
+  /** What a leaf that is unmapped outside a range removal is unmapped for. */
+  #pteUnmap(event: TraceEvent, task: TraceTask): void {
+    const guest = this.#tables.ownerOf(event)
+    const { invalidation, creation } = task
+    if (guest && invalidation !== undefined && this.#invalidations.unmaps(event, guest, invalidation)) {
+      this.#tables.unmap(event, guest, creation, true)
+      return
+    }
+    if (invalidation !== undefined) this.#endInvalidation(event, task)
+    if (guest === undefined) return
+    if (guest !== null && creation === undefined) this.#explainUnmap(event, task, guest)
+    task.unmapped = this.#tables.unmap(event, guest, creation, guest === null || creation !== undefined)
+  }
+
+  /** A shadow leaf that neither L1 nor the host nor a creation clears: only a nested fault does. */
+  #explainUnmap(event: TraceEvent, task: TraceTask, guest: TraceGuest): void {
+    const { fault } = task
+    if (!this.faults.predicts) this.unexplained++
+    else if (fault === undefined ? task.hasFaulted : !this.faults.unmaps(event, fault, guest)) {
+      this.found.at(
+        event,
+        `nothing clears a shadow leaf of LPID ${guest.lpid} here`,
+        `unmaps ${hex(event.wordAt(FIELD.gpa))}`,
+      )
+    }
+  }
+
+  #tableFree(event: TraceEvent, task: TraceTask): void {
+    const guest = this.guests.isL1(event) ? undefined : this.guests.of(event)
+    if (guest !== undefined && this.faults.predicts && task.hasFaulted && !task.invalidation?.tables.has(guest)) {
+      this.found.at(event, `nothing clears the table of LPID ${guest.lpid} here`, 'it is freed')
+    }
+    if (this.#tables.free(event)) this.slots.freeAll()
+  }
+
+  #endInvalidation(event: TraceEvent, task: TraceTask): void {
+    this.#invalidations.end(event, task.invalidation!)
+    task.invalidation = undefined
+  }
+
+  #nestedFault(event: TraceEvent, task: TraceTask): void {
+    if (task.fault !== undefined) {
+      this.found.at(event, `the nested fault of line ${task.fault.line} returns first`, 'no nested_fault_ret')
+      this.faults.abandon(task.fault)
+    }
+    task.hasFaulted = true
+    task.fault = this.faults.begin(event)
+  }
+
+  #nestedFaultRet(event: TraceEvent, task: TraceTask, fault: NestedFault): void {
+    task.fault = undefined
+    this.faults.finish(event, fault)
+  }
+
+  #setRc(event: TraceEvent, task: TraceTask): void {
+    if (task.setRc !== undefined) {
+      this.found.at(event, `the set_rc of line ${task.setRc.line} returns first`, 'no set_rc_ret')
+      this.setRcs.abandon(task.setRc)
+    }
+    this.faults.beginSetRc(event, task.fault)
+    if (task.fault === undefined && task.hasFaulted && !event.isZeroAt(FIELD.nested))
+      this.found.at(event, 'no nested fault in progress', 'set-rc in a shadow table')
+    task.setRc = this.setRcs.begin(event)
+  }
+
+  #setRcRet(event: TraceEvent, task: TraceTask): void {
+    const { setRc, fault } = task
+    task.setRc = undefined
+    if (setRc === undefined) {
+      if (task.hasFaulted) this.found.at(event, 'no set_rc in progress', 'it returns')
+      return
+    }
+    const isSet = this.setRcs.finish(event, setRc)
+    fault?.setRcs.push(isSet)
   }
 
   #rmapRemoveRange(event: TraceEvent, task: TraceTask): void {
@@ -210,15 +331,8 @@ export class TraceModel {
     })
   }
 
-  #rmapUpdateRc(event: TraceEvent): void {
-    this.rcUpdates++
-    const hi = event.hi[FIELD.rmapp]!
-    const lo = event.lo[FIELD.rmapp]!
-    this.#checks.word(event, this.slots.chunkAt(hi, lo), this.slots.indexAt(lo))
-    this.#checks.frame(event, hi, lo, event.numberAt(FIELD.hpa), true)
-  }
-
-  #learnArray(event: TraceEvent): void {
-    this.arrays.learn(event.wordAt(FIELD.rmap), event.numberAt(FIELD.base_gfn), event.numberAt(FIELD.npages))
+  #learnArray(event: TraceEvent, readOnly?: boolean, isNew?: boolean): void {
+    const rmap = event.wordAt(FIELD.rmap)
+    this.arrays.learn(rmap, event.numberAt(FIELD.base_gfn), event.numberAt(FIELD.npages), readOnly, isNew)
   }
 }

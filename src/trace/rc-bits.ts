@@ -1,0 +1,53 @@
+/**
+ * How well the referenced and changed bits of the model's leaves are known.
+ *
+ * A recording shows who sets and clears them (creations, set-rc, ageing, harvest) only if it has the events of the fault
+ * path; without these the bits are not compared at all. And where two tasks change one leaf at once, the recording does
+ * not show whose change came first: such a bit is *in doubt* until the kernel shows the word, and is not compared.
+ */
+import { numberOf } from '../base/word'
+import { RC } from '../page-table/leaf'
+import type { RadixTable } from '../page-table/radix-table'
+
+/** Which referenced and changed bits are compared. */
+export class RcBits {
+  /** Whether the recording shows all that sets and clears the bits. */
+  judged = false
+  /** Bits in doubt, by table and by the leaf's first address. Nearly always empty. */
+  readonly #doubts = new Map<RadixTable, Map<number, number>>()
+
+  /** The bits of the leaf with this first address that are not to be compared. */
+  ignored(table: RadixTable, hi: number, lo: number): number {
+    if (!this.judged) return RC
+    if (this.#doubts.size === 0) return 0
+    return this.#doubts.get(table)?.get(keyOf(hi, lo)) ?? 0
+  }
+
+  /** These bits of a leaf may be set or not. */
+  doubt(table: RadixTable, hi: number, lo: number, bits: number): void {
+    if (bits === 0) return
+    let leaves = this.#doubts.get(table)
+    if (leaves === undefined) this.#doubts.set(table, (leaves = new Map()))
+    const key = keyOf(hi, lo)
+    leaves.set(key, (leaves.get(key) ?? 0) | bits)
+  }
+
+  /** These bits of a leaf are known again: the kernel has shown, set or cleared them. */
+  settle(table: RadixTable, hi: number, lo: number, bits = RC): void {
+    if (this.#doubts.size === 0) return
+    const leaves = this.#doubts.get(table)
+    const key = keyOf(hi, lo)
+    const left = (leaves?.get(key) ?? 0) & ~bits
+    if (left !== 0) leaves!.set(key, left)
+    else if (leaves?.delete(key) && leaves.size === 0) this.#doubts.delete(table)
+  }
+
+  /** All leaves of a table are cleared. */
+  settleAll(table: RadixTable): void {
+    this.#doubts.delete(table)
+  }
+}
+
+function keyOf(hi: number, lo: number): number {
+  return numberOf(hi & 0xfffff, lo)
+}
