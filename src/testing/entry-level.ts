@@ -1,4 +1,5 @@
 /** Vectors of level `entry`: a rmap entry is packed into its word and unpacked from it (spec 2). */
+import type { Lpid, NestedGpa } from '../base/units'
 import { wordOf } from '../base/word'
 import { packEntry, unpackEntry } from '../rmap/entry'
 import { LPIDS_WITH_ZERO, NESTED_GPAS, WORD_HALVES } from './fields'
@@ -14,10 +15,26 @@ import {
 } from './operation'
 import { drawSteps, shapesOf, type Shape } from './shapes'
 
+/** An entry is packed into its word. */
+interface Pack {
+  /** What is done. */
+  readonly op: 'pack'
+  /** The LPID, 0..4095. */
+  readonly lpid: Lpid
+  /** The nested address, in bytes, 0..2^52-1. */
+  readonly gpa: NestedGpa
+}
+
+/** A word is read as an entry. */
+interface Unpack {
+  /** What is done. */
+  readonly op: 'unpack'
+  /** The word, as a string in hex. */
+  readonly word: string
+}
+
 /** An operation of level `entry`. */
-export type EntryOperation =
-  | { readonly op: 'pack'; readonly lpid: number; readonly gpa: number }
-  | { readonly op: 'unpack'; readonly word: string }
+export type EntryOperation = Pack | Unpack
 
 /** @internal */
 export const ENTRY_OPERATIONS: Readonly<Record<EntryOperation['op'], OperationAbout>> = {

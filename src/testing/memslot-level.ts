@@ -13,11 +13,28 @@ import type { Level } from './level'
 import { checkOperation, OperationError, refusing, wordText, type OperationAbout, type Runner } from './operation'
 import { drawSteps, shapesOf, type Shape } from './shapes'
 
+/** An entry is inserted. */
+interface Insert {
+  /** What is done. */
+  readonly op: 'insert'
+  /** The gfn whose slot gets it. */
+  readonly gfn: Gfn
+  /** The LPID, 1..4095 (0 where the settings allow it). */
+  readonly lpid: Lpid
+  /** The nested address, in bytes, 0..2^52-1. */
+  readonly gpa: NestedGpa
+}
+
+/** The entries of a slot are read, or all taken. */
+interface ReadOrTake {
+  /** What is done. */
+  readonly op: 'entries' | 'takeAll'
+  /** The gfn of the slot. */
+  readonly gfn: Gfn
+}
+
 /** An operation on a memslot. */
-export type MemslotOperation =
-  | { readonly op: 'insert'; readonly gfn: Gfn; readonly lpid: Lpid; readonly gpa: NestedGpa }
-  | { readonly op: 'entries'; readonly gfn: Gfn }
-  | { readonly op: 'takeAll'; readonly gfn: Gfn }
+export type MemslotOperation = Insert | ReadOrTake
 
 /** The memslots that a sequence of operations runs on: they share their list nodes. */
 export interface MemslotSettings {
@@ -125,16 +142,20 @@ export function memslotSettings(options: Partial<MemslotSettings>, quirks: boole
   return { memslots, maxNodes, allowLpidZero: options.allowLpidZero ?? quirks }
 }
 
+/** @internal The gfns that random sequences use: at most 8 of each memslot, its first among them. */
+export function sampleGfns({ memslots }: MemslotSettings): Gfn[] {
+  return memslots.flatMap(({ baseGfn, npages }) => {
+    const count = Math.min(npages, 8)
+    return Array.from({ length: count }, (_, i) => baseGfn + Math.floor((i * npages) / count))
+  })
+}
+
 const shape = shapesOf<MemslotOperation>()
 
 /** @internal What random sequences of them are made of. `long`: how frequent long runs of different entries are. */
-export function memslotShapes({ memslots, allowLpidZero }: MemslotSettings, long: number): Shape<MemslotOperation>[] {
-  const gfns = {
-    values: memslots.flatMap(({ baseGfn, npages }) =>
-      Array.from({ length: Math.min(npages, 8) }, (_, i) => baseGfn + Math.floor((i * npages) / Math.min(npages, 8))),
-    ),
-  }
-  const lpids = allowLpidZero ? LPIDS_WITH_ZERO : LPIDS
+export function memslotShapes(settings: MemslotSettings, long: number): Shape<MemslotOperation>[] {
+  const gfns = { values: sampleGfns(settings) }
+  const lpids = settings.allowLpidZero ? LPIDS_WITH_ZERO : LPIDS
   return [
     ...shape(100, { gfn: gfns, lpid: lpids, gpa: NESTED_GPAS }, ({ gfn, lpid, gpa }) => [
       { op: 'insert', gfn, lpid, gpa } as const,

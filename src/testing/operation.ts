@@ -15,8 +15,10 @@ export interface Operation {
 /** What an operation came to, by name. Words are strings in hex. */
 export type Answer = Readonly<Record<string, unknown>>
 
-/** @internal An operation that cannot be run here: it is unknown, has a bad operand, or refers to what does not exist. */
-export class OperationError extends Error {}
+/** An operation that cannot be run here: it is unknown, has a bad operand, or refers to what does not exist. */
+export class OperationError extends Error {
+  override readonly name = 'OperationError'
+}
 
 /** @internal How an operation is described in a vector file, and which operands it has. */
 export interface OperationAbout {

@@ -18,7 +18,7 @@ import { OperationError, type Answer, type Operation } from './operation'
 import { Random } from './random'
 import { DEFAULT_WEIGHTS, type RareThing, type Weights } from './shapes'
 import { VM_LEVEL } from './vm-level'
-import type { VmSettings } from './vm-runner'
+import type { VmSettings } from './vm-model'
 
 /** What the operations of vectors are about: entries alone, memslots with their lists, or a whole L1. */
 export type LevelName = 'entry' | 'memslot' | 'vm'

@@ -24,6 +24,7 @@ export class VmChanges {
   #host: Leaf[] = []
   /** The slots that are not empty, by gfn: their words. */
   #words = new Map<number, bigint>()
+  #used: readonly number[] = []
   #mmuSeq = 0
 
   constructor(vm: Vm) {
@@ -46,6 +47,11 @@ export class VmChanges {
       ...(slots.length > 0 && { slots }),
       ...(moved && { mmuSeq }),
     }
+  }
+
+  /** The gfns whose slots are not empty, or were not before the last operation. */
+  usedGfns(): number[] {
+    return [...this.#used]
   }
 
   #guestChanges(): NonNullable<Changes['guests']>[number][] {
@@ -97,6 +103,7 @@ export class VmChanges {
       }
     }
     for (const gfn of this.#words.keys()) if (!now.has(gfn)) changed.push(gfn)
+    this.#used = [...now.keys(), ...changed.filter((gfn) => !now.has(gfn))]
     this.#words = now
     // A list that changed has another word: one insert at most pushes a node, and a slot that was emptied has none.
     return changed.sort((a, b) => a - b).map((gfn) => [gfn, now.has(gfn) ? this.#vm.entries(gfn).map(pairOf) : []])

@@ -2,7 +2,7 @@
 import type { Level } from './level'
 import { drawSteps } from './shapes'
 import { VM_ANSWERS, VM_OPERATIONS, type VmOperation } from './vm-operation'
-import { VmRunner, vmSettings, type VmSettings } from './vm-runner'
+import { VmModel, vmSettings, type VmSettings } from './vm-model'
 import { VmScenario } from './vm-scenario'
 import { firstSteps, vmShapes } from './vm-shapes'
 
@@ -11,9 +11,9 @@ export const VM_LEVEL: Level<VmOperation, VmSettings> = {
   operations: VM_OPERATIONS,
   answers: VM_ANSWERS,
   settings: vmSettings,
-  runner: (settings) => new VmRunner(settings),
+  runner: (settings) => new VmModel(settings),
   *sequence(random, settings, weights, runner) {
-    const scenario = new VmScenario(runner as VmRunner, settings)
+    const scenario = new VmScenario(runner as VmModel, settings)
     for (const step of firstSteps(settings)) yield* scenario.play(step)
     const shapes = vmShapes(settings, weights)
     for (;;) for (const step of drawSteps(random, shapes)) yield* scenario.play(step)

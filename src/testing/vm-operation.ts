@@ -11,70 +11,205 @@ import type { Access, FaultResult, SetRcResult } from '../vm/fault-result'
 import type { HcallStatus } from '../vm/tlbie'
 import type { OperationAbout } from './operation'
 
-/** Who faults: the nested guest that has an LPID, or one that is held since an `enter`. */
-export type Faulting = { readonly lpid: Lpid } | { readonly held: number }
+/** The name of an operation. */
+interface Named<N extends string> {
+  /** What is done. */
+  readonly op: N
+}
 
-/** An operation on an L1. `VM_OPERATIONS` says what each does. */
+/** Of a memslot. */
+interface OfMemslot {
+  /** The number by which operations call the memslot; chosen by `addMemslot`. */
+  readonly memslot: number
+}
+
+/** A memslot that is added. */
+interface NewMemslot extends OfMemslot {
+  /** Its first gfn, 0..2^(52 - page shift)-1. */
+  readonly baseGfn: Gfn
+  /** How many gfns it has, 1..2^28. */
+  readonly npages: number
+  /** Whether L1 may only read it. */
+  readonly readOnly: boolean
+  /** Whether it logs dirty pages from the start. */
+  readonly logDirty: boolean
+}
+
+/** A memslot that is moved. */
+interface MovedMemslot extends OfMemslot {
+  /** Its new first gfn. */
+  readonly baseGfn: Gfn
+}
+
+/** A memslot whose dirty logging is switched. */
+interface LoggedMemslot extends OfMemslot {
+  /** Whether it logs dirty pages from now on. */
+  readonly on: boolean
+}
+
+/** One gfn. */
+interface OfGfn {
+  /** The gfn: an address of L1 in base pages. */
+  readonly gfn: Gfn
+}
+
+/** A range of gfns. */
+interface OfGfns extends OfGfn {
+  /** How many gfns, from `gfn` on. */
+  readonly npages: number
+}
+
+/** What backs gfns from now on. */
+interface BackedGfns extends OfGfns {
+  /** The host address of the first, in bytes, a multiple of the base page, below 2^53. */
+  readonly hpa: Hpa
+  /** log2 of the size of the host pages: the page shift, 21 or 30. `gfn` and `npages` are multiples of such a page. */
+  readonly shift: LeafShift
+  /** Where the host copies the pages to when they are written, in bytes; left out: they may be written. Base pages only. */
+  readonly copy?: Hpa
+}
+
+/** Of a page table of L1. */
+interface OfTable {
+  /** The number by which operations call the table; chosen by `addTable`. */
+  readonly table: number
+}
+
+/** A page table that L1 makes. */
+interface NewTable extends OfTable {
+  /** log2 of its smallest leaf: 16 or 12. */
+  readonly pageShift: PageShift
+  /** log2 of the entries of its root: 5..16. L0 walks tables with 13 only. */
+  readonly rootBits: number
+}
+
+/** An address of a nested guest. */
+interface OfNestedGpa {
+  /** The address, in bytes: 0..2^52-1 (of a fault 0..2^53-1: L0 drops bit 52). */
+  readonly gpa: NestedGpa
+}
+
+/** A mapping of a guest table. */
+interface Mapping extends OfTable, OfNestedGpa {
+  /** L1's address that `gpa` maps to, in bytes; both are multiples of the leaf's size. */
+  readonly to: Gpa
+  /** log2 of the size of the leaf: the table's page shift, 21 or 30. */
+  readonly shift: LeafShift
+  /** Bits 11..0 of the leaf: 0..0xfff. */
+  readonly flags: number
+}
+
+/** A leaf word of a guest table, valid or not. */
+interface RawLeaf extends OfTable, OfNestedGpa {
+  /** log2 of the size of the leaf: the table's page shift, 21 or 30, or 39 for a leaf in the root. */
+  readonly shift: LeafShift | 39
+  /** The word, with its present and its leaf bit, as a string in hex. */
+  readonly word: string
+}
+
+/** Other flags for a guest leaf. */
+interface Protection extends OfTable, OfNestedGpa {
+  /** Bits 11..0 of the leaf: 0..0xfff. */
+  readonly flags: number
+}
+
+/** The size of L1's partition table. */
+interface PartitionTableSize {
+  /** log2 of its entries, less 8: 0..4. */
+  readonly sizeField: number
+}
+
+/** The nested guest that has an LPID. */
+interface ByLpid {
+  /** Its LPID. */
+  readonly lpid: Lpid
+}
+
+/** A nested guest that is held. */
+interface ByHold {
+  /** The number by which operations call a held nested guest; chosen by `enter`. */
+  readonly held: number
+}
+
+/** An entry of L1's partition table. */
+interface PartitionEntry extends ByLpid {
+  /** The table's number; `null`: an empty entry. */
+  readonly table: number | null
+}
+
+/** Who faults: the nested guest that has an LPID, or one that is held since an `enter`. */
+export type Faulting = ByLpid | ByHold
+
+/** What a nested guest does, and where. */
+interface OfAccess extends OfNestedGpa {
+  /** `read`, `write` or `execute`. */
+  readonly access: Access
+}
+
+/** Of a fault in two halves. */
+interface OfFault {
+  /** The number by which operations call the fault between its halves; chosen by `beginFault`. */
+  readonly fault: number
+}
+
+/** Of an unmap in two halves. */
+interface OfUnmap {
+  /** The number by which operations call the unmap between its halves; chosen by `beginUnmap`. */
+  readonly unmap: number
+}
+
+/** The operands of H_TLB_INVALIDATE: 64-bit words as strings in hex (spec 8). */
+interface TlbOperands {
+  /** RIC in bits 19..18, PRS in bit 17, R in bit 16. */
+  readonly instr: string
+  /** The LPID in bits 31..0. */
+  readonly rs: string
+  /** The address from bit 12 up, IS in bits 11..10, the page size in bits 7..5. */
+  readonly rb: string
+}
+
+/** The operands of H_RPT_INVALIDATE: 64-bit words as strings in hex (spec 8). */
+interface RptOperands {
+  /** The LPID in bits 31..0. */
+  readonly lpid: string
+  /** 1: the core's MMU. */
+  readonly target: string
+  /** What is to be invalidated: bits of `RptType`. */
+  readonly type: string
+  /** Of which page sizes: 1 = 4 KiB, 2 = 64 KiB, 4 = 2 MiB, 8 = 1 GiB, or several. */
+  readonly pageSizes: string
+  /** The first nested address of the range, in bytes. */
+  readonly start: string
+  /** The first nested address after the range, in bytes. */
+  readonly end: string
+}
+
+/** An operation on an L1: plain data. The first line of a vector file says what each does. */
 export type VmOperation =
-  | {
-      readonly op: 'addMemslot'
-      readonly memslot: number
-      readonly baseGfn: Gfn
-      readonly npages: number
-      readonly readOnly: boolean
-      readonly logDirty: boolean
-    }
-  | { readonly op: 'invalidateMemslot' | 'flushMemslot' | 'removeMemslot' | 'harvestDirty'; readonly memslot: number }
-  | { readonly op: 'moveMemslot'; readonly memslot: number; readonly baseGfn: Gfn }
-  | { readonly op: 'setLogDirty'; readonly memslot: number; readonly on: boolean }
-  | {
-      readonly op: 'back'
-      readonly gfn: Gfn
-      readonly npages: number
-      readonly hpa: Hpa
-      readonly shift: LeafShift
-      readonly copy?: Hpa
-    }
-  | { readonly op: 'addTable'; readonly table: number; readonly pageShift: PageShift; readonly rootBits: number }
-  | {
-      readonly op: 'map'
-      readonly table: number
-      readonly gpa: NestedGpa
-      readonly to: Gpa
-      readonly shift: LeafShift
-      readonly flags: number
-    }
-  | {
-      readonly op: 'write'
-      readonly table: number
-      readonly gpa: NestedGpa
-      readonly shift: LeafShift | 39
-      readonly word: string
-    }
-  | { readonly op: 'unmapGuest'; readonly table: number; readonly gpa: NestedGpa }
-  | { readonly op: 'protect'; readonly table: number; readonly gpa: NestedGpa; readonly flags: number }
-  | { readonly op: 'setPartitionTable'; readonly sizeField: number }
-  | { readonly op: 'setGuestTable'; readonly lpid: Lpid; readonly table: number | null }
-  | { readonly op: 'enter'; readonly held: number; readonly lpid: Lpid }
-  | { readonly op: 'leave'; readonly held: number }
-  | ({ readonly op: 'fault' | 'setRc'; readonly gpa: NestedGpa; readonly access: Access } & Faulting)
-  | ({ readonly op: 'beginFault'; readonly fault: number; readonly gpa: NestedGpa; readonly access: Access } & Faulting)
-  | { readonly op: 'commit' | 'abandon'; readonly fault: number }
-  | { readonly op: 'unmap'; readonly gfn: Gfn; readonly npages: number }
-  | { readonly op: 'beginUnmap'; readonly unmap: number; readonly gfn: Gfn; readonly npages: number }
-  | { readonly op: 'endUnmap'; readonly unmap: number }
-  | { readonly op: 'age' | 'testAge'; readonly gfn: Gfn }
-  | { readonly op: 'tlbInvalidate'; readonly instr: string; readonly rs: string; readonly rb: string }
-  | {
-      readonly op: 'rptInvalidate'
-      readonly lpid: string
-      readonly target: string
-      readonly type: string
-      readonly pageSizes: string
-      readonly start: string
-      readonly end: string
-    }
-  | { readonly op: 'releaseAll' }
+  | (Named<'addMemslot'> & NewMemslot)
+  | (Named<'invalidateMemslot' | 'flushMemslot' | 'removeMemslot' | 'harvestDirty'> & OfMemslot)
+  | (Named<'moveMemslot'> & MovedMemslot)
+  | (Named<'setLogDirty'> & LoggedMemslot)
+  | (Named<'back'> & BackedGfns)
+  | (Named<'addTable'> & NewTable)
+  | (Named<'map'> & Mapping)
+  | (Named<'write'> & RawLeaf)
+  | (Named<'unmapGuest'> & OfTable & OfNestedGpa)
+  | (Named<'protect'> & Protection)
+  | (Named<'setPartitionTable'> & PartitionTableSize)
+  | (Named<'setGuestTable'> & PartitionEntry)
+  | (Named<'enter'> & ByHold & ByLpid)
+  | (Named<'leave'> & ByHold)
+  | (Named<'fault' | 'setRc'> & OfAccess & Faulting)
+  | (Named<'beginFault'> & OfFault & OfAccess & Faulting)
+  | (Named<'commit' | 'abandon'> & OfFault)
+  | (Named<'unmap'> & OfGfns)
+  | (Named<'beginUnmap'> & OfUnmap & OfGfns)
+  | (Named<'endUnmap'> & OfUnmap)
+  | (Named<'age' | 'testAge'> & OfGfn)
+  | (Named<'tlbInvalidate'> & TlbOperands)
+  | (Named<'rptInvalidate'> & RptOperands)
+  | Named<'releaseAll'>
 
 /** An entry that an unmap took: the gfn of its slot, what it says, and what became of its shadow leaf. */
 export type WalkedEntry = readonly [gfn: Gfn, lpid: Lpid, gpa: NestedGpa, fate: EntryFate]

@@ -9,7 +9,7 @@ import { unpackLeaf } from '../page-table/leaf'
 import type { Access } from '../vm/fault-result'
 import { wordText } from './operation'
 import type { VmAnswer, VmOperation } from './vm-operation'
-import type { VmRunner, VmSettings } from './vm-runner'
+import type { VmModel, VmSettings } from './vm-model'
 
 /** An edit of a guest table. */
 type Edit = Extract<VmOperation, { op: 'map' | 'write' | 'unmapGuest' | 'protect' }>
@@ -42,11 +42,11 @@ const AP: Readonly<Record<number, number>> = { 12: 0, 16: 5, 21: 1, 30: 2 }
 
 /** @internal Plays steps on the state that a runner has. */
 export class VmScenario {
-  readonly #runner: VmRunner
+  readonly #runner: VmModel
   readonly #settings: VmSettings
   #backed = 0
 
-  constructor(runner: VmRunner, settings: VmSettings) {
+  constructor(runner: VmModel, settings: VmSettings) {
     this.#runner = runner
     this.#settings = settings
   }

@@ -5,7 +5,7 @@ import type { Access } from '../vm/fault-result'
 import { wordText } from './operation'
 import { shapesOf, type Field, type RareThing, type Shape } from './shapes'
 import type { VmOperation } from './vm-operation'
-import type { VmSettings } from './vm-runner'
+import type { VmSettings } from './vm-model'
 import { down, type VmStep } from './vm-scenario'
 
 /** All access, referenced and changed. */

@@ -10,7 +10,7 @@ import type { PendingFault, PendingUnmap } from '../vm/pending'
 import type { Placement } from '../vm/options'
 import { Vm } from '../vm/vm'
 import type { VmMemslot } from '../vm/vm-memslot'
-import { checkOperation, OperationError, refusing, wordOperand, type Runner } from './operation'
+import { checkOperation, OperationError, refusing, wordOperand } from './operation'
 import { HostBacking } from './vm-backing'
 import { VmChanges } from './vm-changes'
 import { VM_OPERATIONS, type Faulting, type VmAnswer, type VmOperation, type WalkedEntry } from './vm-operation'
@@ -83,18 +83,30 @@ class Numbered<T> {
   }
 }
 
-/** @internal An L1, and everything that operations call by a number. */
-export class VmRunner implements Runner<VmOperation> {
+/**
+ * The model as something that runs operations: an L1 of this package, with everything that operations call by a number.
+ *
+ * @example
+ * const model = new VmModel({ pageShift: 16 })
+ * model.run({ op: 'addMemslot', memslot: 0, baseGfn: 0, npages: 16, readOnly: false, logDirty: false })
+ */
+export class VmModel {
+  /** The L1. To read: what changes it otherwise is not seen in the answers. */
   readonly vm: Vm
+  /** @internal */
   readonly tables = new Numbered<GuestTable>('table')
+  /** @internal */
   readonly memslots = new Numbered<VmMemslot>('memslot')
+  /** @internal */
   readonly held = new Numbered<NestedGuest>('held')
   readonly #faults = new Numbered<PendingFault>('fault')
   readonly #unmaps = new Numbered<PendingUnmap>('unmap')
   readonly #backing: HostBacking
   readonly #changes: VmChanges
 
-  constructor({ pageShift, placement, allowLpidZero, allowDroppedFaults, maxNodes }: VmSettings) {
+  /** @throws RangeError, TypeError */
+  constructor(settings: Partial<VmSettings> = {}) {
+    const { pageShift, placement, allowLpidZero, allowDroppedFaults, maxNodes } = vmSettings(settings, false)
     this.#backing = new HostBacking(pageShift)
     const unmap = (gfn: number): void => void this.vm.unmap(gfn)
     const backing = (gfn: number, write: boolean) => this.#backing.backingOf(gfn, write, unmap)
@@ -102,10 +114,20 @@ export class VmRunner implements Runner<VmOperation> {
     this.#changes = new VmChanges(this.vm)
   }
 
+  /**
+   * Runs an operation, and says what it came to and what it changed in the state.
+   *
+   * @throws OperationError for one that is malformed or does not fit the state; nothing has changed then
+   */
   run(operation: VmOperation): VmAnswer & Record<string, unknown> {
     checkOperation(VM_OPERATIONS, operation)
     const result = refusing(() => this.#run(operation))
     return { ...result, ...this.#changes.next() }
+  }
+
+  /** @internal The gfns whose slots are not empty, or were not before the last operation. */
+  usedGfns(): number[] {
+    return this.#changes.usedGfns()
   }
 
   #run(operation: VmOperation): VmAnswer {
