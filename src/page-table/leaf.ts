@@ -18,13 +18,30 @@ import { hiOf, loOf, numberOf, wordOf } from '../base/word'
 
 /** The low 12 bits of a leaf word, by name (spec 4). */
 export const LeafFlag = {
+  /** Set by the hardware on an access (Linux: accessed). */
   REFERENCED: 0x100,
+  /** Set by the hardware on a write (Linux: dirty). */
   CHANGED: 0x080,
+  /** Only for the privileged state. */
   PRIVILEGED: 0x008,
+  /** May be read. */
   READ: 0x004,
+  /** May be written. */
   WRITE: 0x002,
+  /** May be executed. */
   EXECUTE: 0x001,
 } as const
+
+/** @internal {@link LeafFlag} for hot paths: a const enum, whose numbers are literals in the built code. */
+export const enum Flag {
+  REFERENCED = 0x100,
+  CHANGED = 0x080,
+  READ = 0x004,
+  WRITE = 0x002,
+  EXECUTE = 0x001,
+  /** The bits that the hardware sets. */
+  RC = REFERENCED | CHANGED,
+}
 
 /** What a leaf word says: the frame it maps, in units of 4 KiB, and bits 11..0 ({@link LeafFlag}). */
 export interface LeafFields {
@@ -48,11 +65,6 @@ export const enum LeafHi {
   FRAME = 0x1fffff,
 }
 
-/** @internal */
-export const PRESENT_HI = LeafHi.PRESENT
-/** @internal */
-export const LEAF_HI = LeafHi.LEAF
-
 /** @internal log2 of a page's size by the field AP in rB of a tlbie (spec 8). */
 export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([
   [0, 12],
@@ -62,7 +74,7 @@ export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([
 ])
 
 /** @internal The bits that the hardware sets: referenced and changed. */
-export const RC = LeafFlag.REFERENCED | LeafFlag.CHANGED
+export const RC = Flag.RC
 
 /**
  * The word of a present leaf (spec 4).

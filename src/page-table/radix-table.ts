@@ -14,7 +14,7 @@
  * and of the walk. (This file is over 300 lines: the public methods and the tree below them share the buffer.)
  */
 import { checkOneOf, checkOptionNames, checkWord, toInteger } from '../base/args'
-import { INSPECT } from '../base/inspect'
+import { inspectable } from '../base/inspect'
 import { type Gpa, type LeafShift, MAX_GPA, type PageShift } from '../base/units'
 import { hex, hexWord, hiOf, hiOfNumber, loOf, NO_HALVES, numberOf, pow2, wordOf } from '../base/word'
 import { AllocationGate } from './allocation-gate'
@@ -107,6 +107,7 @@ export class RadixTable {
     this.#gate = gate
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
     this.halves = new Int32Array(Entries.ROOT * 2)
+    inspectable(this)
   }
 
   /** Leaves in the table. */
@@ -213,7 +214,7 @@ export class RadixTable {
   }
 
   /** @internal What `console.log` shows. */
-  [INSPECT](): string {
+  inspect(): string {
     return `RadixTable { page shift: ${this.pageShift}, leaves: ${this.#leaves}, pages: ${this.#pages} }`
   }
 

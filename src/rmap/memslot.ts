@@ -16,7 +16,7 @@
  * and a boundary between them would cost a check for each insert.)
  */
 import { checkBoolean, checkFunction, checkOptionNames, toInteger, wrongType } from '../base/args'
-import { INSPECT } from '../base/inspect'
+import { inspectable } from '../base/inspect'
 import type { Gfn, NestedGpa, Lpid } from '../base/units'
 import { hex, NO_HALVES } from '../base/word'
 import { DedupIndex } from './dedup-index'
@@ -131,6 +131,7 @@ export class Memslot {
     this.#lengths = this.#minLpid === 0 ? new Map() : undefined
     this.#halves = new Int32Array(count * 2)
     this.words = new BigUint64Array(this.#halves.buffer)
+    inspectable(this)
   }
 
   /** What the inserts did so far: a copy, frozen. */
@@ -228,7 +229,7 @@ export class Memslot {
   }
 
   /** @internal What `console.log` shows. Cost: the gfns. */
-  [INSPECT](): string {
+  inspect(): string {
     let slots = 0
     for (let index = 0; index < this.npages; index++) if (!this.isEmptyAt(index)) slots++
     const { baseGfn, npages, counters } = this

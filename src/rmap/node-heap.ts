@@ -13,7 +13,7 @@
  * Only the buffer may grow: allocating and freeing a node must never create an object.
  */
 import { badNumber, checkOptionNames, toInteger } from '../base/args'
-import { INSPECT } from '../base/inspect'
+import { inspectable } from '../base/inspect'
 import { hex, hexWord, wordOf } from '../base/word'
 
 /** The address of a list node in its heap, in bytes: a multiple of 16, 0 for none. */
@@ -74,6 +74,7 @@ export class NodeHeap {
     const { limit = MAX_NODES } = checkOptionNames('options', options, ['limit'])
     this.limit = toInteger('limit', limit, 0, MAX_NODES)
     this.#end = Math.min(this.words.byteLength, this.#limitEnd)
+    inspectable(this)
   }
 
   /** Nodes in use now. */
@@ -131,7 +132,7 @@ export class NodeHeap {
   }
 
   /** @internal What `console.log` shows. */
-  [INSPECT](): string {
+  inspect(): string {
     return `NodeHeap { in use: ${this.inUse}, peak: ${this.peak}, limit: ${this.limit} }`
   }
 

@@ -10,7 +10,7 @@ export class SnapshotError extends Error {
   }
 }
 
-const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+const MAX_SAFE = 0x1f_ffff_ffff_ffffn
 
 /** @internal Writes numbers one after the other. */
 export class ByteWriter {
@@ -146,8 +146,12 @@ export function crc32(bytes: Uint8Array): number {
   return ~crc >>> 0
 }
 
-const CRC_TABLE = new Int32Array(256).map((_, byte) => {
-  let crc = byte
-  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : 0xedb88320)
-  return crc
-})
+const CRC_TABLE = /* @__PURE__ */ crcTable()
+
+function crcTable(): Int32Array {
+  return new Int32Array(256).map((_, byte) => {
+    let crc = byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : 0xedb88320)
+    return crc
+  })
+}

@@ -1,7 +1,7 @@
 /** An L1 as bytes: see `layout.ts`. */
 import { wrongType } from '../base/args'
 import { wordOf } from '../base/word'
-import { LEAF_HI } from '../page-table/leaf'
+import { LeafHi } from '../page-table/leaf'
 import type { RadixTable } from '../page-table/radix-table'
 import type { GuestTable } from '../vm/guest-table'
 import type { NestedGuest } from '../vm/nested-guest'
@@ -159,7 +159,7 @@ function writePage(out: ByteWriter, table: RadixTable, page: number, level: numb
     const hi = halves[(page + i) * 2 + 1]!
     if (hi === 0) continue
     out.u16(i)
-    if ((hi & LEAF_HI) !== 0) {
+    if ((hi & LeafHi.LEAF) !== 0) {
       out.u8(1)
       out.u64(wordOf(hi, lo))
     } else {

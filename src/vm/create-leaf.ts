@@ -11,7 +11,7 @@
 import type { Gpa, LeafShift, NestedGpa } from '../base/units'
 import { hex, numberOf, wordOf } from '../base/word'
 import { RC, LeafFlag } from '../page-table/leaf'
-import { NONE, type LeafRef, type RadixTable } from '../page-table/radix-table'
+import { Ref, type LeafRef, type RadixTable } from '../page-table/radix-table'
 import { entryHi, entryLo, TAG } from '../rmap/entry'
 import type { InsertOutcome } from '../rmap/memslot'
 import { clearHostLeaf, clearReplacedLeaf, clearShadowLeaf } from './clear-leaf'
@@ -108,7 +108,7 @@ function create(vm: VmState, request: LeafRequest): LeafCreation {
   const { guest, hi, lo, shift } = request
   const table = guest === undefined ? vm.host : guest.shadow
   const there = table.find(hi, lo)
-  if (there !== NONE) {
+  if (there !== Ref.NONE) {
     const shiftThere = table.shiftOf(there)
     if (shiftThere === shift) return growLeaf(vm, table, there, request)
     if (shiftThere > shift) {
@@ -119,7 +119,7 @@ function create(vm: VmState, request: LeafRequest): LeafCreation {
   }
   const warning = shift === vm.pageShift ? undefined : clearBelow(vm, request)
 
-  if (table.place(hi, lo, shift, request.wordHi, request.wordLo) === NONE) return PLAIN['no-memory']
+  if (table.place(hi, lo, shift, request.wordHi, request.wordLo) === Ref.NONE) return PLAIN['no-memory']
   if (guest === undefined) {
     vm.hostLeavesCreated++
     return warning === undefined ? PLAIN.made : { status: 'made', warning }

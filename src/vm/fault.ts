@@ -6,8 +6,8 @@
  */
 import type { Gpa, Lpid } from '../base/units'
 import { hiOfNumber, numberOf } from '../base/word'
-import { LeafFlag } from '../page-table/leaf'
-import { NONE, type LeafRef } from '../page-table/radix-table'
+import { Flag } from '../page-table/leaf'
+import { Ref, type LeafRef } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
 import { createLeaf, LeafRequest } from './create-leaf'
 import type { Access, FaultResult, ForwardToL1, NoMemory, Present, Retry } from './fault-result'
@@ -20,13 +20,13 @@ import type { AnyRequest } from './options'
 import { PendingFault } from './pending'
 import type { VmState } from './state'
 
-const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
-
-/** The bits that a shadow leaf has only if host leaf and guest leaf have them; all others come from the host leaf. */
-const FROM_BOTH = READ | WRITE | EXECUTE | REFERENCED | CHANGED
+const enum Bits {
+  /** The bits that a shadow leaf has only if host leaf and guest leaf have them; all others come from the host leaf. */
+  FROM_BOTH = Flag.READ | Flag.WRITE | Flag.EXECUTE | Flag.RC,
+}
 
 /** The permission bits of which a leaf must have one. */
-const ALLOWING: Record<Access, number> = { read: READ | WRITE, write: WRITE, execute: EXECUTE }
+const ALLOWING: Record<Access, number> = { read: Flag.READ | Flag.WRITE, write: Flag.WRITE, execute: Flag.EXECUTE }
 
 /** @internal Bits 51..32 of an address: L0 drops those above. */
 export const GPA_HI = 0xfffff
@@ -48,8 +48,8 @@ const RET = {
   'no-memory': -12,
 } as const satisfies Record<FaultResult['outcome'], number>
 
-const PRESENT: Present = Object.freeze({ outcome: 'present' })
-const NO_MEMORY: NoMemory = Object.freeze({ outcome: 'no-memory' })
+const PRESENT: Present = /* @__PURE__ */ Object.freeze({ outcome: 'present' })
+const NO_MEMORY: NoMemory = /* @__PURE__ */ Object.freeze({ outcome: 'no-memory' })
 const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
 const l1Result = (outcome: 'mmio' | 'fault-to-l2', l1Gpa: Gpa): FaultResult => ({ outcome, l1Gpa, gpa: l1Gpa })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
@@ -128,9 +128,9 @@ function noGuest(vm: VmState, { lpid, gpa }: AnyRequest): FaultResult {
 function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): LeafRequest | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
-  if (there !== NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return PRESENT
+  if (there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return PRESENT
 
-  if (vm.events.observed) emitFault(vm, guest.lpid, hi, lo, access, there === NONE ? DSISR.MISS : DSISR.REFUSED)
+  if (vm.events.observed) emitFault(vm, guest.lpid, hi, lo, access, there === Ref.NONE ? DSISR.MISS : DSISR.REFUSED)
 
   // 1. the walk of the guest table
   const walked = walkGuestTable(vm, guest, hi, lo, access)
@@ -154,7 +154,7 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   const request = new LeafRequest(guest)
   request.mmuSeq = vm.mmuSeq
   let host = vm.host.find(gpaHi, gpaLo)
-  if (host === NONE || (access === 'write' && (vm.host.loAt(host) & WRITE) === 0)) {
+  if (host === Ref.NONE || (access === 'write' && (vm.host.loAt(host) & Flag.WRITE) === 0)) {
     const { failure, warning } = instantiateHostLeaf(vm, slot, gfn, access === 'write')
     if (failure !== undefined) return failure
     request.hostWarning = warning
@@ -183,8 +183,8 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
     request.shift = vm.pageShift
     request.wordLo = hostLo | (gpaLo & ((1 << hostShift) - 1) & (-1 << vm.pageShift))
   }
-  request.wordLo &= guestLo | ~FROM_BOTH
-  if (access !== 'write') request.wordLo &= ~CHANGED
+  request.wordLo &= guestLo | ~Bits.FROM_BOTH
+  if (access !== 'write') request.wordLo &= ~Flag.CHANGED
   return request
 }
 
@@ -233,7 +233,7 @@ export function clearByLpid(vm: VmState, lpid: Lpid, hi: number, lo: number): vo
   const guest = vm.guests.get(lpid)
   if (guest === undefined) return
   const ref = guest.shadow.find(hi, lo)
-  if (ref !== NONE) clearShadowLeaf(vm, guest, ref, hi, lo, 'L0')
+  if (ref !== Ref.NONE) clearShadowLeaf(vm, guest, ref, hi, lo, 'L0')
 }
 
 /** A fault that ends without a result: the L2 resumes. */
@@ -257,7 +257,7 @@ export function walkGuestTable(
   }
   const ref = root.find(hi, lo)
   if (vm.events.observed) emitWalk(vm, root, ref, hi, lo)
-  if (ref === NONE) return 'no-translation'
+  if (ref === Ref.NONE) return 'no-translation'
   if (ref === MALFORMED) return 'malformed'
   return (root.tree.loAt(ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
 }
@@ -274,7 +274,7 @@ function refuse(
   lo: number,
   reason: ForwardToL1['reason'],
 ): ForwardToL1 | Retry {
-  if (there === NONE) return forward(reason)
+  if (there === Ref.NONE) return forward(reason)
   clearByLpid(vm, guest.lpid, hi, lo)
   return retry('refused')
 }

@@ -5,7 +5,7 @@
  * 9 and a last level of 5 or 9 bits. {@link GuestTable.write} and `rootBits` make such tables.
  */
 import { checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
-import { INSPECT } from '../base/inspect'
+import { inspectable } from '../base/inspect'
 import { type Gpa, type LeafShift, MAX_GPA, type NestedGpa, type PageShift } from '../base/units'
 import { hex, pow2 } from '../base/word'
 import { LEAF, packLeaf, PRESENT, LeafFlag } from '../page-table/leaf'
@@ -63,10 +63,11 @@ export class GuestTable {
     this.tree = new RadixTable({ pageShift })
     this.pageShift = pageShift
     this.rootBits = checkInteger('rootBits', rootBits, 5, 16)
+    inspectable(this)
   }
 
   /** @internal What `console.log` shows. */
-  [INSPECT](): string {
+  inspect(): string {
     return `GuestTable { page shift: ${this.pageShift}, leaves: ${this.tree.leafCount + this.rootLeaves.size} }`
   }
 

@@ -8,15 +8,14 @@
 import { checkBoolean, checkInteger, checkObject, checkOneOf } from '../base/args'
 import { type Gfn, type LeafShift, MAX_FRAME } from '../base/units'
 import { hex, hiOfNumber, pow2 } from '../base/word'
-import { LEAF_HI, LeafFlag, PRESENT_HI, RC } from '../page-table/leaf'
+import { Flag, LeafHi } from '../page-table/leaf'
 import { createLeaf, LeafRequest } from './create-leaf'
 import type { FaultResult } from './fault-result'
 import type { Backing } from './options'
 import type { VmState } from './state'
 import type { VmMemslot } from './vm-memslot'
 
-const { READ, WRITE, EXECUTE, REFERENCED, CHANGED } = LeafFlag
-const NAMED = RC | READ | WRITE | EXECUTE
+const NAMED = Flag.RC | Flag.READ | Flag.WRITE | Flag.EXECUTE
 
 /** @internal What became of the host leaf. */
 export interface HostLeafCreation {
@@ -92,9 +91,14 @@ function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): Le
   const gpa = gfn * pow2(pageShift)
   request.hi = hiOfNumber(gpa)
   request.lo = gpa | 0
-  request.wordHi = PRESENT_HI | LEAF_HI | Math.floor(firstFrame / 2 ** 20)
+  request.wordHi = LeafHi.PRESENT | LeafHi.LEAF | Math.floor(firstFrame / 2 ** 20)
   request.wordLo =
-    ((firstFrame % 2 ** 20) * 4096) | READ | EXECUTE | REFERENCED | (mayWrite ? WRITE | CHANGED : 0) | attributes
+    ((firstFrame % 2 ** 20) * 4096) |
+    Flag.READ |
+    Flag.EXECUTE |
+    Flag.REFERENCED |
+    (mayWrite ? Flag.WRITE | Flag.CHANGED : 0) |
+    attributes
   return request
 }
 

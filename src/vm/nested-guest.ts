@@ -4,7 +4,7 @@
  * It is reference counted: the registry holds one reference, every user (a vCPU that runs it, a fault between its halves)
  * one more. A dropped guest has left the registry; its shadow table is freed at the last put, its rmap entries stay.
  */
-import { INSPECT } from '../base/inspect'
+import { inspectable } from '../base/inspect'
 import type { Lpid, NestedGpa } from '../base/units'
 import type { RadixTable } from '../page-table/radix-table'
 import type { GuestTable } from './guest-table'
@@ -46,10 +46,11 @@ export class NestedGuest {
     this.shadowLpid = shadowLpid
     this.id = id
     this.shadow = shadow
+    inspectable(this)
   }
 
   /** @internal What `console.log` shows. */
-  [INSPECT](): string {
+  inspect(): string {
     const { lpid, shadowLpid, state, refCount, shadow } = this
     return `NestedGuest { LPID ${lpid}, shadow LPID ${shadowLpid}, ${state}, refs: ${refCount}, shadow leaves: ${shadow.leafCount} }`
   }

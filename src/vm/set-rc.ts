@@ -16,7 +16,7 @@ import type { VmState } from './state'
 
 const DSISR_SET_RC = 0x4_0000
 
-const SET: SetRcResult = Object.freeze({ outcome: 'set' })
+const SET: SetRcResult = /* @__PURE__ */ Object.freeze({ outcome: 'set' })
 
 /** @internal Does it, and emits its event. */
 export function setRc(vm: VmState, request: AnyRequest): SetRcResult {

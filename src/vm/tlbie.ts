@@ -101,7 +101,8 @@ const RPT_SIZES: readonly (readonly [bit: bigint, shift: LeafShift])[] = [
   [8n, 30],
 ]
 
-const ALL_NESTED = BigInt(RptType.TLB | RptType.WALK_CACHE | RptType.PARTITION_TABLE)
+/** TLB, page walk cache and partition table entries ({@link RptType}). */
+const ALL_NESTED = 14n
 const TARGET_CORE_MMU = 1n
 
 /** @internal H_RPT_INVALIDATE, for nested guests. Without the nested type it concerns L1's own processes: not modelled. */

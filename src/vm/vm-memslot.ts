@@ -3,7 +3,7 @@
  *
  * The rules of the rmap itself are in `rmap/memslot.ts`; this adds the flags, the dirty log, and what the L1 counts of it.
  */
-import { INSPECT } from '../base/inspect'
+import { inspectable } from '../base/inspect'
 import type { Gfn } from '../base/units'
 import type { Entry } from '../rmap/entry'
 import type { ListNode, Memslot } from '../rmap/memslot'
@@ -41,6 +41,7 @@ export class VmMemslot {
     this.#logDirty = flags.logDirty
     this.address = address
     this.arrayAddress = arrayAddress
+    inspectable(this)
   }
 
   /** The first gfn. */
@@ -89,7 +90,7 @@ export class VmMemslot {
   }
 
   /** @internal What `console.log` shows. */
-  [INSPECT](): string {
+  inspect(): string {
     const { baseGfn, npages, singles, lists } = this
     const flags = [
       this.readOnly ? ', read-only' : '',

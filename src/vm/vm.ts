@@ -9,7 +9,7 @@
  * the L1.
  */
 import { checkBoolean, checkFunction, checkInteger, checkObject, wrongType } from '../base/args'
-import { INSPECT } from '../base/inspect'
+import { inspectable } from '../base/inspect'
 import { type Gfn, type Lpid, MAX_LPID, type PageShift } from '../base/units'
 import type { RadixTable } from '../page-table/radix-table'
 import { type Entry } from '../rmap/entry'
@@ -84,6 +84,7 @@ export class Vm {
     this.pageShift = settings.pageShift
     this.placement = settings.placement
     this.observe(options.observer)
+    inspectable(this)
   }
 
   // ---- memslots (spec 10) ----
@@ -459,7 +460,7 @@ export class Vm {
   }
 
   /** @internal What `console.log` shows. */
-  [INSPECT](): string {
+  inspect(): string {
     const {
       memslots,
       guests,

@@ -3,13 +3,11 @@ import { expect, test } from 'vitest'
 import {
   LeafHi,
   LEAF,
-  LEAF_HI,
   LeafFlag,
   leafFrame,
   leafHpa,
   packLeaf,
   PRESENT,
-  PRESENT_HI,
   RC,
   swap32,
   swapBytes,
@@ -47,8 +45,8 @@ test('the bits are those of the spec', () => {
   })
   expect(RC).toBe(0x180)
   expect(MAX_FRAME).toBe(2 ** 41 - 1)
-  expect(halvesOf(PRESENT)).toEqual([PRESENT_HI, 0])
-  expect(halvesOf(LEAF)).toEqual([LEAF_HI, 0])
+  expect(halvesOf(PRESENT)).toEqual([LeafHi.PRESENT, 0])
+  expect(halvesOf(LEAF)).toEqual([LeafHi.LEAF, 0])
   expect(LeafHi.FRAME).toBe(0x001fffff) // 0x001FFFFFFFFFF000 >> 32
 })
 
