@@ -29,6 +29,7 @@ function addExtension(extension) {
 }
 
 function isSpecifier(literal) {
+  if (literal.parent === undefined) return true // of an import that TypeScript made for an inferred type
   const parent = ts.isLiteralTypeNode(literal.parent) ? literal.parent.parent : literal.parent
   return ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent) || ts.isImportTypeNode(parent)
 }

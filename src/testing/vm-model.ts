@@ -298,7 +298,7 @@ export function faultAnswer(result: FaultResult | SetRcResult): VmAnswer {
       return { outcome: result.outcome, reason: result.reason }
     case 'mmio':
     case 'fault-to-l2':
-      return { outcome: result.outcome, l1Gpa: result.gpa }
+      return { outcome: result.outcome, l1Gpa: result.l1Gpa }
     case 'invalid':
       return { outcome: result.outcome, shift: result.shift }
     default:
