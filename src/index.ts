@@ -1,4 +1,4 @@
-export { MAX_FRAME, MAX_GPA, MAX_LPID } from './base/units'
+export { MAX_GPA, MAX_HPA, MAX_LPID } from './base/units'
 export { packEntry, unpackEntry, packEntryPair, unpackEntryPair } from './rmap/entry'
 export { packLeaf, unpackLeaf, LeafFlag, PRESENT, LEAF } from './page-table/leaf'
 export { NodeHeap, MAX_NODES } from './rmap/node-heap'

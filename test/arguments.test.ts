@@ -201,7 +201,7 @@ const CALLS: Call[] = [
     [['bag', { hi: 1, lo: 1 }, { hi: ['integer', 1], lo: ['integer', 1] }]],
     index.unpackEntryPair,
   ),
-  pure('packLeaf', [['bag', { frame: 1, flags: 1 }, { frame: ['integer', 1], flags: ['integer', 1] }]], index.packLeaf),
+  pure('packLeaf', [['bag', { hpa: 0, flags: 1 }, { hpa: ['integer', 0], flags: ['integer', 1] }]], index.packLeaf),
   pure('unpackLeaf', [['word', 1n]], index.unpackLeaf),
   pure('NodeHeap', [['bag?', { limit: 1 }, { limit: ['integer?', 1] }]], (options) => new NodeHeap(options)),
   pure('NodeHeap.read', [['integer', 16]], (address) => {

@@ -37,5 +37,5 @@ export const MAX_LPID = 0xfff
 /** The largest guest real address, of L1 or of an L2, in bytes: 52 bits (spec 2). */
 export const MAX_GPA = 2 ** 52 - 1
 
-/** The largest host frame number, in units of 4 KiB: 41 bits (spec 4). */
-export const MAX_FRAME = 2 ** 41 - 1
+/** The largest host real address, in bytes: 53 bits (spec 4). */
+export const MAX_HPA = 2 ** 53 - 1

@@ -13,8 +13,8 @@
  * What the bits mean for a fault must never be decided here: that is spec 5, in vm/.
  */
 import { checkOptionNames, checkWord, toInteger } from '../base/args'
-import { type HostFrame, type Hpa, type LeafShift, MAX_FRAME } from '../base/units'
-import { hiOf, loOf, numberOf, wordOf } from '../base/word'
+import { type HostFrame, type Hpa, type LeafShift, MAX_HPA } from '../base/units'
+import { hex, hiOf, loOf, numberOf, wordOf } from '../base/word'
 
 /** The low 12 bits of a leaf word, by name (spec 4). */
 export const LeafFlag = {
@@ -43,9 +43,11 @@ export const enum Flag {
   RC = REFERENCED | CHANGED,
 }
 
-/** What a leaf word says: the frame it maps, in units of 4 KiB, and bits 11..0 ({@link LeafFlag}). */
+/** The fields of a leaf word. */
 export interface LeafFields {
-  readonly frame: HostFrame
+  /** The host address that it maps, in bytes: a multiple of 4 KiB, 0..2^53-4096. */
+  readonly hpa: Hpa
+  /** Bits 11..0, by name in {@link LeafFlag}: 0..0xfff. */
   readonly flags: number
 }
 
@@ -74,31 +76,32 @@ export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([
 ])
 
 /** @internal The bits that the hardware sets: referenced and changed. */
-export const RC = Flag.RC
+export const RC: number = Flag.RC
 
 /**
- * The word of a present leaf (spec 4).
+ * Encodes the word of a present leaf (spec 4). O(1).
  *
- * @param fields.frame 0..2^41-1, in units of 4 KiB
- * @param fields.flags 0..0xfff
  * @throws RangeError, TypeError
+ * @example
+ * packLeaf({ hpa: 0x12340000, flags: LeafFlag.READ | LeafFlag.REFERENCED }) // 0xc000000012340104n
  */
-export function packLeaf(fields: LeafFields): bigint {
-  const { frame, flags } = checkOptionNames('fields', fields, ['frame', 'flags'])
-  const number = toInteger('frame', frame, 0, MAX_FRAME, 16)
-  return PRESENT | LEAF | (BigInt(number) << 12n) | BigInt(toInteger('flags', flags, 0, 0xfff, 16))
+export function packLeaf(fields: { readonly [K in keyof LeafFields]: LeafFields[K] | bigint }): bigint {
+  const { hpa, flags } = checkOptionNames('fields', fields, ['hpa', 'flags'])
+  const address = toInteger('hpa', hpa, 0, MAX_HPA, 16)
+  if (address % 4096 !== 0) throw new RangeError(`hpa: expected a multiple of 0x1000, got ${hex(address)}`)
+  return PRESENT | LEAF | BigInt(address) | BigInt(toInteger('flags', flags, 0, 0xfff, 16))
 }
 
 /**
- * What a leaf's word says (spec 4): L0's frame (bits 52..12, whatever the page shift) and bits 11..0. The others
- * are not looked at.
+ * Decodes the word of a leaf (spec 4): L0's host address (bits 52..12, whatever the page shift) and bits 11..0. The other
+ * bits are ignored. O(1).
  *
  * @param word 0..2^64-1
  * @throws RangeError, TypeError
  */
 export function unpackLeaf(word: bigint): LeafFields {
   checkWord('word', word)
-  return { frame: leafFrame(hiOf(word), loOf(word)), flags: Number(word & 0xfffn) }
+  return { hpa: leafHpa(hiOf(word), loOf(word), 12), flags: Number(word & 0xfffn) }
 }
 
 /** @internal The frame in a leaf's halves, in units of 4 KiB. */

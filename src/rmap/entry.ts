@@ -35,7 +35,7 @@ export const enum EntryBits {
 }
 
 /** @internal {@link EntryBits.TAG} for code that is not hot. */
-export const TAG = EntryBits.TAG
+export const TAG: number = EntryBits.TAG
 
 /**
  * Encodes an rmap entry as its 64-bit word, with tag 0 (spec 2). O(1).

@@ -12,7 +12,7 @@
  * walk removes every entry of the range, stale or not. Without a visitor it must never allocate per slot or per entry.
  */
 import { checkHas, checkObject, checkOneOf, checkWord, toInteger, wrongType } from '../base/args'
-import { type Gfn, type Hpa, type LeafShift, type Lpid, MAX_GPA, type NestedGpa } from '../base/units'
+import { type Gfn, type Hpa, type LeafShift, type Lpid, MAX_HPA, type NestedGpa } from '../base/units'
 import { hiOf, hiOfNumber, loOf, pow2 } from '../base/word'
 import { LeafHi } from '../page-table/leaf'
 import { RadixTable, Ref, type Leaf, type LeafRef } from '../page-table/radix-table'
@@ -115,7 +115,7 @@ export function removeRmapRange(
   if (!(memslot instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
   const first = memslot.indexOf(gfn)
   const count = toInteger('npages', npages, 1, memslot.npages - first)
-  const address = toInteger('hpa', hpa, 0, 2 * MAX_GPA + 1, 16)
+  const address = toInteger('hpa', hpa, 0, MAX_HPA, 16)
   if (shift !== 16 && shift !== 12) checkOneOf('shift', shift, LEAF_SHIFTS)
   if (count * 0x10000 !== pow2(shift) && count * 0x1000 !== pow2(shift)) throw contradiction(count, shift)
   checkHas('guests', guests, 'get')

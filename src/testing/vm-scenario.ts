@@ -108,7 +108,7 @@ export class VmScenario {
     yield* this.#edit({ op: 'map', table, gpa: down(gpa, shift), to: down(to, shift), shift, flags: ALL_FLAGS }, true)
     yield { op: 'fault', lpid, gpa, access }
     if (old === undefined) return
-    const wasAt = unpackLeaf(old.word).frame * 4096 + gpa - old.gpa
+    const wasAt = unpackLeaf(old.word).hpa + gpa - old.gpa
     yield { op: 'unmap', gfn: Math.floor(wasAt / 2 ** pageShift), npages: 1 }
   }
 

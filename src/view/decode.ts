@@ -92,7 +92,7 @@ function doubtLpid(word: bigint): string | undefined {
 }
 
 function readLeaf(word: bigint): Reading {
-  const { frame, flags } = unpackLeaf(word)
+  const { hpa, flags } = unpackLeaf(word)
   const names = Object.entries(LeafFlag)
     .filter(([, bit]) => (flags & bit) !== 0)
     .map(([name]) => name.toLowerCase())
@@ -102,7 +102,7 @@ function readLeaf(word: bigint): Reading {
   const rights = flags & (LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE)
   return {
     as: 'leaf',
-    text: `frame ${hex(frame)}, host address ${hex(frame * 4096)}: ${names.join(' ') || 'no rights'}${rest}`,
+    text: `frame ${hex(hpa / 4096)}, host address ${hex(hpa)}: ${names.join(' ') || 'no rights'}${rest}`,
     doubt: rights === 0 ? 'it allows no access' : others >> 53n === 0n ? undefined : 'a frame of L0 has no bits 53..61',
   }
 }

@@ -84,7 +84,7 @@ export class GuestTable {
     if (to % pow2(shift) !== 0) {
       throw new RangeError(`to: expected a multiple of ${hex(2 ** shift)}, got ${hex(to)}`)
     }
-    this.write(gpa, shift, packLeaf({ frame: to / 4096, flags }))
+    this.write(gpa, shift, packLeaf({ hpa: to, flags }))
   }
 
   /**

@@ -5,8 +5,8 @@
  * where gpa and host address agree modulo the size of the backing, and the memslot does not log dirty pages. There is no
  * step down: a 1 GiB backing that agrees modulo 2 MiB only gives a base page.
  */
-import { checkBoolean, checkInteger, checkObject, checkOneOf } from '../base/args'
-import { type Gfn, type LeafShift, MAX_FRAME } from '../base/units'
+import { checkBoolean, checkInteger, checkObject, checkOneOf, toInteger } from '../base/args'
+import { type Gfn, type Hpa, type LeafShift, MAX_HPA } from '../base/units'
 import { hex, hiOfNumber, pow2 } from '../base/word'
 import { Flag, LeafHi } from '../page-table/leaf'
 import { createLeaf, LeafRequest } from './create-leaf'
@@ -36,7 +36,7 @@ const failed = (failure: FaultResult): HostLeafCreation => ({ failure })
  */
 export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, write: boolean): HostLeafCreation {
   const { mmuSeq } = vm // a sample of its own: what is asked for the backing may invalidate
-  const backing = vm.settings.backing === undefined ? nextFrame(vm) : vm.settings.backing(gfn, write)
+  const backing = vm.settings.backing === undefined ? nextHostPage(vm) : vm.settings.backing(gfn, write)
   if (backing === undefined) return failed({ outcome: 'retry', reason: 'no-backing' })
   if (slot.invalid || !slot.rmap.contains(gfn)) return failed({ outcome: 'retry', reason: 'mmu-seq' })
 
@@ -58,20 +58,16 @@ export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, writ
 /** The leaf for a backing: its size, its place and its word. */
 function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): LeafRequest {
   const { pageShift } = vm
-  const { frame, shift: backingShift = pageShift, writable, attributes = 0 } = checkObject('backing', backing)
-  checkInteger('backing.frame', frame, 0, MAX_FRAME, 16)
+  const { shift: backingShift = pageShift, writable, attributes = 0 } = checkObject('backing', backing)
+  const hpa = hpaOf(backing, pageShift)
   checkOneOf<LeafShift>('backing.shift', backingShift, [pageShift, 21, 30])
   const mayWrite = checkBoolean('backing.writable', writable, true) && !slot.readOnly
   checkInteger('backing.attributes', attributes, 0, 0xfff, 16)
   if ((attributes & NAMED) !== 0) {
     throw new RangeError(`backing.attributes: expected none of the bits ${hex(NAMED)}, got ${hex(attributes)}`)
   }
-  const frames = pow2(pageShift - 12) // in a base page
-  if (frame % frames !== 0) {
-    throw new RangeError(`backing.frame: expected a multiple of ${hex(frames)}, got ${hex(frame)}`)
-  }
 
-  const pageFrame = frame / frames // in base pages, as gfn is
+  const pageFrame = hpa / pow2(pageShift) // in base pages, as gfn is
   const request = new LeafRequest(undefined)
   request.shift = pageShift
   if (!slot.logDirty) {
@@ -87,25 +83,33 @@ function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): Le
     )
   }
 
-  const firstFrame = frame - (pageFrame % pages) * frames
+  const firstHpa = hpa - (pageFrame % pages) * pow2(pageShift)
   const gpa = gfn * pow2(pageShift)
   request.hi = hiOfNumber(gpa)
   request.lo = gpa | 0
-  request.wordHi = LeafHi.PRESENT | LeafHi.LEAF | Math.floor(firstFrame / 2 ** 20)
+  request.wordHi = LeafHi.PRESENT | LeafHi.LEAF | hiOfNumber(firstHpa)
   request.wordLo =
-    ((firstFrame % 2 ** 20) * 4096) |
-    Flag.READ |
-    Flag.EXECUTE |
-    Flag.REFERENCED |
-    (mayWrite ? Flag.WRITE | Flag.CHANGED : 0) |
-    attributes
+    firstHpa | Flag.READ | Flag.EXECUTE | Flag.REFERENCED | (mayWrite ? Flag.WRITE | Flag.CHANGED : 0) | attributes
   return request
 }
 
-/** Frames in order: a page gets a new one whenever it is mapped anew. */
-function nextFrame(vm: VmState): Backing | undefined {
-  const frame = vm.nextPage * pow2(vm.pageShift - 12)
-  if (frame > MAX_FRAME) return undefined
+/** The host address of a backing, in bytes. */
+function hpaOf({ hpa, frame }: Backing, pageShift: number): Hpa {
+  if (frame === undefined) {
+    const address = toInteger('backing.hpa', hpa as Hpa, 0, MAX_HPA, 16)
+    if (address % pow2(pageShift) === 0) return address
+    throw new RangeError(`backing.hpa: expected a multiple of ${hex(pow2(pageShift))}, got ${hex(address)}`)
+  }
+  if (hpa !== undefined) throw new TypeError('backing.frame: expected undefined, as backing.hpa is given')
+  const number = toInteger('backing.frame', frame, 0, Math.floor(MAX_HPA / 4096), 16)
+  if (number % pow2(pageShift - 12) === 0) return number * 4096
+  throw new RangeError(`backing.frame: expected a multiple of ${hex(pow2(pageShift - 12))}, got ${hex(number)}`)
+}
+
+/** Host pages in order: a page of L1 gets a new one whenever it is mapped anew. */
+function nextHostPage(vm: VmState): Backing | undefined {
+  const hpa = vm.nextPage * pow2(vm.pageShift)
+  if (hpa > MAX_HPA) return undefined
   vm.nextPage++
-  return { frame }
+  return { hpa }
 }

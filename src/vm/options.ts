@@ -2,7 +2,7 @@
  * What a caller gives to an L1: options, requests and operands. Every property is documented where it stands; the checks
  * are in `checks.ts`.
  */
-import type { Gfn, HostFrame, LeafShift, Lpid, NestedGpa, PageShift } from '../base/units'
+import type { Gfn, HostFrame, Hpa, LeafShift, Lpid, NestedGpa, PageShift } from '../base/units'
 import type { RangeVisitor } from '../rmap/invalidate'
 import type { VmObserver } from './events'
 import type { Access } from './fault-result'
@@ -14,10 +14,15 @@ import type { NestedGuest } from './nested-guest'
  */
 export type Placement = 'head' | 'faulting'
 
-/** What backs a gfn in the host: the answer of {@link BackingOf}. */
+/** What backs a gfn in the host: the answer of {@link BackingOf}. Give either `hpa` or `frame`. */
 export interface Backing {
-  /** The host frame of the gfn's first byte: in units of 4 KiB, 0..2^41-1, a multiple of the base page. */
-  readonly frame: HostFrame
+  /** The host address of the gfn's first byte: in bytes, 0..2^53-1, a multiple of the base page. */
+  readonly hpa?: Hpa
+  /**
+   * The same as a host frame number, in units of 4 KiB: 0..2^41-1, a multiple of the base page. Recordings and page-frame
+   * lists have frame numbers, so this is the one place where one may be given.
+   */
+  readonly frame?: HostFrame
   /** log2 of the size of the host page it lies in: the page shift (the default), 21 or 30. */
   readonly shift?: LeafShift
   /** Whether the host may write it. The default is true. */

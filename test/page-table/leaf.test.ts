@@ -14,7 +14,7 @@ import {
   unpackLeaf,
   withoutRc,
 } from '../../src/page-table/leaf'
-import { MAX_FRAME } from '../../src/base/units'
+import { MAX_HPA } from '../../src/base/units'
 import { refuses } from '../support/refuses'
 
 const FRAME_EDGES = [0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 41 - 1]
@@ -44,7 +44,7 @@ test('the bits are those of the spec', () => {
     EXECUTE: 0x001,
   })
   expect(RC).toBe(0x180)
-  expect(MAX_FRAME).toBe(2 ** 41 - 1)
+  expect(MAX_HPA).toBe(2 ** 53 - 1)
   expect(halvesOf(PRESENT)).toEqual([LeafHi.PRESENT, 0])
   expect(halvesOf(LEAF)).toEqual([LeafHi.LEAF, 0])
   expect(LeafHi.FRAME).toBe(0x001fffff) // 0x001FFFFFFFFFF000 >> 32
@@ -53,20 +53,24 @@ test('the bits are those of the spec', () => {
 test('a leaf word is present bit, leaf bit, frame and flags', () => {
   fc.assert(
     fc.property(frames, flagSets, (frame, flags) => {
-      const word = packLeaf({ frame, flags })
+      const word = packLeaf({ hpa: frame * 4096, flags })
+      expect(packLeaf({ hpa: BigInt(frame) * 4096n, flags: BigInt(flags) })).toBe(word)
       expect(word).toBe(2n ** 63n + 2n ** 62n + BigInt(frame) * 4096n + BigInt(flags))
-      expect(unpackLeaf(word)).toEqual({ frame, flags })
+      expect(unpackLeaf(word)).toEqual({ hpa: frame * 4096, flags })
     }),
     RUNS,
   )
-  expect(packLeaf({ frame: 0x12345, flags: LeafFlag.READ | LeafFlag.REFERENCED })).toBe(0xc000000012345104n)
-  expect(packLeaf({ frame: -0, flags: -0 })).toBe(0xc000000000000000n)
+  expect(packLeaf({ hpa: 0x12345000, flags: LeafFlag.READ | LeafFlag.REFERENCED })).toBe(0xc000000012345104n)
+  expect(packLeaf({ hpa: -0, flags: -0 })).toBe(0xc000000000000000n)
 })
 
 test('of any word, the frame is what L0 keeps: bits 52..12', () => {
   fc.assert(
     fc.property(words, (word) => {
-      expect(unpackLeaf(word)).toEqual({ frame: Number((word % 2n ** 53n) / 4096n), flags: Number(word % 4096n) })
+      expect(unpackLeaf(word)).toEqual({
+        hpa: Number(((word % 2n ** 53n) / 4096n) * 4096n),
+        flags: Number(word % 4096n),
+      })
       expect(leafFrame(...halvesOf(word))).toBe(Number((word & 0x001ffffffffff000n) >> 12n))
     }),
     RUNS,
@@ -108,21 +112,20 @@ test('bytes reversed', () => {
   expect(swapBytes(...halvesOf(0x8701452301000080n))).toBe(0x8000000123450187n)
 })
 
-const UNKNOWN_FIELD = 'fields: unknown option "frames"; did you mean frame? expected frame, flags'
+const UNKNOWN_FIELD = 'fields: unknown option "frame"; expected hpa, flags'
 
 test('other arguments are refused', () => {
-  for (const [frame, shown] of [
+  for (const [hpa, shown] of [
     [-1, '-0x1'],
-    [2 ** 41, '0x20000000000'],
     [0.5, '0.5'],
     [NaN, 'NaN'],
     [Infinity, 'Infinity'],
     [2 ** 53, '0x20000000000000'],
   ] as const) {
     refuses(
-      () => packLeaf({ frame, flags: 0 }),
+      () => packLeaf({ hpa, flags: 0 }),
       RangeError,
-      `frame: expected an integer in 0x0..0x1ffffffffff, got ${shown}`,
+      `hpa: expected an integer in 0x0..0x1fffffffffffff, got ${shown}`,
     )
   }
   for (const [flags, shown] of [
@@ -131,10 +134,11 @@ test('other arguments are refused', () => {
     [1.5, '1.5'],
     [NaN, 'NaN'],
   ] as const) {
-    refuses(() => packLeaf({ frame: 0, flags }), RangeError, `flags: expected an integer in 0x0..0xfff, got ${shown}`)
+    refuses(() => packLeaf({ hpa: 0, flags }), RangeError, `flags: expected an integer in 0x0..0xfff, got ${shown}`)
   }
-  refuses(() => packLeaf({ frames: 1, frame: 0, flags: 0 } as never), TypeError, UNKNOWN_FIELD)
-  refuses(() => packLeaf({ frame: 0 } as never), TypeError, 'flags: expected an integer in 0x0..0xfff, got undefined')
+  refuses(() => packLeaf({ frame: 1, flags: 0 } as never), TypeError, UNKNOWN_FIELD)
+  refuses(() => packLeaf({ hpa: 0 } as never), TypeError, 'flags: expected an integer in 0x0..0xfff, got undefined')
+  refuses(() => packLeaf({ hpa: 0x800, flags: 0 }), RangeError, 'hpa: expected a multiple of 0x1000, got 0x800')
   refuses(() => packLeaf(undefined as never), TypeError, 'fields: expected an object, got undefined')
   refuses(() => unpackLeaf(-1n), RangeError, 'word: expected a BigInt in 0x0..0xffffffffffffffff, got -0x1')
   refuses(

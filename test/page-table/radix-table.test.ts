@@ -105,7 +105,9 @@ const addresses = fc.oneof(
 )
 const words = fc
   .tuple(fc.bigInt({ min: 0n, max: 2n ** 62n - 1n }), fc.boolean())
-  .map(([bits, plain]) => (plain ? packLeaf({ frame: Number(bits % 2n ** 41n), flags: 0x187 }) : 3n * 2n ** 62n + bits))
+  .map(([bits, plain]) =>
+    plain ? packLeaf({ hpa: Number(bits % 2n ** 41n) * 4096, flags: 0x187 }) : 3n * 2n ** 62n + bits,
+  )
 const steps = fc.array(
   fc.record({
     kind: fc.constantFrom('set', 'set', 'set', 'set', 'place', 'place', 'clear', 'clear', 'look', 'clearAll'),
@@ -221,7 +223,7 @@ test('pages that made way are used again, empty', () => {
   for (const pageShift of [16, 12] as const) {
     const table = new RadixTable({ pageShift })
     const shifts = [pageShift, 21] as const
-    const word = packLeaf({ frame: 7, flags: 7 })
+    const word = packLeaf({ hpa: 0x7000, flags: 7 })
     const fill = (base: number): void => {
       for (let n = 0; n < 200; n++)
         for (const shift of shifts) table.place(...halvesOf(base + n * 2 ** 21), shift, -1, n)
@@ -248,21 +250,21 @@ test('pages that made way are used again, empty', () => {
 
 test('a leaf of the same size is replaced', () => {
   const table = new RadixTable({ pageShift: 16 })
-  table.set(0x10000, 16, packLeaf({ frame: 1, flags: 4 }))
-  expect(table.set(0x10000, 16, packLeaf({ frame: 2, flags: 6 }))).toBe(true)
-  expect([...table]).toEqual([{ gpa: 0x10000, shift: 16, word: packLeaf({ frame: 2, flags: 6 }) }])
+  table.set(0x10000, 16, packLeaf({ hpa: 0x1000, flags: 4 }))
+  expect(table.set(0x10000, 16, packLeaf({ hpa: 0x2000, flags: 6 }))).toBe(true)
+  expect([...table]).toEqual([{ gpa: 0x10000, shift: 16, word: packLeaf({ hpa: 0x2000, flags: 6 }) }])
   expect(table.leafCount).toBe(1)
 })
 
 test('leaves may be cleared and set while they are walked', () => {
   const table = new RadixTable({ pageShift: 16 })
-  for (let n = 0; n < 100; n++) table.set(n * 0x10000, 16, packLeaf({ frame: n, flags: 4 }))
+  for (let n = 0; n < 100; n++) table.set(n * 0x10000, 16, packLeaf({ hpa: n * 4096, flags: 4 }))
   const met: number[] = []
   for (const { gpa } of table.leaves()) {
     met.push(gpa / 0x10000)
     table.clear(gpa)
     table.clear(gpa + 0x10000) // the next one, before it is met
-    table.set(2 ** 40 + gpa, 16, packLeaf({ frame: 0, flags: 4 })) // and more, further on, in pages that grow
+    table.set(2 ** 40 + gpa, 16, packLeaf({ hpa: 0, flags: 4 })) // and more, further on, in pages that grow
     if (met.length > 100) break
   }
   expect(met.slice(0, 50)).toEqual(Array.from({ length: 50 }, (_, n) => 2 * n))
@@ -273,7 +275,7 @@ test('a walk says when pages were freed under it', () => {
   const message = 'leaves: table pages were freed during the walk: copy the leaves first'
   const table = new RadixTable({ pageShift: 16 })
   const fill = (): void => {
-    for (const n of [0, 1, 2]) table.set(n * 0x10000, 16, packLeaf({ frame: n, flags: 4 }))
+    for (const n of [0, 1, 2]) table.set(n * 0x10000, 16, packLeaf({ hpa: n * 4096, flags: 4 }))
   }
   fill()
   refuses(
@@ -296,19 +298,19 @@ test('a walk says when pages were freed under it', () => {
 
 test('writeAt and clearAt change one leaf', () => {
   const table = new RadixTable({ pageShift: 12 })
-  table.set(0x1000, 12, packLeaf({ frame: 1, flags: 4 }))
-  table.set(0x2000, 12, packLeaf({ frame: 2, flags: 4 }))
+  table.set(0x1000, 12, packLeaf({ hpa: 0x1000, flags: 4 }))
+  table.set(0x2000, 12, packLeaf({ hpa: 0x2000, flags: 4 }))
   const ref = table.find(0, 0x1000)
   table.writeAt(ref, 0xc0000000 | 0, 0x5006)
-  expect(table.lookup(0x1000)!.word).toBe(packLeaf({ frame: 5, flags: 6 }))
+  expect(table.lookup(0x1000)!.word).toBe(packLeaf({ hpa: 0x5000, flags: 6 }))
   table.clearAt(ref)
   expect([table.lookup(0x1000), table.leafCount, table.find(0, 0x1000)]).toEqual([undefined, 1, 0])
-  expect(table.lookup(0x2000)!.word).toBe(packLeaf({ frame: 2, flags: 4 }))
+  expect(table.lookup(0x2000)!.word).toBe(packLeaf({ hpa: 0x2000, flags: 4 }))
 })
 
 test('refused arguments; nothing has changed', () => {
   const table = new RadixTable({ pageShift: 16 })
-  const word = packLeaf({ frame: 1, flags: 4 })
+  const word = packLeaf({ hpa: 0x1000, flags: 4 })
   const range = 'an integer in 0x0..0xfffffffffffff'
   for (const call of [
     (gpa: number) => table.lookup(gpa),
@@ -394,7 +396,7 @@ test('the page right below a larger leaf is set aside; a page below that one may
         const table = new RadixTable({ pageShift }, gate)
         const there = larger === 30 ? 1 : 2 // pages that lead to it
         Object.assign(gate, { pageLimit: 1 + there + available })
-        expect(table.set(0, larger, packLeaf({ frame: 0, flags: 7 }))).toBe(true)
+        expect(table.set(0, larger, packLeaf({ hpa: 0, flags: 7 }))).toBe(true)
         const before = [table.pageCount, table.pageBytes, gate.pages]
         const ref = table.find(0, 0)
         expect(table.reserveBelow(ref)).toBe(available > 0)
@@ -421,7 +423,7 @@ test('a page on the way that cannot be had', () => {
 
 test('addresses may be BigInts in range', () => {
   const table = new RadixTable({ pageShift: 12 })
-  const word = packLeaf({ frame: 1, flags: 6 })
+  const word = packLeaf({ hpa: 0x1000, flags: 6 })
   const gpa = 2n ** 52n - 0x1000n
   expect(table.set(gpa, 12, word)).toBe(true)
   expect(table.lookup(gpa + 1n)).toEqual({ gpa: Number(gpa), shift: 12, word })
@@ -437,7 +439,7 @@ test('addresses may be BigInts in range', () => {
 
 test('JSON shows the leaves, their words in hex', () => {
   const table = new RadixTable({ pageShift: 16 })
-  table.set(0x200000, 21, packLeaf({ frame: 0x5600, flags: 0x187 }))
+  table.set(0x200000, 21, packLeaf({ hpa: 0x5600000, flags: 0x187 }))
   const leaf = { gpa: 0x200000, shift: 21, word: '0xc000000005600187' }
   expect(JSON.parse(JSON.stringify(table))).toEqual({ pageShift: 16, leaves: [leaf] })
   expect(JSON.parse(JSON.stringify(table.lookup(0x3fffff)))).toEqual(leaf)

@@ -144,7 +144,7 @@ test('the walk clears, takes and calls stale what a search of everything finds',
           .get(lpid)!
           .some((leaf) => leaf.gpa < gpa + 2 ** shift && gpa < leaf.gpa + 2 ** leaf.shift)
         if (overlaps) continue
-        const word = packLeaf({ frame: HOSTS[host]! / 4096, flags: odd }) | (high << 5n)
+        const word = packLeaf({ hpa: HOSTS[host]!, flags: odd }) | (high << 5n)
         expect(registry.get(lpid)!.shadow.set(gpa, shift, word)).toBe(true)
         model.shadows.get(lpid)!.push({ gpa, shift, word })
       }
@@ -227,7 +227,7 @@ test('completeness: no leaf that has its entry outlives the page it maps', () =>
       const frameOf = (gfn: number): number => 0x100000 + gfn * 16
       for (const { gfn, lpid, page } of some) {
         // a remap: the entry of the page before stays behind, stale
-        guests.get(lpid)!.shadow.set(page * 0x10000, 16, packLeaf({ frame: frameOf(gfn), flags: 6 }))
+        guests.get(lpid)!.shadow.set(page * 0x10000, 16, packLeaf({ hpa: frameOf(gfn) * 4096, flags: 6 }))
         memslot.insert(gfn, lpid, page * 0x10000)
       }
       for (const gfn of taken) {
@@ -256,7 +256,7 @@ test('any base page of a large host page matches, and nothing beyond it', () => 
     const within = [0, 0x10000, 2 ** (shift - 1), 2 ** shift - 0x10000]
     const outside = [-0x10000, 2 ** shift, 2 ** 45]
     ;[...within, ...outside].forEach((offset, n) => {
-      shadow.set(n * 0x10000, 16, packLeaf({ frame: (first + offset) / 4096, flags: 6 }))
+      shadow.set(n * 0x10000, 16, packLeaf({ hpa: first + offset, flags: 6 }))
       memslot.insert(0, 5, n * 0x10000)
     })
     const counters = removeRmapRange(new Map([[5, { shadow }]]), { memslot, gfn: 0, npages: pages, hpa: first, shift })
@@ -268,13 +268,13 @@ test('any base page of a large host page matches, and nothing beyond it', () => 
 test('entries are met newest first, gfn by gfn; a second one of a cleared leaf is stale', () => {
   const memslot = new Memslot({ baseGfn: 100, npages: 32 })
   const shadow = new RadixTable({ pageShift: 16 })
-  shadow.set(0, 21, packLeaf({ frame: 0x4000, flags: 6 }))
+  shadow.set(0, 21, packLeaf({ hpa: 0x4000000, flags: 6 }))
   for (const gpa of [0, 0x10000, 0x20000]) memslot.insert(101, 9, gpa) // three addresses of one leaf
   memslot.insert(103, 8, 0)
   memslot.insert(100, 9, 2 ** 30)
   const visitor = keeper()
   removeRmapRange(new Map([[9, { shadow }]]), { memslot, gfn: 100, npages: 32, hpa: 0x4000000, shift: 21 }, visitor)
-  const leaf = { gpa: 0, shift: 21, word: packLeaf({ frame: 0x4000, flags: 6 }) }
+  const leaf = { gpa: 0, shift: 21, word: packLeaf({ hpa: 0x4000000, flags: 6 }) }
   expect(visitor.shown).toEqual([
     { gfn: 100, lpid: 9, gpa: 2 ** 30, fate: 'no-leaf', leaf: undefined },
     { gfn: 101, lpid: 9, gpa: 0x20000, fate: 'cleared', leaf },
@@ -289,7 +289,7 @@ test('a visitor that throws or inserts finds the walk whole', () => {
     const memslot = new Memslot({ baseGfn: 0, npages: 32 })
     const shadow = new RadixTable({ pageShift: 16 })
     for (const gfn of [0, 1, 2]) {
-      shadow.set(gfn * 0x10000, 16, packLeaf({ frame: 16, flags: 6 }))
+      shadow.set(gfn * 0x10000, 16, packLeaf({ hpa: 0x10000, flags: 6 }))
       memslot.insert(gfn, 1, gfn * 0x10000)
     }
     return { memslot, shadow, guests: new Map([[1, { shadow }]]) }
@@ -327,7 +327,7 @@ test('a look-up of guests that throws: its slot is empty, the nodes of the list 
       for (const lpid of [1, 2, 3, 4]) {
         memslot.insert(0, lpid, lpid * 0x10000)
         memslot.insert(1, lpid, lpid * 0x10000)
-        shadow.set(lpid * 0x10000, 16, packLeaf({ frame: 16, flags: 6 }))
+        shadow.set(lpid * 0x10000, 16, packLeaf({ hpa: 0x10000, flags: 6 }))
       }
       let calls = 0
       const guests = {
@@ -386,7 +386,7 @@ test('a list that LPID 0 cuts: the walk ends at the zero node, and that node and
     memslot.insert(0, 0, 0) // a node whose entry is 0
     for (const lpid of [4, 5]) memslot.insert(0, lpid, 0)
     memslot.insert(1, 0, 0) // as a single word it has its tag, and does no harm
-    for (const { shadow } of guests.values()) shadow.set(0, 16, packLeaf({ frame: 16, flags: 6 }))
+    for (const { shadow } of guests.values()) shadow.set(0, 16, packLeaf({ hpa: 0x10000, flags: 6 }))
     const counters = removeRmapRange(guests, { memslot, gfn: 0, npages: 32, hpa: 0x10000, shift: 21 }, visitor)
     expect(counters).toEqual({ ...new RangeCounters(), ranges: 1, slots: 2, lists: 1, entries: 3, cleared: 3 })
     expect([...guests].filter(([, { shadow }]) => shadow.leafCount > 0).map(([lpid]) => lpid)).toEqual([1, 2, 3])
@@ -453,7 +453,7 @@ test('a BigInt may be given for gfn, npages and hpa', () => {
   const memslot = new Memslot({ baseGfn: 0x10, npages: 4 })
   const shadow = new RadixTable({ pageShift: 16 })
   memslot.insert(0x11, 1, 0)
-  shadow.set(0, 16, packLeaf({ frame: 2 ** 40, flags: 6 }))
+  shadow.set(0, 16, packLeaf({ hpa: 2 ** 40 * 4096, flags: 6 }))
   const counters = removeRmapRange(new Map([[1, { shadow }]]), {
     memslot,
     gfn: 0x11n,
@@ -493,7 +493,7 @@ test("a shadow table of the caller's gives the same walk as a RadixTable", () =>
         const guests = new Map([1, 2, 3].map((lpid) => [lpid, { shadow: make() }])) // nobody has LPID 4
         for (const { lpid, page, frame, inserted } of some) {
           const shadow = guests.get(lpid)?.shadow
-          const word = packLeaf({ frame: (frame ?? 0) * 16, flags: 6 })
+          const word = packLeaf({ hpa: (frame ?? 0) * 16 * 4096, flags: 6 })
           if (frame === undefined) shadow?.clear(page * 0x10000)
           else if (shadow instanceof MapTable) shadow.words.set(page, word)
           else shadow?.set(page * 0x10000, 16, word)

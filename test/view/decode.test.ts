@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeWord, parseWord, readWord, swapWord } from '../../src/view/decode'
-import { MAX_FRAME, MAX_GPA, MAX_LPID, packEntry, packLeaf, LeafFlag } from '../../src/index'
+import { MAX_GPA, MAX_HPA, MAX_LPID, packEntry, packLeaf, LeafFlag } from '../../src/index'
 
 const text = (word: bigint): string[] => decodeWord(word).split('\n')
 
@@ -67,11 +67,17 @@ test('every entry and every leaf is read back without doubt', () => {
     }),
   )
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: MAX_FRAME }), fc.integer({ min: 1, max: 0xfff }), (frame, flags) => {
-      const leaf = readWord(packLeaf({ frame, flags: flags | LeafFlag.READ })).find(({ as }) => as === 'leaf')
-      expect(leaf!.text).toContain(`frame 0x${frame.toString(16)}, host address 0x${(frame * 4096).toString(16)}:`)
-      expect(leaf!.doubt).toBeUndefined()
-    }),
+    fc.property(
+      fc.integer({ min: 0, max: Math.floor(MAX_HPA / 4096) }),
+      fc.integer({ min: 1, max: 0xfff }),
+      (frame, flags) => {
+        const leaf = readWord(packLeaf({ hpa: frame * 4096, flags: flags | LeafFlag.READ })).find(
+          ({ as }) => as === 'leaf',
+        )
+        expect(leaf!.text).toContain(`frame 0x${frame.toString(16)}, host address 0x${(frame * 4096).toString(16)}:`)
+        expect(leaf!.doubt).toBeUndefined()
+      },
+    ),
   )
 })
 

@@ -18,7 +18,7 @@ beforeEach(() => {
 })
 
 function map(table: RadixTable, gpa: number, hpa: number, shift: LeafShift = 16): void {
-  table.set(gpa, shift, packLeaf({ frame: hpa / 4096, flags: 7 }))
+  table.set(gpa, shift, packLeaf({ hpa, flags: 7 }))
 }
 
 function check(): DumpCheck {

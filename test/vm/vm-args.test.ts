@@ -169,6 +169,10 @@ test('what a caller answers for a backing', () => {
     [3, TypeError, 'backing: expected an object, got number'],
     [{ frame: -1 }, RangeError, 'backing.frame: expected an integer in 0x0..0x1ffffffffff, got -0x1'],
     [{ frame: 8 }, RangeError, 'backing.frame: expected a multiple of 0x10, got 0x8'],
+    [{}, TypeError, 'backing.hpa: expected an integer in 0x0..0x1fffffffffffff, got undefined'],
+    [{ hpa: -1 }, RangeError, 'backing.hpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1'],
+    [{ hpa: 0x8000 }, RangeError, 'backing.hpa: expected a multiple of 0x10000, got 0x8000'],
+    [{ hpa: 0, frame: 0 }, TypeError, 'backing.frame: expected undefined, as backing.hpa is given'],
     [{ frame: 0, shift: 12 }, RangeError, 'backing.shift: expected one of 16, 21, 30, got 12'],
     [{ frame: 0, writable: 1 }, TypeError, 'backing.writable: expected a boolean, got number'],
     [{ frame: 0, attributes: 0x104 }, RangeError, 'backing.attributes: expected none of the bits 0x187, got 0x104'],
@@ -303,4 +307,16 @@ test('an invalidation whose visitor or observer throws is over', () => {
   expect(() => vm.beginUnmap(0x10)).toThrow('enough')
   vm.observe(undefined)
   expect([vm.mmuSeq, vm.fault({ lpid: 1, gpa: 0, access: 'read' }).outcome]).toEqual([2, 'mapped'])
+})
+
+test('a backing by host address and one by frame number give the same host leaf', () => {
+  const leaves = [{ hpa: 2 ** 52 + 0x5670000 }, { frame: 2 ** 40 + 0x5670 }].map((backing) => {
+    const vm = new Vm({ backing: () => backing })
+    vm.addMemslot({ baseGfn: 0, npages: 4 })
+    vm.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0x20000 })
+    expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' }).outcome).toBe('mapped')
+    return [...vm.host.leaves()]
+  })
+  expect(leaves[0]).toEqual([{ gpa: 0x20000, shift: 16, word: 0xc010000005670187n }])
+  expect(leaves[1]).toEqual(leaves[0])
 })

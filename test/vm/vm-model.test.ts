@@ -111,7 +111,7 @@ const line = (gpa: number, shift: number, frame: number, flags: number): string 
 
 function shown(leaves: Iterable<Leaf>, mask = 0xfff): string[] {
   return Array.from(leaves, ({ gpa, shift, word }) =>
-    line(gpa, shift, unpackLeaf(word).frame, unpackLeaf(word).flags & mask),
+    line(gpa, shift, unpackLeaf(word).hpa / 4096, unpackLeaf(word).flags & mask),
   )
 }
 

@@ -1,7 +1,7 @@
 /** A play as a TypeScript program that does the same with the library. */
 import { hex } from '../shared/text'
 import type { Step } from './history'
-import { FIRST_FRAME, guestFlags } from './machine'
+import { FIRST_HPA, guestFlags } from './machine'
 import { MEMORY_BYTES, type Settings } from './ops'
 
 /** A step, as far as a program is concerned. */
@@ -17,7 +17,7 @@ export function toTypeScript(
   const options = [`pageShift: ${pageShift}`, `placement: '${placement}'`]
   if (allowLpidZero) options.push('allowLpidZero: true')
   if (hostPages === '2m') {
-    options.push(`backing: (gfn) => ({ frame: ${hex(FIRST_FRAME)} + gfn * ${2 ** (pageShift - 12)}, shift: 21 })`)
+    options.push(`backing: (gfn) => ({ hpa: ${hex(FIRST_HPA)} + gfn * ${hex(2 ** pageShift)}, shift: 21 })`)
   }
   const begun = { faults: 0, unmaps: 0 }
   const body = steps.map((step) =>

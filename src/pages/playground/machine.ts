@@ -61,14 +61,14 @@ export interface Begun {
   readonly unmaps: number
 }
 
-/** In 2 MiB pages, gfn 0 is backed by this frame (units of 4 KiB): 1 GiB. */
-export const FIRST_FRAME = 0x40000
+/** In 2 MiB pages, gfn 0 is backed by this host address, in bytes: 1 GiB. */
+export const FIRST_HPA = 0x40000000
 
 const { REFERENCED, CHANGED } = LeafFlag
 
 /** The options of the library's `Vm` for settings. */
 export function vmOptions({ pageShift, placement, hostPages, allowLpidZero }: Settings): VmOptions {
-  const backing = (gfn: Gfn): Backing => ({ frame: FIRST_FRAME + gfn * 2 ** (pageShift - 12), shift: 21 })
+  const backing = (gfn: Gfn): Backing => ({ hpa: FIRST_HPA + gfn * 2 ** pageShift, shift: 21 })
   return { pageShift, placement, allowLpidZero, ...(hostPages === '2m' ? { backing } : {}) }
 }
 

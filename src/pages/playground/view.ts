@@ -79,8 +79,8 @@ export function viewOf(machine: Machine): StateView {
 
 function leavesOf(table: { leaves(): Iterable<Leaf> }): LeafView[] {
   return [...table.leaves()].map(({ gpa, shift, word }) => {
-    const { frame, flags } = unpackLeaf(word)
-    return { from: gpa, to: frame * 4096, shift, flags }
+    const { hpa, flags } = unpackLeaf(word)
+    return { from: gpa, to: hpa, shift, flags }
   })
 }
 
