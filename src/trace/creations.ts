@@ -127,8 +127,10 @@ export class Creations {
     }
     if (this.#creations.size === MOST_CREATIONS) this.#creations.delete(this.#creations.values().next().value!)
     this.#creations.add(creation)
-    const state = stateAfter(creation)
-    if (state !== undefined) this.#watches.mayHold(creation.table, gpaHi, creation.gpaLo, state)
+    if (this.#watches.isActive) {
+      const state = stateAfter(creation)
+      if (state !== undefined) this.#watches.mayHold(creation.table, gpaHi, creation.gpaLo, state)
+    }
     return creation
   }
 

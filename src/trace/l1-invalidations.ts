@@ -26,11 +26,13 @@ export interface PendingInvalidation {
   guest: TraceGuest | undefined
   from: Gpa
   to: Gpa
-  /** The leaves that must be cleared: by their first address, the address under which the kernel names them. */
-  readonly leaves: Map<Gpa, Gpa>
+  /** The first leaf that must be cleared, by its first address, and the address under which the kernel names it; or -1. */
+  leaf: Gpa
+  leafNamed: Gpa
+  /** The other leaves that must be cleared; most requests are about one page. */
+  others: Map<Gpa, Gpa> | undefined
   /** The guests whose whole tables must be freed; L0 may read their partition entries again, and drop them. */
-  readonly tables: Set<TraceGuest>
-  byTable: boolean
+  tables: Set<TraceGuest> | undefined
 }
 
 /** H_RPT_INVALIDATE's types: a bit each. */
@@ -67,13 +69,14 @@ export class L1Invalidations {
       guest: undefined,
       from: 0,
       to: 0,
-      leaves: new Map(),
-      tables: new Set(),
-      byTable: false,
+      leaf: -1,
+      leafNamed: -1,
+      others: undefined,
+      tables: undefined,
     }
     if (name === 'tlb_invalidate') this.#tlbInvalidate(event, request)
     else this.#rptInvalidate(event, request)
-    if (request.guest === undefined && request.tables.size === 0) return undefined
+    if (request.guest === undefined && request.tables === undefined) return undefined
     this.#pending.add(request)
     return request
   }
@@ -87,31 +90,32 @@ export class L1Invalidations {
   /** A leaf was cleared, whoever did it: no request needs to clear it any more. */
   cleared(table: RadixTable, hi: number, lo: number): void {
     if (this.#pending.size === 0) return
-    for (const { guest, leaves } of this.#pending) {
-      if (guest?.shadow === table) leaves.delete(numberOf(hi & 0xfffff, lo))
+    for (const request of this.#pending) {
+      if (request.guest?.shadow !== table) continue
+      const gpa = numberOf(hi & 0xfffff, lo)
+      if (request.leaf === gpa) request.leaf = -1
+      else request.others?.delete(gpa)
     }
   }
 
   /** All leaves of a table were cleared. */
   clearedAll(table: RadixTable): void {
-    for (const { guest, leaves, tables } of this.#pending) {
-      if (guest?.shadow === table) leaves.clear()
-      for (const asked of tables) if (asked.shadow === table) tables.delete(asked)
+    for (const request of this.#pending) {
+      if (request.guest?.shadow === table) {
+        request.leaf = -1
+        request.others = undefined
+      }
+      for (const guest of request.tables ?? []) if (guest.shadow === table) request.tables!.delete(guest)
     }
   }
 
   /** The task has gone on to another event: all that L1 asked for must be cleared. */
   end(event: TraceEvent, request: PendingInvalidation): void {
     this.#pending.delete(request)
-    const { line, name, guest, leaves, tables } = request
-    for (const [gpa, named] of leaves) {
-      if (guest!.shadow.refAt(gpa) === NONE) continue // released with its guest
-      this.#differences.at(
-        event,
-        `the ${name} of line ${line} asked for ${hex(named)} of LPID ${guest!.lpid}, so its leaf is cleared`,
-        'it stays',
-      )
-    }
+    const { line, name, leaf, leafNamed, others, tables } = request
+    if (leaf >= 0) this.#missed(event, request, leaf, leafNamed)
+    if (others !== undefined) for (const [gpa, named] of others) this.#missed(event, request, gpa, named)
+    if (tables === undefined) return
     for (const { lpid, shadow } of tables) {
       if (this.#guests.byLpid.get(lpid)?.shadow !== shadow) continue // released
       this.#differences.at(
@@ -120,6 +124,15 @@ export class L1Invalidations {
         'it stays',
       )
     }
+  }
+
+  #missed(event: TraceEvent, { line, name, guest }: PendingInvalidation, gpa: Gpa, named: Gpa): void {
+    if (guest!.shadow.refAt(gpa) === NONE) return // released with its guest
+    this.#differences.at(
+      event,
+      `the ${name} of line ${line} asked for ${hex(named)} of LPID ${guest!.lpid}, so its leaf is cleared`,
+      'it stays',
+    )
   }
 
   /**
@@ -185,21 +198,25 @@ export class L1Invalidations {
   }
 }
 
-function addLeaf({ leaves }: PendingInvalidation, gpa: Gpa, named: Gpa): void {
-  if (!leaves.has(gpa)) leaves.set(gpa, named)
+function addLeaf(request: PendingInvalidation, gpa: Gpa, named: Gpa): void {
+  if (request.leaf === gpa || request.others?.has(gpa) === true) return
+  if (request.leaf < 0) {
+    request.leaf = gpa
+    request.leafNamed = named
+  } else (request.others ??= new Map<Gpa, Gpa>()).set(gpa, named)
 }
 
 /** Whether a request may go on with an event: of several guests, each is freed, read again and released in turn. */
-export function isPartOf({ byTable }: PendingInvalidation, name: EventName): boolean {
+export function isPartOf({ tables }: PendingInvalidation, name: EventName): boolean {
   return (
     name === 'pte_unmap' ||
-    (byTable && (name === 'table_free' || name === 'nested_update' || name === 'nested_release'))
+    (tables !== undefined && (name === 'table_free' || name === 'nested_update' || name === 'nested_release'))
   )
 }
 
 /** RIC 1 is about the page walk cache, of which L0 keeps none. */
 function askForTable(request: PendingInvalidation, guest: TraceGuest, ric: number): void {
   if (ric === 1) return
+  request.tables ??= new Set()
   request.tables.add(guest)
-  request.byTable = true
 }

@@ -46,6 +46,11 @@ export class LeafWatches {
     this.#rc = rc
   }
 
+  /** Whether a task is looking at a place now. */
+  get isActive(): boolean {
+    return this.#active.size > 0
+  }
+
   /** A task begins to look at a place. */
   begin(table: RadixTable, hi: number, lo: number): LeafWatch {
     const watch = new LeafWatch(table, hi, lo)
@@ -77,7 +82,6 @@ export class LeafWatches {
 
   /** A creation in progress may set this leaf at any moment. */
   mayHold(table: RadixTable, hi: number, lo: number, state: LeafState): void {
-    if (this.#active.size === 0) return
     for (const watch of this.#active) {
       if (covers(watch, table, hi, lo, state.shift)) this.expect(watch, state)
     }

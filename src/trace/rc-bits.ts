@@ -33,7 +33,7 @@ export class RcBits {
   }
 
   /** These bits of a leaf are known again: the kernel has shown, set or cleared them. */
-  settle(table: RadixTable, hi: number, lo: number, bits = RC): void {
+  settle(table: RadixTable, hi: number, lo: number, bits: number = RC): void {
     if (this.#doubts.size === 0) return
     const leaves = this.#doubts.get(table)
     const key = keyOf(hi, lo)

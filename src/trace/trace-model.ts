@@ -242,7 +242,7 @@ export class TraceModel {
 
   #tableFree(event: TraceEvent, task: TraceTask): void {
     const guest = this.guests.isL1(event) ? undefined : this.guests.of(event)
-    if (guest !== undefined && this.faults.predicts && task.hasFaulted && !task.invalidation?.tables.has(guest)) {
+    if (guest !== undefined && this.faults.predicts && task.hasFaulted && !task.invalidation?.tables?.has(guest)) {
       this.found.at(event, `nothing clears the table of LPID ${guest.lpid} here`, 'it is freed')
     }
     if (this.#tables.free(event)) this.slots.freeAll()
