@@ -2,14 +2,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MAX_NPAGES, Memslot } from '../../src/rmap/memslot'
 import { NodeHeap } from '../../src/rmap/node-heap'
+import { compareMemslot, memslotOperations, type MemslotOperation } from '../../src/testing/index'
+import { ArraySlots, visible, wordOf } from '../support/array-slots'
 import { refuses } from '../support/refuses'
 
-/** An entry's word by spec 2. */
-const wordOf = (lpid: number, gpa: number): bigint => BigInt(lpid) * 2n ** 52n + (BigInt(gpa) / 4096n) * 4096n
-
 /** An assertion for inner loops: vitest's own takes microseconds. */
-function ensure(holds: boolean, law: string): void {
-  if (!holds) expect.fail(law)
+function ensure(holds: boolean, rule: string): void {
+  if (!holds) expect.fail(rule)
 }
 
 /** Follows the real pointers of a slot. Gives the words of the entries, newest first, and the nodes. */
@@ -158,334 +157,193 @@ test('inside, entries are shown as their untagged halves', () => {
   ])
 })
 
-// What follows runs random commands against the simplest model: an array of entry words a slot, newest first.
+// What follows runs random operations on the memslots and on the simplest model: an array of entry words a slot.
 
-/** LPID 0, frame 0: in a node its word is 0, where Linux's walks end (spec 11). */
-const HIDING = 0n
-
-interface Model {
-  /** By memslot, then by index: entry words, newest first. */
-  readonly slots: bigint[][][]
-  readonly counters: { empty: number; second: number; list: number; duplicate: number; scanSteps: number }[]
-  longest: number[]
-  nodes: number
-  peak: number
-  readonly limit: number
-}
-
-interface Real {
-  readonly heap: NodeHeap
-  readonly memslots: Memslot[]
-}
-
-interface Target {
-  readonly memslot: number
-  readonly index: number
-}
-interface Item {
-  readonly lpid: number
-  readonly gpa: number
-}
-
-/** The entries that a walk meets: up to a node that hides itself and what is older. The oldest has its tag. */
-function visible(slot: bigint[]): bigint[] {
-  const at = slot.findIndex((word, index) => word === HIDING && index < slot.length - 1)
-  return at < 0 ? slot : slot.slice(0, at)
-}
-
-function modelInsert(model: Model, { memslot, index }: Target, { lpid, gpa }: Item): string {
-  const slot = model.slots[memslot]![index]!
-  const counters = model.counters[memslot]!
-  const word = wordOf(lpid, gpa)
-  const seen = visible(slot)
-  const at = seen.indexOf(word)
-  if (at >= 0) {
-    counters.scanSteps += at + 1
-    counters.duplicate++
-    return 'duplicate'
-  }
-  if (slot.length > 0) {
-    if (model.nodes === model.limit) return 'no-memory'
-    model.peak = Math.max(model.peak, ++model.nodes)
-  }
-  counters.scanSteps += seen.length
-  slot.unshift(word)
-  model.longest[memslot] = Math.max(model.longest[memslot]!, slot.length)
-  const outcome = slot.length === 1 ? 'empty' : slot.length === 2 ? 'second' : 'list'
-  counters[outcome]++
-  return outcome
-}
-
-/** Empties the slot; its nodes are freed one by one, each after its entry was shown; hidden ones are lost. */
-function modelTake(model: Model, { memslot, index }: Target, visit: (word: bigint) => void): number {
-  const slot = model.slots[memslot]![index]!
-  model.slots[memslot]![index] = []
-  const seen = visible(slot)
-  seen.forEach((word, at) => {
-    visit(word)
-    if (at < slot.length - 1) model.nodes--
-  })
-  return seen.length
-}
-
-/** Every word, pointer, node and counter, against the model. */
-function compare(model: Model, real: Real): void {
+/** Every word, pointer, node and counter, compared with the simplest model. */
+function compare(memslots: readonly Memslot[], model: ArraySlots): void {
   const reached: number[] = []
-  real.memslots.forEach((memslot, m) => {
-    for (let index = 0; index < memslot.npages; index++) {
-      const gfn = memslot.baseGfn + index
-      const slot = model.slots[m]![index]!
+  const heap = memslots[0]!.nodes
+  memslots.forEach((memslot, m) => {
+    for (let gfn = memslot.baseGfn; gfn < memslot.baseGfn + memslot.npages; gfn++) {
+      const slot = model.slot(gfn)
       const { entries, nodes } = followed(memslot, gfn)
-      if (entries.join() !== slot.join()) expect(entries).toEqual(slot)
+      ensure(entries.join() === slot.join(), 'the pointers lead to the entries, newest first')
       ensure(nodes.length === Math.max(0, slot.length - 1), 'n entries take n - 1 nodes')
-      for (const node of nodes) reached.push(node)
+      reached.push(...nodes)
       const seen = visible(slot)
       ensure(
         memslot
-          .entries(gfn)
-          .map((e) => wordOf(e.lpid, e.gpa))
-          .join() === seen.join(),
-        'entries gives what a walk meets',
-      )
-      ensure(
-        memslot
           .listNodes(gfn)
-          .map((n) => n.entry)
+          .map(({ entry }) => entry)
           .join() === (seen === slot ? slot.slice(0, -1) : seen).join(),
         'listNodes gives the nodes that a walk meets',
       )
     }
-    expect({ ...memslot.counters }).toMatchObject(model.counters[m]!)
-    expect(memslot.counters.longestList).toBe(model.longest[m])
+    for (const [name, count] of Object.entries(model.counters[m]!)) {
+      ensure(memslot.counters[name as keyof typeof memslot.counters] === count, `the counter ${name}`)
+    }
   })
-  expect(new Set(reached).size).toBe(reached.length)
+  ensure(new Set(reached).size === reached.length, 'no node is in two lists')
   ensure(
     reached.every((node) => node <= 16 * model.peak),
     'freed nodes are used again before new ones',
   )
-  expect([real.heap.inUse, real.heap.peak]).toEqual([model.nodes, model.peak])
-  if (!lost(model)) expect(real.heap.inUse).toBe(reached.length)
-}
-
-/** Whether LPID 0 was inserted: lists may then hold what cannot be seen, and nodes be lost. */
-function lost(model: Model): boolean {
-  const reachable = model.slots.flat().reduce((sum, slot) => sum + Math.max(0, slot.length - 1), 0)
-  return model.nodes !== reachable || model.slots.flat().some((slot) => visible(slot).length < slot.length)
-}
-
-type Command = fc.Command<Model, Real>
-
-abstract class Step implements Command {
-  check(): boolean {
-    return true
-  }
-  run(model: Model, real: Real): void {
-    this.step(model, real)
-    compare(model, real)
-  }
-  abstract step(model: Model, real: Real): void
-  abstract toString(): string
-}
-
-function insertBoth(model: Model, real: Real, target: Target, item: Item): void {
-  const memslot = real.memslots[target.memslot]!
-  expect(memslot.insert(memslot.baseGfn + target.index, item.lpid, item.gpa)).toBe(modelInsert(model, target, item))
-}
-
-class Insert extends Step {
-  readonly target: Target
-  readonly items: Item[]
-  constructor(target: Target, items: Item[]) {
-    super()
-    this.target = target
-    this.items = items
-  }
-  step(model: Model, real: Real): void {
-    for (const item of this.items) insertBoth(model, real, this.target, item)
-  }
-  override toString(): string {
-    return `insert(${fc.stringify([this.target, this.items])})`
-  }
-}
-
-/** Takes a slot; at the n-th entry shown, the visitor inserts or takes another slot, there and elsewhere. */
-class Take extends Step {
-  readonly target: Target
-  readonly acts: { at: number; target: Target; item: Item | undefined }[] | undefined
-  constructor(target: Target, acts: { at: number; target: Target; item: Item | undefined }[] | undefined) {
-    super()
-    this.target = target
-    this.acts = acts
-  }
-  step(model: Model, real: Real): void {
-    const memslot = real.memslots[this.target.memslot]!
-    const gfn = memslot.baseGfn + this.target.index
-    if (this.acts === undefined) {
-      expect(memslot.takeAll(gfn)).toBe(modelTake(model, this.target, () => {}))
-      return
-    }
-    // The real one first, noting what its visitor is answered; then the model, which must be answered alike.
-    const log: unknown[] = []
-    const count = memslot.takeAll(gfn, (lpid, gpa) => {
-      log.push(['shown', wordOf(lpid, gpa)])
-      const shown = log.filter((item) => (item as string[])[0] === 'shown').length - 1
-      for (const { at, target, item } of this.acts!) {
-        if (at !== shown) continue
-        const other = real.memslots[target.memslot]!
-        const otherGfn = other.baseGfn + target.index
-        if (item === undefined) log.push(['took', other.takeAll(otherGfn)])
-        else log.push([other.insert(otherGfn, item.lpid, item.gpa)])
-      }
-    })
-    const expected: unknown[] = []
-    let shown = 0
-    expect(count).toBe(
-      modelTake(model, this.target, (word) => {
-        expected.push(['shown', word])
-        for (const { at, target, item } of this.acts!) {
-          if (at !== shown) continue
-          if (item === undefined) expected.push(['took', modelTake(model, target, () => {})])
-          else expected.push([modelInsert(model, target, item)])
-        }
-        shown++
-      }),
-    )
-    expect(log).toEqual(expected)
-  }
-  override toString(): string {
-    return `take(${fc.stringify([this.target, this.acts])})`
-  }
+  ensure(heap.inUse === model.nodes && heap.peak === model.peak, 'nodes in use, now and at most')
+  if (!model.lost) ensure(heap.inUse === reached.length, 'every node in use is in a list')
 }
 
 /** Arguments that no memslot takes; nothing may change. */
-class Refuse extends Step {
-  readonly target: Target
-  readonly gpa: number
-  constructor(target: Target, gpa: number) {
-    super()
-    this.target = target
-    this.gpa = gpa
+function refuseAll(memslot: Memslot, gfn: number): void {
+  const never = (): never => {
+    throw new Error('shown an entry')
   }
-  step(_model: Model, real: Real): void {
-    const memslot = real.memslots[this.target.memslot]!
-    const gfn = memslot.baseGfn + this.target.index
-    const never = (): never => {
-      throw new Error('shown an entry')
-    }
-    for (const bad of [-1, 4096, 1.5, NaN, 2 ** 53]) {
-      expect(() => memslot.insert(gfn, bad, this.gpa)).toThrow(RangeError)
-    }
-    for (const bad of [-1, 2 ** 52, 0.5, NaN, Infinity]) expect(() => memslot.insert(gfn, 1, bad)).toThrow(RangeError)
-    for (const bad of [memslot.baseGfn - 1, memslot.baseGfn + memslot.npages, gfn + 0.5, NaN]) {
-      expect(() => memslot.insert(bad, 1, this.gpa)).toThrow(RangeError)
-      expect(() => memslot.takeAll(bad, never)).toThrow(RangeError)
-    }
-    expect(() => memslot.insert(gfn, '1' as never, this.gpa)).toThrow(TypeError)
-    expect(() => memslot.insert(gfn, 1, -1n)).toThrow(RangeError)
-    expect(() => memslot.takeAll(gfn, {} as never)).toThrow(TypeError)
-    expect(() => memslot.takeAll(gfn, null as never)).toThrow(TypeError)
-  }
-  override toString(): string {
-    return `refuse(${fc.stringify([this.target, this.gpa])})`
-  }
-}
-
-const BASES = [0, 1000, 2 ** 40]
-const NPAGES = [3, 2, 1]
-const targets = fc.constantFrom<Target[]>(
-  ...BASES.flatMap((_, memslot) => Array.from({ length: NPAGES[memslot]! }, (_, index) => ({ memslot, index }))),
-)
-/** Few enough that duplicates are common; the low 12 bits of an address do not count. */
-const frames = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(0, 1, 2, 2 ** 19, 2 ** 20 - 1, 2 ** 20, 2 ** 39, 2 ** 40 - 1) },
-  { weight: 1, arbitrary: fc.nat(2 ** 31 - 1) },
-)
-const itemsOf = (leastLpid: number): fc.Arbitrary<Item> =>
-  fc.record({
-    lpid: fc.oneof(
-      { weight: 6, arbitrary: fc.constantFrom(leastLpid, 1, 2, 2048, 4095) },
-      { weight: 1, arbitrary: fc.integer({ min: leastLpid, max: 4095 }) },
+  const calls: [new (message: string) => Error, () => unknown][] = [
+    ...[-1, 4096, 1.5, NaN, 2 ** 53].map(
+      (bad) => [RangeError, () => memslot.insert(gfn, bad, 0)] as [typeof RangeError, () => unknown],
     ),
-    gpa: fc.tuple(frames, fc.constantFrom(0, 0, 1, 0xfff)).map(([frame, low]) => frame * 4096 + low),
-  })
-/** Long lists too: a run of different entries, the first of them perhaps again. */
-const runs = fc
-  .tuple(fc.integer({ min: 1, max: 4095 }), fc.integer({ min: 12, max: 60 }), fc.boolean())
-  .map(([lpid, count, again]) =>
-    Array.from({ length: count + (again ? 5 : 0) }, (_, n) => ({ lpid, gpa: (n % count) * 4096 })),
-  )
-
-function commandsOf(leastLpid: number): fc.Arbitrary<Iterable<Command>> {
-  const items = itemsOf(leastLpid)
-  const acts = fc.record({ at: fc.nat(6), target: targets, item: fc.option(items, { nil: undefined, freq: 5 }) })
-  return fc.commands(
-    [
-      fc
-        .tuple(targets, fc.array(items, { minLength: 1, maxLength: 8 }))
-        .map(([target, some]) => new Insert(target, some)),
-      fc.tuple(targets, items).map(([target, item]) => new Insert(target, [item])),
-      fc.tuple(targets, runs).map(([target, run]) => new Insert(target, run)),
-      targets.map((target) => new Take(target, undefined)),
-      fc.tuple(targets, fc.array(acts, { maxLength: 6 })).map(([target, some]) => new Take(target, some)),
-      fc.tuple(targets, fc.nat(2 ** 31 - 1)).map(([target, gpa]) => new Refuse(target, gpa)),
-    ],
-    { maxCommands: 40 },
-  )
-}
-
-const limits = fc.constantFrom(0, 1, 2, 5, 20, 2 ** 27 - 1)
-
-function setup(limit: number, allowLpidZero: boolean): { model: Model; real: Real } {
-  const nodes = new NodeHeap({ limit })
-  return {
-    model: {
-      slots: NPAGES.map((npages) => Array.from({ length: npages }, () => [])),
-      counters: NPAGES.map(() => ({ empty: 0, second: 0, list: 0, duplicate: 0, scanSteps: 0 })),
-      longest: NPAGES.map(() => 0),
-      nodes: 0,
-      peak: 0,
-      limit,
-    },
-    real: {
-      heap: nodes,
-      memslots: BASES.map((baseGfn, m) => new Memslot({ baseGfn, npages: NPAGES[m]!, nodes, allowLpidZero })),
-    },
+    ...[-1, 2 ** 52, 0.5, NaN, Infinity].map(
+      (bad) => [RangeError, () => memslot.insert(gfn, 1, bad)] as [typeof RangeError, () => unknown],
+    ),
+    ...[memslot.baseGfn - 1, memslot.baseGfn + memslot.npages, gfn + 0.5, NaN].flatMap((bad) => [
+      [RangeError, () => memslot.insert(bad, 1, 0)] as [typeof RangeError, () => unknown],
+      [RangeError, () => memslot.takeAll(bad, never)] as [typeof RangeError, () => unknown],
+    ]),
+    [TypeError, () => memslot.insert(gfn, '1' as never, 0)],
+    [TypeError, () => memslot.takeAll(gfn, {} as never)],
+    [TypeError, () => memslot.takeAll(gfn, null as never)],
+  ]
+  for (const [type, call] of calls) {
+    let thrown: unknown
+    try {
+      call()
+    } catch (error) {
+      thrown = error
+    }
+    ensure(thrown instanceof type, `refused with a ${type.name}`)
   }
 }
 
-/** At the end of a run every node comes back, each once. */
-function drain(model: Model, real: Real): void {
-  if (lost(model)) return
-  const kept = real.memslots.flatMap((memslot) =>
-    Array.from({ length: memslot.npages }, (_, index) => memslot.takeAll(memslot.baseGfn + index)),
+const MEMSLOTS = [
+  { baseGfn: 0, npages: 3 },
+  { baseGfn: 1000, npages: 2 },
+  { baseGfn: 2 ** 40, npages: 1 },
+]
+const LIMITS = [0, 1, 2, 5, 20, 2 ** 27 - 1]
+
+for (const [name, quirks, runs] of [
+  ['memslots that share a heap are arrays of arrays, word by word', 0, 70],
+  ['LPID 0 hides what is older, and loses it, and is the same model otherwise', 1, 25],
+] as const) {
+  test(
+    name,
+    () => {
+      for (const maxNodes of LIMITS) {
+        const { answers } = compareMemslot(fc, (settings) => new ArraySlots(settings), {
+          runs,
+          maxSteps: 40,
+          memslots: MEMSLOTS,
+          maxNodes,
+          weights: { quirks, long: 6 },
+          afterEach(memslots, model, { op, gfn }) {
+            if (op === 'entries')
+              refuseAll(
+                memslots.find((memslot) => memslot.contains(gfn))!,
+                gfn,
+              )
+            compare(memslots, model)
+          },
+        })
+        const outcomes = maxNodes === 0 ? ['empty', 'duplicate', 'no-memory'] : ['empty', 'second', 'duplicate']
+        for (const outcome of outcomes) expect(answers.get(`insert ${outcome}`)).toBeGreaterThan(0)
+      }
+    },
+    120_000,
   )
-  expect(kept).toEqual(model.slots.flat().map((slot) => slot.length))
-  expect(real.heap.inUse).toBe(0)
-  const addresses = Array.from({ length: model.peak }, () => real.heap.allocate()).sort((a, b) => a - b)
-  expect(addresses).toEqual(Array.from({ length: model.peak }, (_, n) => 16 * (n + 1)))
 }
 
-test('memslots that share a heap are arrays of arrays, word by word', () => {
-  fc.assert(
-    fc.property(commandsOf(1), limits, (commands, limit) => {
-      const { model, real } = setup(limit, false)
-      fc.modelRun(() => ({ model, real }), commands)
-      drain(model, real)
-    }),
-    { numRuns: 1000 },
-  )
+/** The library's memslots and the simplest model after the same operations. */
+function pairAfter(operations: readonly MemslotOperation[], maxNodes: number, allowLpidZero: boolean) {
+  const settings = { memslots: MEMSLOTS, maxNodes, allowLpidZero }
+  const heap = new NodeHeap({ limit: maxNodes })
+  const memslots = MEMSLOTS.map((range) => new Memslot({ ...range, nodes: heap, allowLpidZero }))
+  const model = new ArraySlots(settings)
+  const memslotOf = (gfn: number): Memslot => memslots.find((memslot) => memslot.contains(gfn))!
+  for (const operation of operations) {
+    const { gfn } = operation
+    if (operation.op === 'takeAll')
+      ensure(memslotOf(gfn).takeAll(gfn) === model.takeAll(gfn).length, 'as many are taken')
+    if (operation.op !== 'insert') continue
+    const { lpid, gpa } = operation
+    ensure(memslotOf(gfn).insert(gfn, lpid, gpa) === model.insert(gfn, lpid, gpa), 'the outcome of an insert')
+  }
+  return { heap, memslots, model, memslotOf }
+}
+
+test('the visitor of a take may insert and take, there and elsewhere', () => {
+  for (const quirks of [0, 1]) {
+    const options = { memslots: MEMSLOTS, maxSteps: 30, weights: { quirks } }
+    const acts = fc.array(fc.tuple(fc.nat(6), memslotOperations(fc, { ...options, maxSteps: 2 })), { maxLength: 6 })
+    const gfns = fc.constantFrom(...MEMSLOTS.flatMap(({ baseGfn, npages }) => [baseGfn, baseGfn + npages - 1]))
+    fc.assert(
+      fc.property(
+        memslotOperations(fc, options),
+        gfns,
+        acts,
+        fc.constantFrom(...LIMITS),
+        (before, gfn, some, limit) => {
+          const { memslots, model, memslotOf } = pairAfter(before, limit, quirks > 0)
+          const run =
+            (
+              log: unknown[],
+              insert: (gfn: number, lpid: number, gpa: number) => unknown,
+              take: (gfn: number) => number,
+            ) =>
+            (lpid: number, gpa: number): void => {
+              const shown = log.filter((item) => Array.isArray(item)).length
+              log.push([lpid, gpa])
+              for (const operation of some.filter(([at]) => at === shown).flatMap(([, operations]) => operations)) {
+                if (operation.op === 'insert') log.push(insert(operation.gfn, operation.lpid, operation.gpa))
+                else if (operation.op === 'takeAll') log.push(take(operation.gfn))
+              }
+            }
+          const [real, expected]: [unknown[], unknown[]] = [[], []]
+          const visit = run(
+            real,
+            (g, lpid, gpa) => memslotOf(g).insert(g, lpid, gpa),
+            (g) => memslotOf(g).takeAll(g),
+          )
+          const count = memslotOf(gfn).takeAll(gfn, visit)
+          const show = run(
+            expected,
+            (g, lpid, gpa) => model.insert(g, lpid, gpa),
+            (g) => model.takeAll(g).length,
+          )
+          expect(count).toBe(model.takeAll(gfn, ({ lpid, gpa }) => show(lpid, gpa)).length)
+          expect(real).toEqual(expected)
+          compare(memslots, model)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  }
 }, 60_000)
 
-test('LPID 0 hides what is older, and loses it, and is the same model otherwise', () => {
+test('at the end every node comes back, each once', () => {
   fc.assert(
-    fc.property(commandsOf(0), limits, (commands, limit) => {
-      const { model, real } = setup(limit, true)
-      fc.modelRun(() => ({ model, real }), commands)
-      drain(model, real)
+    fc.property(memslotOperations(fc, { memslots: MEMSLOTS, maxSteps: 40 }), (operations) => {
+      const { heap, memslots, model } = pairAfter(operations, 2 ** 27 - 1, false)
+      for (const memslot of memslots) {
+        for (let gfn = memslot.baseGfn; gfn < memslot.baseGfn + memslot.npages; gfn++) {
+          expect(memslot.takeAll(gfn)).toBe(model.slot(gfn).length)
+        }
+      }
+      expect(heap.inUse).toBe(0)
+      const addresses = Array.from({ length: model.peak }, () => heap.allocate()).sort((a, b) => a - b)
+      expect(addresses).toEqual(Array.from({ length: model.peak }, (_, n) => 16 * (n + 1)))
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   )
-}, 60_000)
+})
 
 test('LPID 0 as a node, step by step (spec 11)', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 2, allowLpidZero: true })
