@@ -62,17 +62,18 @@ export class LineSplitter {
    */
   feed(chunk: Uint8Array, onLine: LineVisitor): void {
     if (!(chunk instanceof Uint8Array)) throw wrongType('chunk', 'a Uint8Array', chunk)
-    // Not the Buffer that it may be: readers of lines run faster where all that they ever see is of one class.
+    // Lines are shown in a Uint8Array, not in the Buffer that the chunk may be: readers are faster if all that they see is of
+    // one class. Line ends are searched in the chunk itself: Buffer.indexOf is memchr, 4 times as fast as Uint8Array's.
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
     let start = 0
-    let end = bytes.indexOf(LF)
+    let end = chunk.indexOf(LF)
     if (this.#keptBytes > 0 && end >= 0) {
       this.#keep(bytes, 0, end)
       this.end(onLine)
       start = end + 1
-      end = bytes.indexOf(LF, start)
+      end = chunk.indexOf(LF, start)
     }
-    for (; end >= 0; end = bytes.indexOf(LF, start)) {
+    for (; end >= 0; end = chunk.indexOf(LF, start)) {
       this.#show(bytes, start, end, onLine)
       start = end + 1
     }

@@ -1,20 +1,31 @@
-/** `nested-rmap decode`: what 64-bit words say, as slot words, entries and leaves. */
+/** `nested-rmap decode`: what 64-bit words say, as slot words, entries, leaves and links. */
 import { LineError, LineSplitter } from '../base/lines'
 import { hexWord } from '../base/word'
-import { decodeWord, parseWord, readWord, swapWord } from '../view/decode'
-import { parseCommandArgs, UsageError, type Command } from './command'
+import { decodeWord, reversedHint, swapWord } from '../view/decode'
+import { parseCommandArgs, UsageError, widthOption, type Command } from './command'
 import { readInput } from './input'
+import { pastedWords, type PastedWord } from './pasted-words'
+import { wrap } from './text'
 
 const HELP = `Usage: nested-rmap decode [--swap] [WORD...]
 
-Says what 64-bit words may be: a slot word or a node's next (empty, tagged entry with LPID and address, pointer), the
-entry of a node, a leaf of a page table (frame, bits by name). A word does not say where it was found: each reading that
-is possible is given, with what speaks against it.
+Lists what 64-bit words can be: a slot word or a node's next (empty, a tagged
+entry with LPID and address, a pointer), the entry of a node, a leaf PTE of a
+page table (host address, bits by name), a link to a lower table. A word does
+not tell where it was found, so every possible reading is listed, with what
+speaks against it.
 
-  WORD     hex (0x...) or decimal; without any, or with -, words are read from standard input, apart by spaces or lines
-  --swap   reverse the bytes first: for a word of a big-endian table that a little-endian kernel printed
+  WORD     hexadecimal (0x...) or decimal. A number without 0x that can be
+           either is shown as both. 0x30_0000ULL is read too.
+  --swap   reverse the bytes first: for a word of a big-endian page table that
+           a little-endian kernel printed
 
-Exit code: 0, or 2 for something that is no word.
+Without a WORD, or with -, text is read from standard input, as it is pasted:
+words, lines of a trace (name=value), registers of an oops (GPR20: ...), and
+memory as xxd, hexdump -C, crash (rd), gdb (x/gx) and drgn print it. Addresses
+of memory are shown and not decoded.
+
+Exit code: 0; 2 for something that is not a word.
 
 Example: nested-rmap decode 0x0030000030261001
          nested-rmap decode --swap 0x87034833000000c0
@@ -22,18 +33,19 @@ Example: nested-rmap decode 0x0030000030261001
 
 export const decode: Command = {
   name: 'decode',
-  summary: 'say what a 64-bit word is: slot word, entry, table leaf',
+  summary: 'list what a 64-bit word can be: slot word, entry, leaf, link',
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, { swap: { type: 'boolean' } })
-    const show = (word: bigint): string => {
-      const reversed = swapWord(word)
-      if (values.swap === true) return `${hexWord(word)}, its bytes reversed:\n${decodeWord(reversed)}\n`
-      const isLeaf = readWord(reversed).some(({ as, doubt }) => as === 'leaf' && doubt === undefined)
-      return `${decodeWord(word)}\n${isLeaf ? '  with its bytes reversed it is a table leaf: see --swap\n' : ''}`
-    }
+    const show = (pasted: PastedWord): string => textOf(pasted, values.swap === true)
     if (positionals.length > 0 && positionals[0] !== '-') {
-      process.stdout.write(positionals.map(wordArgument).map(show).join(''))
+      let words: PastedWord[]
+      try {
+        words = positionals.flatMap(pastedWords)
+      } catch (error) {
+        throw new UsageError((error as Error).message)
+      }
+      process.stdout.write(words.map(show).join(''))
       return 0
     }
     if (positionals.length > 1 || (positionals.length === 0 && process.stdin.isTTY))
@@ -43,30 +55,30 @@ export const decode: Command = {
   },
 }
 
-function wordArgument(text: string): bigint {
-  try {
-    return parseWord(text)
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
+function textOf({ word, name, remark, isAddress = false }: PastedWord, swap: boolean): string {
+  if (isAddress) return `address ${hexWord(word)}\n`
+  const label = name === undefined ? '' : `${name} = `
+  const note = remark === undefined ? '' : `  (${remark})`
+  const [, ...readings] = decodeWord(swap ? swapWord(word) : word).split('\n')
+  const first = swap
+    ? `${label}${hexWord(word)}${note}, its bytes reversed:\n${hexWord(swapWord(word))}`
+    : `${label}${hexWord(word)}${note}`
+  const hint = swap ? undefined : reversedHint(word)
+  const lines = [...first.split('\n'), ...readings, ...(hint === undefined ? [] : [`  ${hint}: see --swap`])]
+  return lines.map((line) => `${wrap(line, widthOption(undefined), ' '.repeat(16))}\n`).join('')
 }
 
-/** Shows each word of standard input as its line comes. */
-async function decodeLines(show: (word: bigint) => void): Promise<void> {
+/** Shows the words of standard input line by line, as the lines come. */
+async function decodeLines(show: (word: PastedWord) => void): Promise<void> {
   const lines = new LineSplitter()
   const onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
-    for (const text of Buffer.from(bytes.subarray(start, end))
-      .toString('latin1')
-      .split(/[\s,]+/)) {
-      if (text === '') continue
-      let word: bigint
-      try {
-        word = parseWord(text)
-      } catch (error) {
-        throw new LineError(line, (error as Error).message)
-      }
-      show(word)
+    let words: PastedWord[]
+    try {
+      words = pastedWords(Buffer.from(bytes.subarray(start, end)).toString('latin1'))
+    } catch (error) {
+      throw new LineError(line, (error as Error).message)
     }
+    words.forEach(show)
   }
   await readInput('-', { feed: (chunk) => lines.feed(chunk, onLine), end: () => lines.end(onLine) })
 }

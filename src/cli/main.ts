@@ -4,14 +4,16 @@ import { version } from '../../package.json'
 import { Failure, UsageError, type Command } from './command'
 import { decode } from './decode'
 import { dump } from './dump'
+import { events } from './events'
 import { playground } from './playground'
 import { replay } from './replay'
 import { report } from './report'
 import { vectors } from './vectors'
 
-const COMMANDS: readonly Command[] = [replay, report, playground, dump, decode, vectors]
+const COMMANDS: readonly Command[] = [replay, report, playground, dump, decode, events, vectors]
 
-const HELP = `nested-rmap: an executable model of Linux KVM's nested reverse map (PowerPC Book3S HV)
+const HELP = `nested-rmap: an executable model of Linux KVM's nested reverse map
+(PowerPC Book3S HV)
 
 Usage: nested-rmap COMMAND ...
 
@@ -20,7 +22,8 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\
   nested-rmap COMMAND --help   what a command takes, with an example
   nested-rmap --version        ${version}
 
-Exit code: 0 all is well, 1 something differs or is wrong, 2 wrong usage or unreadable input.
+Exit code: 0 no problem found; 1 differences; 2 wrong usage or unreadable
+input; 3 the recording is incomplete, so there is no verdict.
 `
 
 async function main([name, ...args]: readonly string[]): Promise<number> {

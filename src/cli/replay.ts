@@ -30,7 +30,7 @@ was asked, and compares the model with what the kernel did, event by event.
   --json          print the result as a JSON object
   --width N       columns of the report: the terminal's, or 80, by default
 
-What is read: nested-rmap events.
+What is read, and a sample of each line: nested-rmap events.
 
 ${EXIT_HELP}
 

@@ -7,22 +7,37 @@ import { ReportCollector } from '../pages/report/collect'
 import { reportHtml } from '../pages/report/html'
 import { SourceProbe } from '../pages/report/source'
 import { count } from '../view/format'
-import { Failure, numberOption, pageShiftOption, parseCommandArgs, UsageError, type Command } from './command'
-import { readRecording } from './recording'
+import {
+  Failure,
+  kvmOption,
+  numberOption,
+  pageShiftOption,
+  parseCommandArgs,
+  UsageError,
+  type Command,
+} from './command'
+import { readRecording, recordingArgument } from './recording'
 
-const HELP = `Usage: nested-rmap report RECORDING -o FILE [--from LINE] [--steps N] [--page-shift 16|12]
+const HELP = `Usage: nested-rmap report RECORDING -o FILE [OPTION]...
 
-Replays a recording and writes a report on it as one HTML file, which opens from disk and needs no network: each step with
-pictures of the lists that it changes, the entries over time, the lengths of the lists, and a map of the rmap slots.
+Replays a recording and writes a report on it as one HTML file, which opens
+from disk and needs no network: each step with pictures of the lists that it
+changes, the entries over time, the lengths of the lists, and a map of the
+rmap slots.
 
-  RECORDING         ftrace's text, plain or .gz; - for standard input
+  RECORDING         a recording, as for nested-rmap replay; - for standard input
+  --sample          the recording in this package
   -o, --output FILE where to write; - for standard output
-  --from LINE       begin the steps at this line; the figures are always of the whole recording
-  --steps N         most steps to keep, 200000 by default: the report says what was left out
-  --page-shift N    log2 of the kernel's base page size: 16 (64 KiB, the default) or 12 (4 KiB)
+  --from LINE       begin the steps at this line; the figures are always of the
+                    whole recording
+  --steps N         most steps to keep, 200000 by default: the report says what
+                    was left out
+  --kvm ADDRESS     the VM to replay, for a recording of several
+  --page-shift N    log2 of the kernel's base page size: 16 (64 KiB, the
+                    default) or 12 (4 KiB)
 
-Exit code: 0 written, 2 wrong usage, unreadable input or a file that cannot be written. Differences between model and
-recording are marked in the report.
+Exit code: 0 written; 2 wrong usage, unreadable input or a file that cannot be
+written. Differences between model and recording are marked in the report.
 
 Example: nested-rmap report A.txt.gz -o report.html
 `
@@ -37,13 +52,18 @@ export const report: Command = {
       from: { type: 'string' },
       steps: { type: 'string' },
       'page-shift': { type: 'string' },
+      sample: { type: 'boolean' },
+      kvm: { type: 'string' },
     })
-    const [file, ...more] = positionals
-    if (file === undefined || more.length > 0) throw new UsageError('expected one RECORDING')
+    const { file } = recordingArgument(positionals, values.sample, 'RECORDING')
     const { output } = values
     if (output === undefined) throw new UsageError('expected -o FILE')
     if (isSameFile(file, output)) throw new UsageError(`-o ${output} is the recording itself`)
-    const replay = new Replay({ pageShift: pageShiftOption(values['page-shift']) })
+    const kvm = kvmOption(values.kvm)
+    const replay = new Replay({
+      pageShift: pageShiftOption(values['page-shift']),
+      ...(kvm === undefined ? {} : { kvm }),
+    })
     const collector = collectorOf(
       replay,
       numberOption('--from', values.from ?? '1'),

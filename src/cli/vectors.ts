@@ -36,7 +36,7 @@ Example: nested-rmap vectors --level memslot --ops 100000 > memslot.jsonl
 
 export const vectors: Command = {
   name: 'vectors',
-  summary: 'write operations with the answers of the model, for other implementations',
+  summary: 'write operations with the answers of the model, to check others',
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, {

@@ -145,7 +145,8 @@ export class TraceParser {
     const { lastValue, lastPlace } = this.#fields
     if (lastValue >= 0) {
       const key = form.index * MOST_FIELDS + lastPlace
-      if (this.#isLast && !this.#isComplete(bytes, lastValue, end, key)) return this.#cut(line)
+      if (this.#isLast && !this.#isComplete(bytes, lastValue, end, key, form.name.endsWith('_ret')))
+        return this.#cut(line)
       if (end - lastValue > this.#longest[key]!) this.#longest[key] = end - lastValue
     }
     if (seconds <= this.#seconds && (seconds < this.#seconds || time < this.#time) && this.backwardsAt === 0) {
@@ -166,11 +167,11 @@ export class TraceParser {
    * Whether the value that ends the input is complete: nothing can follow it, or no value of this field was longer so far. (An input
    * of one event is not a recording that was cut off.)
    */
-  #isComplete(bytes: Uint8Array, start: number, end: number, key: number): boolean {
+  #isComplete(bytes: Uint8Array, start: number, end: number, key: number, isRet: boolean): boolean {
     if (this.events === 0) return true
     const text = textOf(bytes, start, end)
     const longest = this.#longest[key]!
-    return /^(?:0|0x0|0x[\da-fA-F]{16})$/.test(text) || (longest > 0 && text.length >= longest)
+    return /^(?:0x0|0x[\da-fA-F]{16})$/.test(text) || (isRet && text === '0') || (longest > 0 && text.length >= longest)
   }
 
   /** A line that is not an event in ftrace's plain form. */

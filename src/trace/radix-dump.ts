@@ -1,10 +1,13 @@
 /**
- * Reads what debugfs shows of an L1's page tables: the file `radix` of its VM (kvm/<pid>-<fd>/radix).
+ * Reads the page tables of an L1 as debugfs prints them: the file `radix` of its VM (kvm/<pid>-<fd>/radix).
  *
  *     pgdir: c00000002f4e0000                        L1's own table, by the address of its root
- *      10000: c000000033900387 16                    a leaf: gpa, word (plain order), log2 of its size
+ *      10000: c000000033900387 16                    a leaf PTE: gpa, word (plain order), log2 of its size
  *     Nested LPID 3: pgdir: c00000002f530000         the shadow table of L1's guest 3; it may have no leaf
  *      100a0000: c00000002db60387 16
+ *
+ * What copying does to such a file is accepted: a byte order mark, blanks at a line's ends, CR LF, and the banner of `head` or
+ * `tail` (`==> .../radix <==`). Any other line is refused.
  *
  * {@link RadixDumpReader} streams: it keeps no more than a line, however long the file is. {@link RadixDumpTables}
  * builds the tables.
@@ -25,10 +28,12 @@ export interface RadixDumpVisitor {
   leaf?(lpid: Lpid | null, leaf: Leaf, line: number): void
 }
 
-const TABLE = /^(?:Nested LPID (\d{1,9}): )?pgdir: ([0-9a-f]{1,16})$/
-const LEAF_LINE = /^ ([0-9a-f]{1,16}): ([0-9a-f]{1,16}) (\d{1,3})$/
+const TABLE = /^[ \t]*(?:Nested LPID (\d{1,9}): )?pgdir: ([0-9a-f]{1,16})[ \t]*$/
+const LEAF_LINE = /^[ \t]*([0-9a-f]{1,16}): ([0-9a-f]{1,16}) (\d{1,3})[ \t]*$/
+const BANNER = /^==> .* <==[ \t]*$/
+const BYTE_ORDER_MARK = /^\xef\xbb\xbf/
 const FORMS = '"pgdir: ADDRESS", "Nested LPID N: pgdir: ADDRESS" or " GPA: WORD SHIFT"'
-const LONGEST = 80 // more than any line of the two forms
+const LONGEST = 200 // bytes of a line that are looked at: more than any line of these forms
 
 /** Reads a dump in chunks of bytes. Time goes with the bytes, memory is a line's at most (1 MiB). */
 export class RadixDumpReader {
@@ -61,12 +66,14 @@ export class RadixDumpReader {
 
   readonly #onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
     if (start === end) return
-    const text = String.fromCharCode(...bytes.subarray(start, Math.min(end, start + LONGEST)))
+    let text = String.fromCharCode(...bytes.subarray(start, Math.min(end, start + LONGEST)))
+    if (line === 1) text = text.replace(BYTE_ORDER_MARK, '')
     const leaf = LEAF_LINE.exec(text)
     if (leaf !== null) return this.#onLeaf(leaf, line)
     const table = TABLE.exec(text)
     if (table !== null) return this.#onTable(table, line)
-    throw new LineError(line, `expected ${FORMS}, got ${JSON.stringify(text)}`)
+    if (BANNER.test(text) || (end - start < LONGEST && text.trim() === '')) return
+    throw new LineError(line, `expected ${FORMS}, got ${JSON.stringify(text.slice(0, 80))}`)
   }
 
   #onTable([, number, pgdir]: RegExpExecArray, line: number): void {

@@ -40,7 +40,7 @@ const LOSSES: readonly RegExp[] = [
 ]
 
 /** The counts in ftrace's headers: events in the buffer, events ever written. */
-const WRITTEN = /^#.*(?:entries-in-buffer\/entries-written:\s*|^# latency:.*#)(\d+)\/(\d+)/
+const WRITTEN = /^#\s*(?:entries-in-buffer\/entries-written:\s*|latency: [^#]*#)(\d+)\/(\d+)/
 
 /** Whether a line that is not a known event says that events were lost. */
 export function saysLost(text: string): boolean {

@@ -1,8 +1,8 @@
 /**
- * What a 64-bit word may say, if it was found in the rmap or in a page table (spec 2, 3, 4).
+ * What a 64-bit word can be, if it was found in the rmap or in a page table (spec 2, 3, 4).
  *
- * A word does not say where it was found, and the forms overlap: a kernel pointer has the top bits of a leaf, a table's
- * leaf can be odd like an entry. So every reading that is possible is given, each with what speaks against it.
+ * A word does not tell where it was found, and the forms overlap: a kernel pointer has the top bits of a leaf PTE, and a leaf
+ * PTE can be odd like a tagged entry. So every possible reading is given, each with what speaks against it.
  */
 import { checkWord, wrongType } from '../base/args'
 import { hex, hexWord, hiOf, loOf } from '../base/word'
@@ -10,21 +10,24 @@ import { LEAF, LeafFlag, PRESENT, swapBytes, unpackLeaf } from '../page-table/le
 import { unpackEntry } from '../rmap/entry'
 import { formatEntry } from './format'
 
-/** One thing that a word may be. */
+/** One thing that a word can be. */
 export interface Reading {
-  /** Where such a word stands. */
-  readonly as: 'slot' | 'entry' | 'leaf' | 'link'
-  /** What it says there. */
+  /**
+   * Where such a word is found: an rmap slot or a node's `next` (`slot`), a node's entry (`entry`), a page table (`leaf`, or
+   * `link` to a lower table), or memory that was freed or not yet written (`poison`).
+   */
+  readonly as: 'slot' | 'entry' | 'leaf' | 'link' | 'poison'
+  /** What it says there, in words. */
   readonly text: string
-  /** What speaks against it; undefined if nothing does. */
+  /** What speaks against this reading; undefined if nothing does. */
   readonly doubt: string | undefined
 }
 
 const LOW_BITS = 0xffen // bits 1..11 of an entry
 
 /**
- * The readings of a word, in this order: as a slot word or a node's `next`; as the entry of a node; as a leaf of a page
- * table, or a link to the next table. The first is always given, the others if the word can be one.
+ * The readings of a word, in this order: as a slot word or a node's `next`; as the entry of a node; as a leaf PTE, or a link to a
+ * lower table; as a pattern that the kernel fills memory with. The first is always given, the others if the word can be one.
  *
  * @param word 0..2^64-1, in plain order
  * @throws RangeError, TypeError
@@ -35,10 +38,30 @@ export function readWord(word: bigint): Reading[] {
   if (word !== 0n && (word & 0xfffn) === 0n)
     readings.push({ as: 'entry', text: formatEntry(unpackEntry(word)), doubt: doubtLpid(word) })
   if ((word & PRESENT) !== 0n) readings.push((word & LEAF) !== 0n ? readLeaf(word) : readLink(word))
+  const poison = POISON.find(({ words }) => words.includes(word))
+  if (poison !== undefined) readings.push({ as: 'poison', text: poison.text, doubt: undefined })
   return readings
 }
 
-/** The readings of a word as lines of text, under the word itself. {@link readWord} */
+/** @internal What a word is with its bytes reversed, if that is more likely than what it is as it stands; else undefined. */
+export function reversedHint(word: bigint): string | undefined {
+  const readings = readWord(word)
+  if (readings.some(({ as }) => as === 'poison')) return undefined
+  const reversed = swapWord(word)
+  const likely = readWord(reversed).filter((reading) => isLikely(reversed, reading))
+  // A leaf without doubt has many bits that agree. Of the other kinds, the word itself must have none that is likely.
+  const isClear = readings.some((reading) => isLikely(word, reading))
+  const kind = likely.find(({ as }) => as === 'leaf') ?? (isClear ? undefined : likely[0])
+  return kind && `with its bytes reversed it is a ${KINDS[kind.as]}`
+}
+
+/** Whether nothing speaks against a reading; an entry's address is below 16 TiB, which few L2 have. */
+function isLikely(word: bigint, { as, doubt }: Reading): boolean {
+  const isEntry = as === 'entry' || (as === 'slot' && (word & 1n) === 1n)
+  return doubt === undefined && (!isEntry || unpackEntry(word).gpa < 2 ** 44)
+}
+
+/** The readings of a word as lines of text, below the word itself: see {@link readWord}. */
 export function decodeWord(word: bigint): string {
   const lines = readWord(word).map(
     ({ as, text, doubt }) => `  ${LABELS[as].padEnd(12)}  ${text}${doubt === undefined ? '' : `  (but ${doubt})`}`,
@@ -46,10 +69,39 @@ export function decodeWord(word: bigint): string {
   return [hexWord(word), ...lines].join('\n')
 }
 
-const LABELS = { slot: 'slot word', entry: "node's entry", leaf: 'table leaf', link: 'table link' }
+const LABELS = {
+  slot: 'slot word',
+  entry: "node's entry",
+  leaf: 'table leaf',
+  link: 'table link',
+  poison: 'pattern',
+}
+
+const KINDS = { ...LABELS, entry: 'node entry', poison: 'pattern' }
+
+const filledWith = (byte: number): bigint => BigInt(byte) * 0x0101010101010101n
+
+/** What the kernel fills memory with, so that a use of it is noticed (slab debugging, list poison of ppc64). */
+const POISON: readonly { readonly words: readonly bigint[]; readonly text: string }[] = [
+  {
+    words: [filledWith(0x6b), 0xa56b6b6b6b6b6b6bn, 0x6b6b6b6b6b6b6ba5n],
+    text: 'the kernel fills freed memory with 0x6b: the node was freed',
+  },
+  { words: [filledWith(0x5a)], text: 'the kernel fills new memory with 0x5a: allocated, not yet written' },
+  { words: [filledWith(0xbb)], text: 'the red zone beside a freed object (0xbb)' },
+  { words: [filledWith(0xcc)], text: 'the red zone beside an object in use (0xcc)' },
+  {
+    words: [0x5deadbeef0000100n],
+    text: "LIST_POISON1: the next of an element that was removed from a list_head's list",
+  },
+  {
+    words: [0x5deadbeef0000122n],
+    text: "LIST_POISON2: the prev of an element that was removed from a list_head's list",
+  },
+]
 
 /**
- * The word that a text writes: hex after `0x`, or decimal.
+ * The word that a text has: hexadecimal after `0x`, or decimal.
  *
  * @throws RangeError for another text or a number of more than 64 bits; TypeError
  */
@@ -66,7 +118,7 @@ export function parseWord(text: string): bigint {
   return word
 }
 
-/** A word with its eight bytes in the other order: what a raw table word is to a little-endian kernel (spec 4). */
+/** A word with its eight bytes reversed: tables are big-endian, so a little-endian kernel prints their words so (spec 4). */
 export function swapWord(word: bigint): bigint {
   checkWord('word', word)
   return swapBytes(hiOf(word), loOf(word))
@@ -107,6 +159,26 @@ function readLeaf(word: bigint): Reading {
   }
 }
 
+/**
+ * A link: bit 63 present, bit 62 not a leaf, the address of the lower table from bit 5, its size in bits 0..4:
+ *
+ *      63 62                                    5 4            0
+ *      1  0   address of the table               | log2 of its entries
+ */
 function readLink(word: bigint): Reading {
-  return { as: 'link', text: `to a lower table (present, no leaf): ${hex(word & ~PRESENT)}`, doubt: undefined }
+  const bits = word & 0x1fn
+  const address = word & ~PRESENT & ~0x1fn
+  const doubt =
+    address >> 53n !== 0n
+      ? 'addresses of tables are below 2^53'
+      : bits !== 5n && bits !== 9n && bits !== 13n
+        ? 'tables have 2^5, 2^9 or 2^13 entries'
+        : address % (8n << bits) !== 0n
+          ? `a table of 2^${bits} entries begins at a multiple of ${hex(8n << bits)}`
+          : undefined
+  return {
+    as: 'link',
+    text: `to a lower table (present, not a leaf) at ${hex(address)}, 2^${bits} entries`,
+    doubt,
+  }
 }

@@ -63,12 +63,67 @@ test('decode: words on standard input, until one is none', () => {
   })
 })
 
-test('decode: what is no word is wrong usage', () => {
-  expect(run(['decode', '5', 'c000'])).toEqual({
+test('decode: what is not a word is wrong usage', () => {
+  expect(run(['decode', '5', 'face'])).toEqual({
     code: 2,
     out: '',
-    err: 'nested-rmap decode: word: expected a number in hex (0x...) or decimal, got "c000" (hex? write 0xc000): see nested-rmap decode --help\n',
+    err: 'nested-rmap decode: word: expected a number in hex (0x...) or decimal, got "face" (hex? write 0xface): see nested-rmap decode --help\n',
   })
+})
+
+/** The words that a text is read as: `name = word`, `address word`, with the remark. */
+const read = (text: string): string[] => {
+  const { code, out } = run(['decode'], text)
+  expect(code).toBe(0)
+  return out.split('\n').filter((line) => /^\S/.test(line))
+}
+
+const NODE = ['0xc00000002bf8f360', '0x00200000101e0000']
+
+test('decode: words as they are pasted', () => {
+  expect(read('30000030261001')).toEqual([
+    '0x00001b48ed259f09  (30000030261001 as decimal)',
+    '0x0030000030261001  (as hexadecimal: write 0x30000030261001)',
+  ])
+  expect(read('c00000002bf84c80')).toEqual(['0xc00000002bf84c80  (c00000002bf84c80 as hexadecimal)'])
+  expect(read('0xc000_0000_2bf8_4c80, 0x0030000030261001ULL; "0x30000030261001,"')).toEqual([
+    '0xc00000002bf84c80',
+    '0x0030000030261001',
+    '0x0030000030261001',
+  ])
+  expect(read("['0xc00000002bf8f360', '0x200000101e0000']")).toEqual(NODE)
+  expect(read('old=0x0 node=0xc00000002bf8f360 new=0x200000101e0000')).toEqual([
+    'old = 0x0000000000000000',
+    `node = ${NODE[0]}`,
+    `new = ${NODE[1]}`,
+  ])
+  expect(read('  .rmap = (u64)9007199254740993,\n$1 = 0x5')).toEqual([
+    'rmap = 0x0020000000000001',
+    '1 = 0x0000000000000005',
+  ])
+  expect(
+    read('[  12.345678] GPR20: 8703e0aa030000c0 c00000002bf84c80\nNIP:  c008000001200732 LR: c0080000012005c6'),
+  ).toEqual([
+    'GPR20 = 0x8703e0aa030000c0',
+    'GPR21 = 0xc00000002bf84c80',
+    'NIP = 0xc008000001200732',
+    'LR = 0xc0080000012005c6',
+  ])
+})
+
+test.each([
+  ['crash rd', 'c00000002bf84c80:  c00000002bf8f360 00200000101e0000   `..+............'],
+  ['gdb x/gx', '0xc00000002bf84c80:\t0xc00000002bf8f360\t0x00200000101e0000'],
+  ['gdb x/gx with a symbol', '0xc00000002bf84c80 <b+8>:\t0xc00000002bf8f360\t0x00200000101e0000'],
+  ['od -A x -t x8', 'c00000002bf84c80 c00000002bf8f360 00200000101e0000'],
+  ['xxd', 'c00000002bf84c80: 60f3 f82b 0000 00c0 0000 1e10 0000 2000  `..+.......... .'],
+  ['xxd -g1', 'c00000002bf84c80: 60 f3 f8 2b 00 00 00 c0 00 00 1e 10 00 00 20 00  `..+.......... .'],
+  ['xxd -e -g8', 'c00000002bf84c80: c00000002bf8f360 00200000101e0000  `..+.......... .'],
+  ['hexdump -C', 'c00000002bf84c80  60 f3 f8 2b 00 00 00 c0  00 00 1e 10 00 00 20 00  |`..+.......... .|'],
+])('decode: memory as %s prints it; its address is not decoded', (_tool, text) => {
+  const words = read(text)
+  expect(words[0]).toBe('address 0xc00000002bf84c80')
+  expect(words.slice(1).map((line) => line.replace(/ .*/, ''))).toEqual(NODE)
 })
 
 test('dump: a list of a recording', () => {

@@ -47,7 +47,11 @@ test('wrong usage and a place that cannot be written are one line and exit code 
     })
     return [status, stdout, stderr]
   }
-  expect(run()).toEqual([2, '', 'nested-rmap report: expected one RECORDING: see nested-rmap report --help\n'])
+  expect(run()).toEqual([
+    2,
+    '',
+    'nested-rmap report: expected one RECORDING, or --sample: see nested-rmap report --help\n',
+  ])
   expect(run(recording)).toEqual([2, '', 'nested-rmap report: expected -o FILE: see nested-rmap report --help\n'])
   expect(run(recording, '-o', 'x.html', '--steps', '0')).toEqual([
     2,

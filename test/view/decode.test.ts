@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeWord, parseWord, readWord, swapWord } from '../../src/view/decode'
+import { decodeWord, parseWord, readWord, reversedHint, swapWord } from '../../src/view/decode'
 import { MAX_GPA, MAX_HPA, MAX_LPID, packEntry, packLeaf, LeafFlag } from '../../src/index'
 
 const text = (word: bigint): string[] => decodeWord(word).split('\n')
@@ -41,7 +41,9 @@ test('an entry with tag 0 could be a pointer', () => {
 })
 
 test('a link and doubtful words', () => {
-  expect(text(0x800000002f4e000dn)[2]).toBe('  table link    to a lower table (present, no leaf): 0x2f4e000d')
+  expect(text(0x800000002f4e000dn)[2]).toBe(
+    '  table link    to a lower table (present, not a leaf) at 0x2f4e0000, 2^13 entries',
+  )
   expect(text(0x7001n)[1]).toBe("  slot word     tagged entry: LPID 0  gpa 0x7000  (but LPID 0 is the host's)")
   expect(text(0x22n)[1]).toBe(
     "  slot word     pointer to the list node at 0x22  (but a node's address is a multiple of 8)",
@@ -115,4 +117,36 @@ test('what is no word is named', () => {
   expect(() => parseWord(5 as never)).toThrow(new TypeError('word: expected a string, got number'))
   expect(() => readWord(-1n)).toThrow(RangeError)
   expect(swapWord(0x87034833000000c0n)).toBe(0xc000000033480387n)
+})
+
+test('a link: the low 5 bits are its size, not part of the address', () => {
+  expect(text(0x800000039b835205n)[2]).toBe(
+    '  table link    to a lower table (present, not a leaf) at 0x39b835200, 2^5 entries',
+  )
+  const doubt = (word: bigint): string | undefined => readWord(word).find(({ as }) => as === 'link')!.doubt
+  expect(doubt(0x800000002f4e0009n)).toBeUndefined()
+  expect(doubt(0x800000002f4e0007n)).toBe('tables have 2^5, 2^9 or 2^13 entries')
+  expect(doubt(0x800000002f4e1009n)).toBeUndefined()
+  expect(doubt(0x800000002f4e0209n)).toBe('a table of 2^9 entries begins at a multiple of 0x1000')
+  expect(doubt(0x8f0000002f4e0009n)).toBe('addresses of tables are below 2^53')
+})
+
+test('what the kernel fills memory with is named', () => {
+  const pattern = (word: bigint): string | undefined => readWord(word).find(({ as }) => as === 'poison')?.text
+  expect(pattern(0x6b6b6b6b6b6b6b6bn)).toBe('the kernel fills freed memory with 0x6b: the node was freed')
+  expect(pattern(0x5a5a5a5a5a5a5a5an)).toBe('the kernel fills new memory with 0x5a: allocated, not yet written')
+  expect(pattern(0x5deadbeef0000100n)).toMatch(/^LIST_POISON1: /)
+  expect(pattern(0x5deadbeef0000122n)).toMatch(/^LIST_POISON2: /)
+  expect(pattern(0x6b6b6b6b6b6b6b6cn)).toBeUndefined()
+})
+
+test('a word with its bytes reversed gets a hint, whatever its kind', () => {
+  const hint = (word: bigint): string | undefined => reversedHint(swapWord(word))
+  expect(hint(0xc000000033480387n)).toBe('with its bytes reversed it is a table leaf')
+  expect(hint(0x800000039b835205n)).toBe('with its bytes reversed it is a table link')
+  expect(hint(0x0030000030261001n)).toBe('with its bytes reversed it is a slot word')
+  expect(hint(0xc00000002bf84c80n)).toBe('with its bytes reversed it is a slot word')
+  for (const plain of [0n, 0xc000000033480387n, 0x0030000030261001n, 0x0030000030261000n, 0xc00000002bf84c80n]) {
+    expect(reversedHint(plain)).toBeUndefined()
+  }
 })
