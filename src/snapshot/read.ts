@@ -2,7 +2,7 @@
  * An L1 from bytes: see `layout.ts`. The checksum finds what was damaged; everything that the model's own operations
  * rely on is checked all the same, since a snapshot may be made with intent: pointers, lists, free nodes, overlaps.
  */
-import { checkFunction, checkObject, wrongType } from '../base/args'
+import { checkFunction, checkOptionNames, wrongType } from '../base/args'
 import { type LeafShift, MAX_GPA, MAX_LPID } from '../base/units'
 import { hiOf, hiOfNumber, loOf } from '../base/word'
 import { LEAF, PRESENT } from '../page-table/leaf'
@@ -32,17 +32,23 @@ import {
   WALKS,
 } from './layout'
 
+/** What a snapshot does not have: give it as the L1 had it. */
+export interface RestoreOptions {
+  /** Says what backs L1's memory. The default: base pages, with host frames in order. */
+  readonly backing?: BackingOf
+  /** Gets the events from now on. A {@link recorder} is refused: it must observe from the beginning. */
+  readonly observer?: VmObserver
+}
+
 /**
  * An L1 from the bytes that {@link snapshot} gave. Memslots, tables and nested guests are new objects: look them up.
  * Memory goes with the bytes, but for the slot arrays: 8 bytes for each gfn that a memslot is said to have.
  *
- * @param options.backing, options.observer as the L1 had them: they are not in the bytes. (A {@link recorder} would begin
- *   too late here: what it writes does not replay.)
  * @throws SnapshotError, which says what is wrong; nothing is half restored. TypeError
  */
-export function restore(bytes: Uint8Array, options: { backing?: BackingOf; observer?: VmObserver } = {}): Vm {
+export function restore(bytes: Uint8Array, options: RestoreOptions = {}): Vm {
   if (!(bytes instanceof Uint8Array)) throw wrongType('bytes', 'a Uint8Array', bytes)
-  const { backing, observer } = checkObject('options', options)
+  const { backing, observer } = checkOptionNames('options', options, ['backing', 'observer'])
   if (backing !== undefined) checkFunction('backing', backing)
   if (observer !== undefined) checkFunction('observer', observer)
   checkHeader(bytes)

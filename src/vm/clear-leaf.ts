@@ -31,7 +31,7 @@ export function clearShadowLeaf(
   lo: number,
   by: 'L0' | 'L1',
 ): void {
-  if (vm.events.observed) emitUnmap(vm, leafAt(guest.shadow, ref, hi, lo), guest)
+  if (vm.events.observed) emitUnmap(vm, leafAt(guest.shadow, ref, hi, lo), guest, undefined, numberOf(hi, lo))
   guest.shadow.clearAt(ref)
   vm.flushes.l2++
   if (by === 'L0') vm.leavesClearedByL0++

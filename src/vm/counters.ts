@@ -67,7 +67,7 @@ export function readCounters(vm: VmState): VmCounters {
   let tables = vm.host.pageBytes
   for (const guest of [...vm.guests.values(), ...vm.held]) tables += guest.shadow.pageBytes
   const { empty, second, list: lists, duplicate, scanSteps, longestList } = inserts
-  return {
+  return freeze({
     faults: { ...vm.faults },
     inserts: { empty, second, list: lists, duplicate },
     scanSteps,
@@ -82,7 +82,13 @@ export function readCounters(vm: VmState): VmCounters {
     bytes: { slots: gfns * 8, nodes: vm.nodes.inUse * 16, tables, indexes },
     tablePages: vm.gate.pages,
     warnings: vm.events.warnings,
-  }
+  })
+}
+
+/** Counters cannot be written: it would have no effect on the L1. */
+function freeze<T extends object>(counters: T): T {
+  for (const group of Object.values(counters)) Object.freeze(group)
+  return Object.freeze(counters)
 }
 
 /** @internal Adds what one memslot's inserts did to a sum; not what the memslot holds. */

@@ -22,7 +22,7 @@ import type { VmMemslot } from './vm-memslot'
 
 /** @internal A request to create a leaf, and the rmap slot that gets its entry. Addresses and words are signed halves. */
 export class LeafRequest {
-  /** Any address in the leaf. */
+  /** The first address of a shadow leaf; any address in a host leaf. */
   hi = 0
   lo = 0
   shift: LeafShift = 12

@@ -177,4 +177,8 @@ export type HappeningEvent =
   | { readonly event: 'set_rc_result'; readonly lpid: Lpid; readonly gpa: Gpa; readonly result: SetRcResult }
 
 /** Gets the events of an operation, in order, when the operation is done: it may call the L1 itself. */
-export type VmObserver = (event: VmEvent) => void
+export interface VmObserver {
+  (event: VmEvent): void
+  /** It must see everything, as a recorder must: an L1 that has a history refuses it. */
+  readonly fromBeginning?: boolean
+}

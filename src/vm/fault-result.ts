@@ -88,16 +88,20 @@ interface AtL1Address {
 /** An emulated device of L1: no memslot has the address, or one that is being deleted or moved. */
 export interface Mmio extends AtL1Address {
   readonly outcome: 'mmio'
+  /** Whether no memslot has the address, or one that is being deleted or moved. */
+  readonly reason: 'no-memslot' | 'invalid-memslot'
 }
 
 /** A write to a read-only memslot: the nested guest gets a fault. */
 export interface FaultToL2 extends AtL1Address {
   readonly outcome: 'fault-to-l2'
+  readonly reason: 'read-only-memslot'
 }
 
 /** The guest leaf is smaller than L0's base page, which L0 refuses. */
 export interface Invalid {
   readonly outcome: 'invalid'
+  readonly reason: 'small-guest-leaf'
   /** log2 of the guest leaf's size in bytes: 12. */
   readonly shift: LeafShift
 }

@@ -10,7 +10,7 @@ import { Flag } from '../page-table/leaf'
 import { Ref, type LeafRef } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
 import { createLeaf, LeafRequest } from './create-leaf'
-import type { Access, FaultResult, ForwardToL1, NoMemory, Present, Retry } from './fault-result'
+import type { Access, FaultResult, FaultToL2, ForwardToL1, Mmio, NoMemory, Present, Retry } from './fault-result'
 import { findOrMakeGuest, putGuest, readPartitionEntry } from './guest-life'
 import { emitFault, emitWalk } from './fault-events'
 import { MALFORMED, type GuestTable } from './guest-table'
@@ -19,6 +19,7 @@ import type { NestedGuest } from './nested-guest'
 import type { AnyRequest } from './options'
 import { PendingFault } from './pending'
 import type { VmState } from './state'
+import type { VmMemslot } from './vm-memslot'
 
 const enum Bits {
   /** The bits that a shadow leaf has only if host leaf and guest leaf have them; all others come from the host leaf. */
@@ -51,7 +52,6 @@ const RET = {
 const PRESENT: Present = /* @__PURE__ */ Object.freeze({ outcome: 'present' })
 const NO_MEMORY: NoMemory = /* @__PURE__ */ Object.freeze({ outcome: 'no-memory' })
 const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
-const l1Result = (outcome: 'mmio' | 'fault-to-l2', l1Gpa: Gpa): FaultResult => ({ outcome, l1Gpa, gpa: l1Gpa })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
 
 /** @internal Both halves of a fault at once. */
@@ -138,7 +138,7 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   if (typeof walked === 'string') return refuse(vm, guest, there, hi, lo, walked)
   const { tree } = guest.root!
   const guestShift = tree.shiftOf(walked)
-  if (guestShift < vm.pageShift) return { outcome: 'invalid', shift: guestShift }
+  if (guestShift < vm.pageShift) return { outcome: 'invalid', reason: 'small-guest-leaf', shift: guestShift }
 
   // 2. the memslot
   const offset = (1 << guestShift) - 1
@@ -147,15 +147,16 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   const gpaLo = (guestLo & ~offset) | (lo & offset)
   const gfn = vm.gfnOf(gpaHi, gpaLo)
   const slot = vm.memslotOf(gfn)
-  if (slot === undefined || slot.invalid) return l1Result('mmio', numberOf(gpaHi, gpaLo))
-  if (slot.readOnly && access === 'write') return l1Result('fault-to-l2', numberOf(gpaHi, gpaLo))
+  if (slot === undefined || slot.invalid || (slot.readOnly && access === 'write')) {
+    return withoutMemory(slot, numberOf(gpaHi, gpaLo))
+  }
 
   // 3. the host leaf
   const request = new LeafRequest(guest)
   request.mmuSeq = vm.mmuSeq
   let host = vm.host.find(gpaHi, gpaLo)
   if (host === Ref.NONE || (access === 'write' && (vm.host.loAt(host) & Flag.WRITE) === 0)) {
-    const { failure, warning } = instantiateHostLeaf(vm, slot, gfn, access === 'write')
+    const { failure, warning } = instantiateHostLeaf(vm, slot, gpaHi, gpaLo, access === 'write')
     if (failure !== undefined) return failure
     request.hostWarning = warning
     host = vm.host.find(gpaHi, gpaLo)
@@ -173,8 +174,6 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   request.index = (vm.settings.placement === 'head' ? head : gfn) - slot.baseGfn
 
   // 5. the shadow leaf. Quirk: a host leaf that is larger than the guest leaf gives a base page, never 2 MiB
-  request.hi = hi
-  request.lo = lo
   request.wordHi = hostHi
   if (hostShift <= guestShift) {
     request.shift = hostShift
@@ -183,9 +182,19 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
     request.shift = vm.pageShift
     request.wordLo = hostLo | (gpaLo & ((1 << hostShift) - 1) & (-1 << vm.pageShift))
   }
+  request.hi = hi
+  request.lo = lo & (-1 << request.shift)
   request.wordLo &= guestLo | ~Bits.FROM_BOTH
   if (access !== 'write') request.wordLo &= ~Flag.CHANGED
   return request
+}
+
+/** The result where L1 has no memory that the access may use. */
+function withoutMemory(slot: VmMemslot | undefined, l1Gpa: Gpa): Mmio | FaultToL2 {
+  if (slot !== undefined && !slot.invalid) {
+    return { outcome: 'fault-to-l2', reason: 'read-only-memslot', l1Gpa, gpa: l1Gpa }
+  }
+  return { outcome: 'mmio', reason: slot === undefined ? 'no-memslot' : 'invalid-memslot', l1Gpa, gpa: l1Gpa }
 }
 
 /** The second half: step 6. */

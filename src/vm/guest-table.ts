@@ -4,7 +4,7 @@
  * L1 may write anything, and L0 must cope: a leaf in the root, frame bits below a leaf's size, another geometry than 13, 9,
  * 9 and a last level of 5 or 9 bits. {@link GuestTable.write} and `rootBits` make such tables.
  */
-import { checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
+import { checkOneOf, checkOptionNames, checkWord, toInteger } from '../base/args'
 import { inspectable } from '../base/inspect'
 import { type Gpa, type LeafShift, MAX_GPA, type NestedGpa, type PageShift } from '../base/units'
 import { hex, pow2 } from '../base/word'
@@ -34,9 +34,9 @@ export interface GuestTableOptions {
 /** A page that L1 maps: the argument of {@link GuestTable.map}. */
 export interface GuestMapping {
   /** The nested guest's address: in bytes, 0..2^52-1, a multiple of the leaf's size. */
-  readonly gpa: NestedGpa
+  readonly gpa: NestedGpa | bigint
   /** L1's address that it maps to: in bytes, 0..2^52-1, a multiple of the leaf's size. */
-  readonly to: Gpa
+  readonly to: Gpa | bigint
   /** log2 of the leaf's size: the table's page shift (the default), 21 or 30. */
   readonly shift?: LeafShift
   /** Bits 11..0 of the leaf ({@link LeafFlag}). The default allows all accesses, with referenced and changed set. */
@@ -59,10 +59,10 @@ export class GuestTable {
 
   /** @throws RangeError, TypeError */
   constructor(options: GuestTableOptions = {}) {
-    const { pageShift = 16, rootBits = 13 } = checkObject('options', options)
+    const { pageShift = 16, rootBits = 13 } = checkOptionNames('options', options, ['pageShift', 'rootBits'])
     this.tree = new RadixTable({ pageShift })
     this.pageShift = pageShift
-    this.rootBits = checkInteger('rootBits', rootBits, 5, 16)
+    this.rootBits = toInteger('rootBits', rootBits, 5, 16)
     inspectable(this)
   }
 
@@ -77,14 +77,19 @@ export class GuestTable {
    * @throws RangeError, TypeError
    */
   map(mapping: GuestMapping): void {
-    const { gpa, to, shift = this.pageShift, flags = ALL_FLAGS } = checkObject('mapping', mapping)
-    checkOneOf<LeafShift>('shift', shift, [this.pageShift, 21, 30])
-    this.#checkPlace(gpa, shift)
-    checkInteger('to', to, 0, MAX_GPA, 16)
-    if (to % pow2(shift) !== 0) {
-      throw new RangeError(`to: expected a multiple of ${hex(2 ** shift)}, got ${hex(to)}`)
+    const {
+      gpa,
+      to,
+      shift = this.pageShift,
+      flags = ALL_FLAGS,
+    } = checkOptionNames('mapping', mapping, ['gpa', 'to', 'shift', 'flags'])
+    this.#checkShift(shift, [this.pageShift, 21, 30])
+    const first = this.#checkPlace(gpa, shift)
+    const l1Gpa = toInteger('to', to, 0, MAX_GPA, 16)
+    if (l1Gpa % pow2(shift) !== 0) {
+      throw new RangeError(`to: expected a multiple of ${hex(2 ** shift)}, got ${hex(l1Gpa)}`)
     }
-    this.write(gpa, shift, packLeaf({ hpa: to, flags }))
+    this.write(first, shift, packLeaf({ hpa: l1Gpa, flags }))
   }
 
   /**
@@ -94,7 +99,7 @@ export class GuestTable {
    * @returns the leaf, undefined where there was none
    * @throws RangeError, TypeError
    */
-  unmap(gpa: NestedGpa): Leaf | undefined {
+  unmap(gpa: NestedGpa | bigint): Leaf | undefined {
     const leaf = this.tree.clear(gpa)
     this.#removeRootLeaf(Number(gpa))
     if (leaf !== undefined) this.#edited(leaf.gpa, leaf.gpa + pow2(leaf.shift))
@@ -109,8 +114,8 @@ export class GuestTable {
    * @returns whether there was a leaf
    * @throws RangeError, TypeError
    */
-  protect(gpa: NestedGpa, flags: number): boolean {
-    checkInteger('flags', flags, 0, 0xfff, 16)
+  protect(gpa: NestedGpa | bigint, flags: number): boolean {
+    toInteger('flags', flags, 0, 0xfff, 16)
     const leaf = this.tree.lookup(gpa)
     if (leaf === undefined) return false
     this.write(leaf.gpa, leaf.shift, (leaf.word & ~0xfffn) | BigInt(flags))
@@ -126,16 +131,16 @@ export class GuestTable {
    * @param word a leaf word: present bit and leaf bit set
    * @throws RangeError, TypeError
    */
-  write(gpa: NestedGpa, shift: LeafShift | typeof ROOT_SHIFT, word: bigint): void {
-    this.#checkPlace(gpa, shift)
+  write(gpa: NestedGpa | bigint, shift: LeafShift | typeof ROOT_SHIFT, word: bigint): void {
+    const first = this.#checkPlace(gpa, shift)
     checkWord('word', word)
     if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
       throw new RangeError(`word: expected a present leaf, got ${hex(word)}`)
     }
-    let from = gpa
-    let to = gpa + pow2(shift)
+    let from = first
+    let to = first + pow2(shift)
     for (const leaf of [...this.tree.leavesBetween(from, to)]) {
-      if (leaf.gpa === gpa && leaf.shift === shift) {
+      if (leaf.gpa === first && leaf.shift === shift) {
         if (leaf.word === word) return
         continue
       }
@@ -143,9 +148,9 @@ export class GuestTable {
       from = Math.min(from, leaf.gpa)
       to = Math.max(to, leaf.gpa + pow2(leaf.shift))
     }
-    this.#removeRootLeaf(gpa)
-    if (shift === ROOT_SHIFT) this.rootLeaves.add(gpa / 2 ** ROOT_SHIFT)
-    else if (!this.tree.set(gpa, shift, word)) throw new RangeError('table: no memory for another of its pages')
+    this.#removeRootLeaf(first)
+    if (shift === ROOT_SHIFT) this.rootLeaves.add(first / 2 ** ROOT_SHIFT)
+    else if (!this.tree.set(first, shift, word)) throw new RangeError('table: no memory for another of its pages')
     this.#edited(from, to)
   }
 
@@ -155,7 +160,7 @@ export class GuestTable {
    * @param gpa 0..2^52-1, in bytes
    * @throws RangeError, TypeError
    */
-  lookup(gpa: NestedGpa): Leaf | undefined {
+  lookup(gpa: NestedGpa | bigint): Leaf | undefined {
     return this.tree.lookup(gpa)
   }
 
@@ -173,12 +178,22 @@ export class GuestTable {
     return (this.tree.loAt(ref) & below & ~0xfff) === 0 ? ref : MALFORMED
   }
 
-  #checkPlace(gpa: NestedGpa, shift: number): void {
-    checkOneOf<number>('shift', shift, [this.pageShift, 21, 30, ROOT_SHIFT])
-    checkInteger('gpa', gpa, 0, MAX_GPA, 16)
-    if (gpa % pow2(shift) !== 0) {
-      throw new RangeError(`gpa: expected a multiple of ${hex(2 ** shift)}, got ${hex(gpa)}`)
+  /** Where a leaf begins. */
+  #checkPlace(gpa: NestedGpa | bigint, shift: number): NestedGpa {
+    this.#checkShift(shift, [this.pageShift, 21, 30, ROOT_SHIFT])
+    const first = toInteger('gpa', gpa, 0, MAX_GPA, 16)
+    if (first % pow2(shift) === 0) return first
+    throw new RangeError(`gpa: expected a multiple of ${hex(2 ** shift)}, got ${hex(first)}`)
+  }
+
+  #checkShift(shift: number, allowed: readonly number[]): void {
+    if (shift === (this.pageShift === 16 ? 12 : 16)) {
+      const { pageShift } = this
+      throw new RangeError(
+        `shift: expected one of ${allowed.join(', ')}, got ${shift}: this table has pageShift ${pageShift}`,
+      )
     }
+    checkOneOf('shift', shift, allowed)
   }
 
   /** No shadow leaf was made while it was there, and those from before are outdated since it was written. */

@@ -5,7 +5,7 @@
  * where gpa and host address agree modulo the size of the backing, and the memslot does not log dirty pages. There is no
  * step down: a 1 GiB backing that agrees modulo 2 MiB only gives a base page.
  */
-import { checkBoolean, checkInteger, checkObject, checkOneOf, toInteger } from '../base/args'
+import { checkBoolean, checkInteger, checkOneOf, checkOptionNames, toInteger } from '../base/args'
 import { type Gfn, type Hpa, type LeafShift, MAX_HPA } from '../base/units'
 import { hex, hiOfNumber, pow2 } from '../base/word'
 import { Flag, LeafHi } from '../page-table/leaf'
@@ -15,6 +15,7 @@ import type { Backing } from './options'
 import type { VmState } from './state'
 import type { VmMemslot } from './vm-memslot'
 
+const BACKING = ['hpa', 'frame', 'shift', 'writable', 'attributes'] as const
 const NAMED = Flag.RC | Flag.READ | Flag.WRITE | Flag.EXECUTE
 
 /** @internal What became of the host leaf. */
@@ -29,12 +30,19 @@ const MAPPED: HostLeafCreation = {}
 const failed = (failure: FaultResult): HostLeafCreation => ({ failure })
 
 /**
- * @internal Makes the host leaf of a gfn, or makes one writable that is not.
+ * @internal Makes the host leaf of an address of L1, or makes one writable that is not.
  *
  * @throws RangeError when a large leaf would reach outside the memslot; RangeError, TypeError for a bad backing. The state
  *   is unchanged
  */
-export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, write: boolean): HostLeafCreation {
+export function instantiateHostLeaf(
+  vm: VmState,
+  slot: VmMemslot,
+  gpaHi: number,
+  gpaLo: number,
+  write: boolean,
+): HostLeafCreation {
+  const gfn = vm.gfnOf(gpaHi, gpaLo)
   const { mmuSeq } = vm // a sample of its own: what is asked for the backing may invalidate
   const backing = vm.settings.backing === undefined ? nextHostPage(vm) : vm.settings.backing(gfn, write)
   if (backing === undefined) return failed({ outcome: 'retry', reason: 'no-backing' })
@@ -42,6 +50,8 @@ export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, writ
 
   const request = requestOf(vm, slot, gfn, backing)
   request.mmuSeq = mmuSeq
+  request.hi = gpaHi
+  request.lo = gpaLo
   const { status, warning } = createLeaf(vm, request)
   switch (status) {
     case 'made':
@@ -55,10 +65,10 @@ export function instantiateHostLeaf(vm: VmState, slot: VmMemslot, gfn: Gfn, writ
   }
 }
 
-/** The leaf for a backing: its size, its place and its word. */
+/** The leaf for a backing: its size and its word. */
 function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): LeafRequest {
   const { pageShift } = vm
-  const { shift: backingShift = pageShift, writable, attributes = 0 } = checkObject('backing', backing)
+  const { shift: backingShift = pageShift, writable, attributes = 0 } = checkOptionNames('backing', backing, BACKING)
   const hpa = hpaOf(backing, pageShift)
   checkOneOf<LeafShift>('backing.shift', backingShift, [pageShift, 21, 30])
   const mayWrite = checkBoolean('backing.writable', writable, true) && !slot.readOnly
@@ -84,9 +94,6 @@ function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): Le
   }
 
   const firstHpa = hpa - (pageFrame % pages) * pow2(pageShift)
-  const gpa = gfn * pow2(pageShift)
-  request.hi = hiOfNumber(gpa)
-  request.lo = gpa | 0
   request.wordHi = LeafHi.PRESENT | LeafHi.LEAF | hiOfNumber(firstHpa)
   request.wordLo =
     firstHpa | Flag.READ | Flag.EXECUTE | Flag.REFERENCED | (mayWrite ? Flag.WRITE | Flag.CHANGED : 0) | attributes

@@ -6,8 +6,14 @@
  */
 import { inspectable } from '../base/inspect'
 import type { Lpid, NestedGpa } from '../base/units'
+import { hexWord } from '../base/word'
 import type { RadixTable } from '../page-table/radix-table'
 import type { GuestTable } from './guest-table'
+
+/** @internal The leaves of a table as JSON has them: words as hex strings. */
+export function tableJson(table: RadixTable): object[] {
+  return Array.from(table.leaves(), ({ gpa, shift, word }) => ({ gpa, shift, word: hexWord(word) }))
+}
 
 /** In the registry; dropped when L1 flushed an empty partition entry; or released with L1 (release all). */
 export type GuestState = 'live' | 'dropped' | 'released'
@@ -53,6 +59,12 @@ export class NestedGuest {
   inspect(): string {
     const { lpid, shadowLpid, state, refCount, shadow } = this
     return `NestedGuest { LPID ${lpid}, shadow LPID ${shadowLpid}, ${state}, refs: ${refCount}, shadow leaves: ${shadow.leafCount} }`
+  }
+
+  /** What `JSON.stringify` shows: its shadow leaves, with words as hex strings. */
+  toJSON(): object {
+    const { lpid, shadowLpid, refs, dropped } = this
+    return { lpid, shadowLpid, refs, dropped, shadow: tableJson(this.shadow) }
   }
 
   /** References: the registry's, and one for each user. 0: its shadow table has been freed. */

@@ -61,14 +61,19 @@ export interface VmOptions {
   readonly allowLpidZero?: boolean
   /** Lets a dropped nested guest fault, as Linux does: this breaks completeness (a quirk, spec 9). The default is false. */
   readonly allowDroppedFaults?: boolean
+  /**
+   * Makes `unmap`, `age` and `testAge` of gfns that no memslot has a RangeError. The default is false: a warning, as Linux's
+   * code does nothing then.
+   */
+  readonly strict?: boolean
 }
 
 /** A new memslot. */
 export interface VmMemslotOptions {
   /** Its first gfn: 0..2^(52 - pageShift) - npages. */
-  readonly baseGfn: Gfn
+  readonly baseGfn: Gfn | bigint
   /** How many gfns it has: 1..`maxNpages`. */
-  readonly npages: number
+  readonly npages: number | bigint
   /** L1 may only read it: a write is answered `'fault-to-l2'`. The default is false. */
   readonly readOnly?: boolean
   /** It logs dirty pages from the start: the host then maps base pages only. The default is false. */
@@ -78,7 +83,7 @@ export interface VmMemslotOptions {
 /** What a nested guest does, and where. */
 interface FaultingAccess {
   /** The nested guest's address: in bytes, 0..2^53-1, of which L0 drops bit 52. */
-  readonly gpa: NestedGpa
+  readonly gpa: NestedGpa | bigint
   /** What it does there: `'read'`, `'write'` or `'execute'`. */
   readonly access: Access
 }
@@ -86,7 +91,7 @@ interface FaultingAccess {
 /** A fault of the nested guest that has an LPID now; one is made if there is none, as if L1 had entered it. */
 export interface FaultByLpid extends FaultingAccess {
   /** 1 (0 if allowed) up to the number of entries of the partition table minus 1. */
-  readonly lpid: Lpid
+  readonly lpid: Lpid | bigint
 }
 
 /** A fault of a nested guest that the caller holds. */
@@ -101,7 +106,7 @@ export type FaultRequest = FaultByLpid | FaultByGuest
 /** How far an unmap reaches, and who sees what it meets. */
 export interface UnmapOptions {
   /** How many gfns, from the first on: at least 1 (the default). */
-  readonly npages?: number
+  readonly npages?: number | bigint
   /** Is shown each entry that the walks took from a list, when all is done. */
   readonly visitor?: RangeVisitor
 }
@@ -116,9 +121,9 @@ export type Ric = 0 | 1 | 2
 export interface TlbiePage {
   readonly kind: 'page'
   /** L1's number for the nested guest: 0..4095. An LPID that no nested guest has: nothing is done. */
-  readonly lpid: Lpid
+  readonly lpid: Lpid | bigint
   /** An address in the page: in bytes, 0..2^52-1. It is aligned down to the page's size. */
-  readonly gpa: NestedGpa
+  readonly gpa: NestedGpa | bigint
   /** log2 of the page's size: 12, 16, 21 or 30, and not below the base page. */
   readonly shift: LeafShift
 }
@@ -127,7 +132,7 @@ export interface TlbiePage {
 export interface TlbieLpid {
   readonly kind: 'lpid'
   /** L1's number for the nested guest: 0..4095. */
-  readonly lpid: Lpid
+  readonly lpid: Lpid | bigint
   /** 0: its shadow leaves are cleared; 1: nothing; 2: as 0, and L0 reads L1's partition entry again. */
   readonly ric: Ric
 }
@@ -180,12 +185,27 @@ export interface VmSettings {
   readonly backing: BackingOf | undefined
   readonly allowLpidZero: boolean
   readonly allowDroppedFaults: boolean
+  readonly strict: boolean
   readonly maxNodes: number
   readonly maxTablePages: number
   readonly maxNpages: number
 }
 
+/** @internal A tlbie, checked: with numbers only. */
+export type CheckedTlbie =
+  | { readonly kind: 'page'; readonly lpid: Lpid; readonly gpa: NestedGpa; readonly shift: LeafShift }
+  | { readonly kind: 'lpid'; readonly lpid: Lpid; readonly ric: Ric }
+  | { readonly kind: 'all'; readonly ric: Ric }
+
 /** @internal A request before it is checked: one of `lpid` and `guest` must be given. */
+export interface GivenRequest {
+  readonly gpa: NestedGpa | bigint
+  readonly access: Access
+  readonly lpid?: Lpid | bigint
+  readonly guest?: NestedGuest
+}
+
+/** @internal A request, checked: one of `lpid` and `guest` is given. */
 export interface AnyRequest {
   readonly gpa: NestedGpa
   readonly access: Access

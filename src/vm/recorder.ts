@@ -36,13 +36,14 @@ export function recorder(write: (line: string) => void): VmObserver {
   checkFunction('write', write)
   write('# tracer: nop')
   let time = 0
-  return (event) => {
+  const observer = (event: VmEvent): void => {
     if (OWN.has(event.event)) return
     const { event: name, task, pid, ...fields } = event
     const shown = Object.entries(fields).map(([field, value]) => `${field}=${show(field, value as bigint | number)}`)
     const seconds = (++time / 1e6).toFixed(6)
     write(`            ${task}-${pid}       [000] .....  ${seconds.padStart(11)}: ${name}: (model) ${shown.join(' ')}`)
   }
+  return Object.assign(observer, { fromBeginning: true })
 }
 
 function show(name: string, value: bigint | number): string {

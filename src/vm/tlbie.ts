@@ -11,7 +11,7 @@ import { NONE } from '../page-table/radix-table'
 import { clearShadowLeaf } from './clear-leaf'
 import { clearAllLeaves, dropGuest, readPartitionEntry } from './guest-life'
 import type { NestedGuest } from './nested-guest'
-import type { Ric, RptInvalidateOperands, Tlbie } from './options'
+import type { CheckedTlbie, Ric, RptInvalidateOperands } from './options'
 import type { VmState } from './state'
 
 /** What a hypercall returns: success, or which parameter is wrong (`H_PARAMETER` does not say which). */
@@ -23,8 +23,8 @@ const MAX_RANGE_PAGES = 33n
 const TWO_52 = 1n << 52n
 const ALL_ONES = (1n << 64n) - 1n
 
-/** @internal Invalidates what L1 says. An LPID that no nested guest has: nothing is done. */
-export function tlbie(vm: VmState, what: Tlbie): void {
+/** Invalidates what L1 says. An LPID that no nested guest has: nothing is done. */
+function tlbie(vm: VmState, what: CheckedTlbie): void {
   if (what.kind === 'all') {
     for (const guest of [...vm.guests.values()].sort((a, b) => a.lpid - b.lpid)) invalidateLpid(vm, guest, what.ric)
     return
@@ -40,12 +40,14 @@ export function tlbie(vm: VmState, what: Tlbie): void {
  */
 function invalidatePage(vm: VmState, guest: NestedGuest, gpa: NestedGpa, shift: number): void {
   guest.tlbies++
+  const first = gpa - (gpa % pow2(shift))
   if (shift === vm.pageShift) {
-    clearAt(vm, guest, gpa)
+    clearAt(vm, guest, first)
     return
   }
-  const first = gpa - (gpa % pow2(shift))
-  for (const leaf of guest.shadow.leavesBetween(first, first + pow2(shift))) clearAt(vm, guest, leaf.gpa)
+  for (const leaf of guest.shadow.leavesBetween(first, first + pow2(shift))) {
+    clearAt(vm, guest, Math.max(first, leaf.gpa))
+  }
 }
 
 function clearAt(vm: VmState, guest: NestedGuest, gpa: NestedGpa): void {
@@ -62,6 +64,21 @@ function invalidateLpid(vm: VmState, guest: NestedGuest | undefined, ric: Ric): 
   readPartitionEntry(vm, guest)
   if (guest.root === undefined) dropGuest(vm, guest, 'dropped')
 }
+
+/** @internal What L1 says, as the operands of H_TLB_INVALIDATE. */
+export function tlbieByOperands(vm: VmState, what: CheckedTlbie): void {
+  if (what.kind === 'page') {
+    const ap = [...AP_SHIFT].find(([, shift]) => shift === what.shift)![0]
+    tlbInvalidate(vm, R, BigInt(what.lpid), (BigInt(what.gpa) & ~0xfffn) | (BigInt(ap) << 5n))
+    return
+  }
+  const instr = R | (BigInt(what.ric) << 18n)
+  if (what.kind === 'lpid') tlbInvalidate(vm, instr, BigInt(what.lpid), 2n << 10n)
+  else tlbInvalidate(vm, instr, 0n, 3n << 10n)
+}
+
+/** R of the instruction: the radix form. */
+const R = 1n << 16n
 
 /**
  * @internal H_TLB_INVALIDATE, decoded.

@@ -5,6 +5,7 @@
  */
 import { inspectable } from '../base/inspect'
 import type { Gfn } from '../base/units'
+import { hexWord } from '../base/word'
 import type { Entry } from '../rmap/entry'
 import type { ListNode, Memslot } from '../rmap/memslot'
 
@@ -74,18 +75,30 @@ export class VmMemslot {
     this.#invalid = is
   }
 
+  /** What `JSON.stringify` shows: the rmap slots that are not empty, with words as hex strings. Cost: the gfns. */
+  toJSON(): object {
+    const { baseGfn, npages, readOnly, logDirty, invalid } = this
+    const slots: object[] = []
+    for (let gfn = baseGfn; gfn < baseGfn + npages; gfn++) {
+      if (!this.rmap.isEmptyAt(gfn - baseGfn)) {
+        slots.push({ gfn, word: hexWord(this.word(gfn)), entries: this.entries(gfn) })
+      }
+    }
+    return { baseGfn, npages, readOnly, logDirty, invalid, slots }
+  }
+
   /** {@link Memslot.word} */
-  word(gfn: Gfn): bigint {
+  word(gfn: Gfn | bigint): bigint {
     return this.rmap.word(gfn)
   }
 
   /** {@link Memslot.entries} */
-  entries(gfn: Gfn): Entry[] {
+  entries(gfn: Gfn | bigint): Entry[] {
     return this.rmap.entries(gfn)
   }
 
   /** {@link Memslot.listNodes} */
-  listNodes(gfn: Gfn): ListNode[] {
+  listNodes(gfn: Gfn | bigint): ListNode[] {
     return this.rmap.listNodes(gfn)
   }
 

@@ -8,7 +8,7 @@
  * Operations are atomic: the observer is called last, and the caller's backing before anything has changed. Both may call
  * the L1.
  */
-import { checkBoolean, checkFunction, checkInteger, checkObject, wrongType } from '../base/args'
+import { checkBoolean, checkFunction, checkOptionNames, toInteger, wrongType } from '../base/args'
 import { inspectable } from '../base/inspect'
 import { type Gfn, type Lpid, MAX_LPID, type PageShift } from '../base/units'
 import type { RadixTable } from '../page-table/radix-table'
@@ -18,9 +18,11 @@ import { check, type BrokenInvariant } from './check'
 import {
   checkGfns,
   checkGuest,
+  checkHostGfns,
   checkLpid,
   checkMemslot,
   checkMemslotOf,
+  checkNpages,
   checkOperand,
   checkOptions,
   checkPlace,
@@ -45,7 +47,7 @@ import {
   moveMemslot,
   removeMemslot,
 } from './memslot-life'
-import type { NestedGuest } from './nested-guest'
+import { tableJson, type NestedGuest } from './nested-guest'
 import { beginUnmap, endUnmap } from './notifier'
 import type {
   FaultRequest,
@@ -60,7 +62,7 @@ import type {
 import { PendingLogDirty, PendingUnmap, type PendingFault } from './pending'
 import { setRc } from './set-rc'
 import { VmState } from './state'
-import { rptInvalidate, tlbie, tlbInvalidate, type HcallStatus } from './tlbie'
+import { rptInvalidate, tlbieByOperands, tlbInvalidate, type HcallStatus } from './tlbie'
 import type { VmMemslot } from './vm-memslot'
 
 /** An L1 with its memslots, its host table and its nested guests. */
@@ -95,14 +97,16 @@ export class Vm {
    * @throws RangeError, also when it overlaps another memslot; TypeError
    */
   addMemslot(options: VmMemslotOptions): VmMemslot {
-    const { baseGfn, npages, readOnly, logDirty } = checkObject('options', options)
-    checkInteger('npages', npages, 1, this.state.settings.maxNpages)
-    const first = checkPlace(this.state, 'baseGfn', baseGfn, npages)
+    const names = ['baseGfn', 'npages', 'readOnly', 'logDirty'] as const
+    const { baseGfn, npages, readOnly, logDirty } = checkOptionNames('options', options, names)
+    const count = toInteger('npages', npages, 1, this.state.settings.maxNpages)
+    checkNpages(this.state, count)
+    const first = checkPlace(this.state, 'baseGfn', baseGfn, count)
     const flags = {
       readOnly: checkBoolean('readOnly', readOnly, false),
       logDirty: checkBoolean('logDirty', logDirty, false),
     }
-    return this.#run(() => addMemslot(this.state, first, npages, flags), 'host')
+    return this.#run(() => addMemslot(this.state, first, count, flags), 'host')
   }
 
   /**
@@ -143,7 +147,7 @@ export class Vm {
    * @param baseGfn the new first gfn: 0..2^(52 - pageShift) - npages
    * @throws RangeError, also when it would overlap another memslot; TypeError; Error when the memslot was removed
    */
-  moveMemslot(memslot: VmMemslot, baseGfn: Gfn): void {
+  moveMemslot(memslot: VmMemslot, baseGfn: Gfn | bigint): void {
     checkMemslot(this.state, memslot)
     const first = checkPlace(this.state, 'baseGfn', baseGfn, memslot.npages, memslot)
     this.#run(() => moveMemslot(this.state, memslot, first), 'host')
@@ -211,8 +215,8 @@ export class Vm {
    * @param sizeField 0..4
    * @throws RangeError, TypeError
    */
-  setPartitionTable(sizeField: number): void {
-    this.state.partitionEntries = 2 ** (checkInteger('sizeField', sizeField, 0, 4) + 8)
+  setPartitionTable(sizeField: number | bigint): void {
+    this.state.partitionEntries = 2 ** (toInteger('sizeField', sizeField, 0, 4) + 8)
   }
 
   /**
@@ -223,7 +227,7 @@ export class Vm {
    * @returns the table
    * @throws RangeError, TypeError
    */
-  setGuestTable<T extends GuestTable | undefined>(lpid: Lpid, table: T): T {
+  setGuestTable<T extends GuestTable | undefined>(lpid: Lpid | bigint, table: T): T {
     const { partition } = this.state
     const entry = checkLpid(this.state, lpid)
     if (table === undefined) partition.delete(entry)
@@ -238,8 +242,8 @@ export class Vm {
    * @param lpid 0..4095
    * @throws RangeError, TypeError
    */
-  guestTable(lpid: Lpid): GuestTable | undefined {
-    return this.state.partition.get(checkInteger('lpid', lpid, 0, MAX_LPID))
+  guestTable(lpid: Lpid | bigint): GuestTable | undefined {
+    return this.state.partition.get(toInteger('lpid', lpid, 0, MAX_LPID))
   }
 
   /**
@@ -249,7 +253,7 @@ export class Vm {
    * @param lpid 1 (0 if allowed) up to the number of entries of the partition table minus 1
    * @throws RangeError, TypeError; Error when its table would pass `maxTablePages`
    */
-  enter(lpid: Lpid): NestedGuest {
+  enter(lpid: Lpid | bigint): NestedGuest {
     const entry = checkLpid(this.state, lpid)
     return this.#run(() => {
       const guest = enterGuest(this.state, entry)
@@ -276,8 +280,8 @@ export class Vm {
    * @param lpid 0..4095
    * @throws RangeError, TypeError
    */
-  guest(lpid: Lpid): NestedGuest | undefined {
-    return this.state.guests.get(checkInteger('lpid', lpid, 0, MAX_LPID))
+  guest(lpid: Lpid | bigint): NestedGuest | undefined {
+    return this.state.guests.get(toInteger('lpid', lpid, 0, MAX_LPID))
   }
 
   /** The nested guests in the registry, by LPID. */
@@ -354,7 +358,7 @@ export class Vm {
    * @returns what the walks met
    * @throws RangeError, TypeError
    */
-  unmap(gfn: Gfn, options: UnmapOptions = {}): RangeCounters {
+  unmap(gfn: Gfn | bigint, options: UnmapOptions = {}): RangeCounters {
     return this.#unmap(gfn, options, true)
   }
 
@@ -364,7 +368,7 @@ export class Vm {
    *
    * @throws as {@link unmap}
    */
-  beginUnmap(gfn: Gfn, options: UnmapOptions = {}): PendingUnmap {
+  beginUnmap(gfn: Gfn | bigint, options: UnmapOptions = {}): PendingUnmap {
     return new PendingUnmap(this.#unmap(gfn, options, false), () => endUnmap(this.state))
   }
 
@@ -374,9 +378,8 @@ export class Vm {
    *
    * @throws RangeError, TypeError
    */
-  age(gfn: Gfn): boolean {
-    const named = checkGfns(this.state, 'gfn', gfn, 1)
-    return this.#run(() => age(this.state, named), 'host')
+  age(gfn: Gfn | bigint): boolean {
+    return this.#run(() => age(this.state, checkHostGfns(this.state, 'age', gfn, 1)), 'host')
   }
 
   /**
@@ -384,20 +387,21 @@ export class Vm {
    *
    * @throws RangeError, TypeError
    */
-  testAge(gfn: Gfn): boolean {
-    return testAge(this.state, checkGfns(this.state, 'gfn', gfn, 1))
+  testAge(gfn: Gfn | bigint): boolean {
+    return this.#run(() => testAge(this.state, checkHostGfns(this.state, 'testAge', gfn, 1)), 'host')
   }
 
   // ---- L1's invalidations (spec 8) ----
 
   /**
-   * L1 has changed a guest table and says so: for one page, one LPID or all.
+   * L1 has changed a guest table and says so: for one page, one LPID or all. The same as {@link tlbInvalidate}, whose event
+   * observers see, with operands that one can read.
    *
    * @throws RangeError, TypeError
    */
   tlbie(what: Tlbie): void {
     const checked = checkTlbie(this.state, what)
-    this.#run(() => tlbie(this.state, checked))
+    this.#run(() => tlbieByOperands(this.state, checked))
   }
 
   /**
@@ -406,7 +410,7 @@ export class Vm {
    * @throws RangeError, TypeError
    */
   tlbInvalidate(operands: TlbInvalidateOperands): HcallStatus {
-    const { instr, rs, rb } = checkObject('operands', operands)
+    const { instr, rs, rb } = checkOptionNames('operands', operands, ['instr', 'rs', 'rb'])
     const [i, s, b] = [checkOperand('instr', instr), checkOperand('rs', rs), checkOperand('rb', rb)]
     return this.#run(() => tlbInvalidate(this.state, i, s, b))
   }
@@ -417,7 +421,8 @@ export class Vm {
    * @throws RangeError, TypeError
    */
   rptInvalidate(operands: RptInvalidateOperands): HcallStatus {
-    const { lpid, target, type, pageSizes, start, end } = checkObject('operands', operands)
+    const names = ['lpid', 'target', 'type', 'pageSizes', 'start', 'end'] as const
+    const { lpid, target, type, pageSizes, start, end } = checkOptionNames('operands', operands, names)
     const checked = {
       lpid: checkOperand('lpid', lpid),
       target: checkOperand('target', target),
@@ -446,7 +451,7 @@ export class Vm {
    *
    * @throws RangeError when no memslot has the gfn; TypeError
    */
-  word(gfn: Gfn): bigint {
+  word(gfn: Gfn | bigint): bigint {
     return checkMemslotOf(this.state, gfn).word(gfn)
   }
 
@@ -455,7 +460,7 @@ export class Vm {
    *
    * @throws RangeError when no memslot has the gfn; TypeError
    */
-  entries(gfn: Gfn): Entry[] {
+  entries(gfn: Gfn | bigint): Entry[] {
     return checkMemslotOf(this.state, gfn).entries(gfn)
   }
 
@@ -474,6 +479,15 @@ export class Vm {
     )
   }
 
+  /**
+   * What `JSON.stringify` shows: settings, memslots and nested guests with what they hold, counters; words as hex strings.
+   * Cost: reads all of the state.
+   */
+  toJSON(): object {
+    const { pageShift, placement, mmuSeq, memslots, guests, droppedGuests, counters } = this
+    return { pageShift, placement, mmuSeq, memslots, host: tableJson(this.host), guests, droppedGuests, counters }
+  }
+
   /** All counters at this moment, as a copy (spec 12). Cost: the number of memslots and nested guests. */
   get counters(): VmCounters {
     return readCounters(this.state)
@@ -485,12 +499,15 @@ export class Vm {
   }
 
   /**
-   * Sets the observer, or with undefined removes it. (A {@link recorder} must observe from the beginning.)
+   * Sets the observer, or with undefined removes it.
    *
-   * @throws TypeError
+   * @throws TypeError; Error for one that must observe from the beginning ({@link recorder}) if the L1 has a history
    */
   observe(observer: VmObserver | undefined): void {
     if (observer !== undefined) checkFunction('observer', observer)
+    if (observer?.fromBeginning === true && this.state.nextId > 1) {
+      throw new Error('observer: a recorder must observe from the beginning: give it to the options of a new Vm')
+    }
     this.state.events.observer = observer
   }
 
@@ -500,8 +517,8 @@ export class Vm {
    * @param n which one, from now on: 1 is the next; 0: none is to fail
    * @throws RangeError, TypeError
    */
-  failAllocation(n: number): void {
-    this.state.gate.failIn = checkInteger('n', n, 0, Number.MAX_SAFE_INTEGER)
+  failAllocation(n: number | bigint): void {
+    this.state.gate.failIn = toInteger('n', n, 0, Number.MAX_SAFE_INTEGER)
   }
 
   /** Whether the logging of dirty pages changes. */
@@ -512,16 +529,17 @@ export class Vm {
   }
 
   /** Unmaps, and with `end` ends the invalidation. Shows the visitor last, when the state is consistent again. */
-  #unmap(gfn: Gfn, options: UnmapOptions, end: boolean): RangeCounters {
+  #unmap(gfn: Gfn | bigint, options: UnmapOptions, end: boolean): RangeCounters {
     const { state } = this
-    const { npages = 1, visitor } = checkObject('options', options)
-    const first = checkGfns(state, 'gfn', gfn, npages)
+    const { npages = 1, visitor } = checkOptionNames('options', options, ['npages', 'visitor'])
+    const count = checkNpages(state, npages)
+    checkGfns(state, 'gfn', gfn, count)
     const visit = checkVisitor(visitor)
     const taken: TakenEntry[] | undefined = visit === undefined ? undefined : []
     let begun = false
     try {
       const walks = this.#run(() => {
-        const walks = beginUnmap(state, first, npages, taken)
+        const walks = beginUnmap(state, checkHostGfns(state, 'unmap', gfn, count), count, taken)
         if (end) endUnmap(state)
         else begun = true
         return walks

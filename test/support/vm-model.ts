@@ -289,12 +289,15 @@ export class Model {
     if (there !== undefined && (there.flags & ALLOWING[access]) !== 0) return { outcome: 'present' }
     const walked = this.#walk(guest, gpa, access)
     if ('outcome' in walked) return walked
-    if (walked.shift < this.pageShift) return { outcome: 'invalid', shift: walked.shift as LeafShift }
+    if (walked.shift < this.pageShift)
+      return { outcome: 'invalid', reason: 'small-guest-leaf', shift: walked.shift as LeafShift }
     const to = walked.frame * 4096 + gpa - walked.gpa
     const gfn = Math.floor(to / this.page)
     const slot = this.slotOf(gfn)
-    if (slot === undefined || slot.invalid) return { outcome: 'mmio', l1Gpa: to, gpa: to }
-    if (slot.readOnly && access === 'write') return { outcome: 'fault-to-l2', l1Gpa: to, gpa: to }
+    if (slot === undefined || slot.invalid)
+      return { outcome: 'mmio', reason: slot === undefined ? 'no-memslot' : 'invalid-memslot', l1Gpa: to, gpa: to }
+    if (slot.readOnly && access === 'write')
+      return { outcome: 'fault-to-l2', reason: 'read-only-memslot', l1Gpa: to, gpa: to }
     const seq = this.seq
     let host = find(this.host, to)
     if (host === undefined || (access === 'write' && (host.flags & WRITE) === 0)) {

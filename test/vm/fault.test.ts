@@ -21,6 +21,7 @@ test('addresses above 4 GiB, in each result that has one', () => {
   table.map({ gpa: FAR, to: 2 * FAR })
   expect(vm.fault({ lpid: 1, gpa: FAR + 0x123, access: 'read' })).toStrictEqual({
     outcome: 'mmio',
+    reason: 'no-memslot',
     l1Gpa: 2 * FAR + 0x123,
     gpa: 2 * FAR + 0x123,
   })
@@ -37,6 +38,7 @@ test('addresses above 4 GiB, in each result that has one', () => {
   vm.addMemslot({ baseGfn: (2 * FAR) / PAGE, npages: 1, readOnly: true })
   expect(vm.fault({ lpid: 1, gpa: FAR + 0x123, access: 'write' })).toStrictEqual({
     outcome: 'fault-to-l2',
+    reason: 'read-only-memslot',
     l1Gpa: 2 * FAR + 0x123,
     gpa: 2 * FAR + 0x123,
   })

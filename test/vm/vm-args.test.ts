@@ -1,6 +1,6 @@
 /** What the L1 refuses at its edge, and that nothing has changed then. */
 import { expect, test } from 'vitest'
-import { GuestTable, Vm, type VmEvent } from '../../src/index'
+import { GuestTable, recorder, restore, snapshot, Vm, type VmEvent } from '../../src/index'
 import { refuses } from '../support/refuses'
 
 const wrong = (value: unknown): never => value as never
@@ -49,9 +49,9 @@ test('calls with what is out of range, of another type, or of another L1', () =>
       'gpa: expected an integer in 0x0..0x1fffffffffffff, got NaN',
     ],
     [
-      () => vm.fault({ lpid: 1, gpa: wrong(0n), access: 'read' }),
-      TypeError,
-      'gpa: expected an integer in 0x0..0x1fffffffffffff, got bigint',
+      () => vm.fault({ lpid: 1, gpa: 2n ** 53n, access: 'read' }),
+      RangeError,
+      'gpa: expected an integer in 0x0..0x1fffffffffffff, got 0x20000000000000',
     ],
     [
       () => vm.fault({ lpid: 1, gpa: 0, access: wrong('peek') }),
@@ -216,7 +216,11 @@ test('a guest table is checked like the rest, and takes any nonsense that L1 may
     RangeError,
     'to: expected a multiple of 0x200000, got 0x1000',
   )
-  refuses(() => table.map({ gpa: 0, to: 0, shift: 16 }), RangeError, 'shift: expected one of 12, 21, 30, got 16')
+  refuses(
+    () => table.map({ gpa: 0, to: 0, shift: 16 }),
+    RangeError,
+    'shift: expected one of 12, 21, 30, got 16: this table has pageShift 12',
+  )
   refuses(
     () => table.map({ gpa: 0, to: 0, flags: 0x1000 }),
     RangeError,
@@ -238,19 +242,19 @@ test('a guest table is checked like the rest, and takes any nonsense that L1 may
     return 'reason' in result ? result.reason : result.outcome
   }
   expect(forwarded(() => {})).toBe('no-translation')
-  expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0 }))).toBe('mmio')
+  expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0 }))).toBe('no-memslot')
   expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0, flags: 0x107 & ~2 }))).toBe('not-allowed')
   expect(forwarded((t) => t.write(0, 39, leaf))).toBe('malformed') // a leaf in the root
   expect(forwarded((t) => t.write(0, 21, leaf | 0x10000n))).toBe('malformed') // frame bits below its size
   expect(forwarded((t) => t.write(0x10000, 16, leaf | 0x1000n))).toBe('malformed')
   expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0 }), { rootBits: 12 })).toBe('malformed') // another geometry
-  expect(forwarded((t) => t.write(0x10000, 16, leaf | (1n << 56n)))).toBe('mmio') // the ISA's frame, beyond all memslots
+  expect(forwarded((t) => t.write(0x10000, 16, leaf | (1n << 56n)))).toBe('no-memslot') // the ISA's frame, beyond all memslots
   expect(
     forwarded((t) => {
       t.write(0, 39, leaf)
       t.map({ gpa: 0x10000, to: 0 })
     }),
-  ).toBe('mmio') // what overlaps goes
+  ).toBe('no-memslot') // the leaves that it overlaps are removed
   expect(
     forwarded((t) => {
       t.write(0, 39, leaf)
@@ -276,12 +280,15 @@ test('the observer is called when the operation is whole: it may call the L1, an
     'pte_unmap',
     'tlb_flush',
     'rmap_take_node',
+    'nested_fault',
+    'nested_walk',
     'pte_create',
     'pte_create_ret',
     'pte_create',
     'rmap_insert',
     'rmap_insert_empty',
     'pte_create_ret',
+    'nested_fault_ret',
     'fault',
   ])
   vm.observe(() => {
@@ -307,6 +314,108 @@ test('an invalidation whose visitor or observer throws is over', () => {
   expect(() => vm.beginUnmap(0x10)).toThrow('enough')
   vm.observe(undefined)
   expect([vm.mmuSeq, vm.fault({ lpid: 1, gpa: 0, access: 'read' }).outcome]).toEqual([2, 'mapped'])
+})
+
+test('a misspelled option is refused, with the nearest one named', () => {
+  const vm = machine()
+  const slot = { baseGfn: 0x100, npages: 1 }
+  const cases: [call: () => unknown, message: RegExp][] = [
+    [() => new Vm(wrong({ pageSize: 16 })), /^options: unknown option "pageSize"; did you mean pageShift\? /],
+    [() => vm.addMemslot(wrong({ ...slot, readonly: true })), /"readonly"; did you mean readOnly\? /],
+    [() => vm.unmap(0x10, wrong({ pages: 2 })), /"pages"; did you mean npages\? /],
+    [() => new GuestTable(wrong({ pageshift: 12 })), /"pageshift"; did you mean pageShift\? /],
+    [() => new GuestTable().map(wrong({ gpa: 0, to: 0, flag: 1 })), /^mapping: .*"flag"; did you mean flags\? /],
+    [() => vm.tlbie(wrong({ kind: 'lpid', lpid: 1, rik: 0 })), /^what: .*"rik"; did you mean ric\? /],
+    [() => vm.tlbInvalidate(wrong({ instr: 0, rs: 0, rd: 0 })), /^operands: .*"rd"; did you mean /],
+    [() => restore(snapshot(vm), wrong({ observe: () => {} })), /"observe"; did you mean observer\? /],
+  ]
+  for (const [call, message] of cases) {
+    expect(call).toThrow(TypeError)
+    expect(call).toThrow(message)
+  }
+  const bad = new Vm({ backing: () => wrong({ frame: 0, writeable: false }) })
+  bad.addMemslot({ baseGfn: 0, npages: 1 })
+  bad.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0 })
+  expect(() => bad.fault({ lpid: 1, gpa: 0, access: 'read' })).toThrow(/^backing: .*did you mean writable\? /)
+})
+
+test('a BigInt is accepted wherever a number is', () => {
+  const run = (n: (value: number) => number | bigint): unknown => {
+    const vm = new Vm()
+    const slot = vm.addMemslot({ baseGfn: n(0x10), npages: n(0x10) })
+    const table = vm.setGuestTable(n(1), new GuestTable())
+    table.map({ gpa: n(0), to: n(0x110000) })
+    table.write(n(0x10000), 16, 0xc000000000120187n)
+    const results = [
+      vm.fault({ lpid: n(1), gpa: n(0x8), access: 'write' }),
+      vm.fault({ guest: vm.enter(n(1)), gpa: n(0x10000), access: 'read' }),
+      vm.setRc({ lpid: n(1), gpa: n(0), access: 'read' }),
+      [vm.age(n(0x11)), vm.testAge(n(0x12)), vm.word(n(0x11)), vm.entries(n(0x12)), slot.word(n(0x11))],
+      [vm.guest(n(1))!.lpid, vm.guestTable(n(1)) === table, table.lookup(n(0)), table.protect(n(0), 0x187)],
+    ]
+    vm.tlbie({ kind: 'page', lpid: n(1), gpa: n(0), shift: 16 })
+    vm.setPartitionTable(n(2))
+    vm.beginUnmap(n(0x11), { npages: n(2) }).end()
+    vm.moveMemslot(slot, n(0x20))
+    vm.failAllocation(n(0))
+    return [results, vm.counters, vm.mmuSeq, table.unmap(n(0)), slot.baseGfn]
+  }
+  expect(run(BigInt)).toStrictEqual(run((value) => value))
+})
+
+test('gfns that no memslot has: a warning, as Linux does nothing there; refused if strict', () => {
+  const vm = machine()
+  const before = vm.mmuSeq
+  expect([vm.age(0x200), vm.testAge(0x200), vm.unmap(0x200).entries]).toEqual([false, false, 0])
+  expect([vm.counters.warnings, vm.mmuSeq]).toEqual([3, before + 1])
+  vm.unmap(0, { npages: 0x11 }) // one of these has a memslot
+  expect(vm.counters.warnings).toBe(3)
+
+  const strict = new Vm({ strict: true })
+  strict.addMemslot({ baseGfn: 0x10, npages: 0x10 })
+  const message = 'gfn: expected a gfn of a memslot, got 0x200'
+  for (const call of ['unmap', 'beginUnmap', 'age', 'testAge'] as const) {
+    refuses(() => strict[call](0x200), RangeError, message)
+  }
+  refuses(() => strict.unmap(0x20, { npages: 4 }), RangeError, 'gfn: expected a gfn of a memslot, got 0x20..0x23')
+  strict.unmap(0, { npages: 0x11 })
+  expect([strict.mmuSeq, strict.counters.warnings]).toEqual([1, 0])
+})
+
+test('a recorder that comes too late is refused', () => {
+  const late = (vm: Vm): void =>
+    refuses(
+      () => vm.observe(recorder(() => {})),
+      Error,
+      'observer: a recorder must observe from the beginning: give it to the options of a new Vm',
+    )
+  const vm = machine()
+  late(vm)
+  vm.observe(() => {}) // any other observer may come at any time
+  late(restore(snapshot(vm)))
+  expect(() => restore(snapshot(vm), { observer: recorder(() => {}) })).toThrow(/must observe from the beginning/)
+  new Vm().observe(recorder(() => {}))
+})
+
+test('counters are a copy, and cannot be written', () => {
+  const { counters } = machine()
+  expect(() => Object.assign(counters, { warnings: 7 })).toThrow(TypeError)
+  expect(() => Object.assign(counters.faults, { mapped: 7 })).toThrow(TypeError)
+})
+
+test('an L1 as JSON: words as hex strings', () => {
+  const vm = machine()
+  const json = JSON.parse(JSON.stringify(vm)) as Record<string, unknown>
+  expect(json).toMatchObject({
+    pageShift: 16,
+    mmuSeq: 0,
+    memslots: [
+      { baseGfn: 0x10, npages: 0x10, slots: [{ gfn: 0x10, word: '0x0010000000000001', entries: [{ lpid: 1 }] }] },
+    ],
+    host: [{ gpa: 0x100000, shift: 16, word: '0xc000000000010187' }],
+    guests: [{ lpid: 1, shadowLpid: 2, dropped: false, shadow: [{ gpa: 0, word: '0xc000000000010187' }] }],
+    counters: { nodes: { inUse: 0 } },
+  })
 })
 
 test('a backing by host address and one by frame number give the same host leaf', () => {

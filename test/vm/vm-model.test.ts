@@ -622,6 +622,8 @@ function furnish(world: World): void {
   }
 }
 
+const FAULT_PATH = / (nested_fault|nested_walk|nested_fault_ret|set_rc|set_rc_ret): /
+
 const GEOMETRIES = [
   [16, 'head'],
   [16, 'faulting'],
@@ -650,7 +652,9 @@ for (const [pageShift, placement] of GEOMETRIES) {
     fc.assert(
       fc.property(fc.commands(commands, { maxCommands: 150, size: 'max' }), (run) => {
         const lines: string[] = []
-        const world = new World(pageShift, placement, false, (text) => lines.push(text))
+        // Linux of 2018, which places entries by the faulting gfn, had no probes of the fault path: no word is predicted
+        const shows = (text: string): boolean => placement === 'head' || !FAULT_PATH.test(text)
+        const world = new World(pageShift, placement, false, (text) => void (shows(text) && lines.push(text)))
         furnish(world)
         fc.modelRun(() => ({ model: {}, real: world }), run)
         const replay = new Replay({ pageShift })
@@ -659,12 +663,8 @@ for (const [pageShift, placement] of GEOMETRIES) {
         const { first, skipped, inserts, ranges } = replay.result()
         const counters = world.vm.counters
         expect(first).toEqual([])
-        // a replay that does not know the events of the fault path skips them
-        const faults = lines.filter((text) =>
-          / (nested_fault|nested_walk|nested_fault_ret|set_rc|set_rc_ret): /.test(text),
-        )
-        expect([0, faults.length]).toContain(skipped)
-        expect({ inserts, ranges }).toEqual({
+        expect({ skipped, inserts, ranges }).toEqual({
+          skipped: 0,
           inserts: counters.inserts,
           ranges: counters.walks.ranges,
         })
@@ -676,18 +676,19 @@ for (const [pageShift, placement] of GEOMETRIES) {
 
 test('those runs came by every way out that they are meant to try', () => {
   expect([...outcomes].sort()).toEqual([
-    'fault-to-l2',
+    'fault-to-l2 read-only-memslot',
     'forward-to-l1 malformed',
     'forward-to-l1 no-root',
     'forward-to-l1 no-translation',
     'forward-to-l1 not-allowed',
     'grown undefined',
-    'invalid',
+    'invalid small-guest-leaf',
     'made duplicate',
     'made empty',
     'made list',
     'made second',
-    'mmio',
+    'mmio invalid-memslot',
+    'mmio no-memslot',
     'present',
     'retry dropped',
     'retry mmu-seq',
