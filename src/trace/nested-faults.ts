@@ -164,13 +164,18 @@ export class NestedFaults {
   }
 
   /** `pte_create` of a host leaf, in a fault. */
-  createHost(event: TraceEvent, fault: NestedFault): void {
+  createHost(event: TraceEvent, fault: NestedFault, creation: Creation): void {
     const { walk, watch } = fault
     if (!this.predicts) return
     if (fault.plan !== 'map' || walk === undefined || fault.hostRet !== undefined || fault.shadowRet !== undefined) {
       return this.#found.at(event, `no creation of a host leaf in the nested fault of line ${fault.line}`, 'one begins')
     }
-    if (event.hi[FIELD.gpa] !== walk.raddrHi || event.lo[FIELD.gpa] !== walk.raddrLo) {
+    const lo = event.lo[FIELD.gpa]!
+    // The address of the access, or the leaf's.
+    if (
+      event.hi[FIELD.gpa] !== walk.raddrHi ||
+      (lo !== walk.raddrLo && lo !== (walk.raddrLo & (-1 << creation.shift)))
+    ) {
       this.#found.at(event, `gpa ${hex(wordOf(walk.raddrHi, walk.raddrLo))}`, hex(event.wordAt(FIELD.gpa)))
     }
     if (watch?.states.every((state) => serves(state, fault.access)) === true) {
@@ -200,7 +205,7 @@ export class NestedFaults {
     for (const state of fault.host === undefined ? states : [...states, fault.host]) {
       const plan = planLeaf(state, walk, access, this.#guests.pageShift)
       last = plan
-      if (!this.#isPlanned(event, creation, plan)) continue
+      if (!this.#isPlanned(event, creation, plan, walk)) continue
       fits = true
       if (serves(state, access)) fault.mustFail = false
     }
@@ -248,7 +253,9 @@ export class NestedFaults {
     if (!clears || cleared || guest.lpid !== fault.lpid) return false
     fault.cleared = true
     const [hi, lo] = this.#addressOf(fault)
-    this.#found.same(event, FIELD.gpa, hi, lo)
+    // The address of the access, or that of its page.
+    const isPage = event.lo[FIELD.gpa] === (lo & (-1 << this.#guests.pageShift))
+    this.#found.same(event, FIELD.gpa, hi, isPage ? event.lo[FIELD.gpa]! : lo)
     return true
   }
 
@@ -327,13 +334,14 @@ export class NestedFaults {
     }
   }
 
-  #isPlanned(event: TraceEvent, creation: Creation, plan: PlannedLeaf): boolean {
+  #isPlanned(event: TraceEvent, creation: Creation, plan: PlannedLeaf, walk: GuestWalk): boolean {
+    const gpaLo = event.lo[FIELD.gpa]
     return (
       creation.wordHi === plan.wordHi &&
       ((creation.wordLo ^ plan.wordLo) & ~plan.doubt) === 0 &&
       creation.shift === plan.shift &&
       event.hi[FIELD.gpa] === plan.gpaHi &&
-      event.lo[FIELD.gpa] === plan.gpaLo &&
+      (gpaLo === plan.gpaLo || gpaLo === walk.ngpaLo) && // the leaf's address, or that of the access
       (this.#slotOf(plan) ?? event.wordAt(FIELD.rmapp)) === event.wordAt(FIELD.rmapp)
     )
   }

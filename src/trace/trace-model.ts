@@ -199,7 +199,7 @@ export class TraceModel {
     if (creation === undefined) return
     if (creation.guest !== null) {
       if (task.fault !== undefined || task.hasFaulted) this.faults.createShadow(event, task.fault, creation)
-    } else if (task.fault !== undefined) this.faults.createHost(event, task.fault)
+    } else if (task.fault !== undefined) this.faults.createHost(event, task.fault, creation)
   }
 
   #pteCreateRet(event: TraceEvent, task: TraceTask): void {
