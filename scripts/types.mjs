@@ -20,18 +20,19 @@ const doors = Object.entries(manifest.exports)
 /** Relative imports in a declaration name the file that is loaded: TypeScript finds the declaration beside it. */
 function addExtension(extension) {
   return (context) => (file) => {
-    const visit = (node) =>
-      ts.isStringLiteral(node) && node.text.startsWith('.') && isSpecifier(node)
-        ? ts.factory.createStringLiteral(node.text + extension, true)
-        : ts.visitEachChild(node, visit, context)
+    const { factory } = context
+    const visit = (node) => {
+      const isImport = ts.isImportDeclaration(node) || ts.isExportDeclaration(node) || ts.isImportTypeNode(node)
+      return ts.visitEachChild(node, isImport ? visitSpecifier : visit, context)
+    }
+    // The specifier of an import is a string literal; that of the type import('...') is one in a literal type.
+    const visitSpecifier = (node) => {
+      if (ts.isLiteralTypeNode(node)) return factory.updateLiteralTypeNode(node, visitSpecifier(node.literal))
+      if (!ts.isStringLiteral(node)) return visit(node)
+      return node.text.startsWith('.') ? factory.createStringLiteral(node.text + extension, true) : node
+    }
     return ts.visitEachChild(file, visit, context)
   }
-}
-
-function isSpecifier(literal) {
-  if (literal.parent === undefined) return true // of an import that TypeScript made for an inferred type
-  const parent = ts.isLiteralTypeNode(literal.parent) ? literal.parent.parent : literal.parent
-  return ts.isImportDeclaration(parent) || ts.isExportDeclaration(parent) || ts.isImportTypeNode(parent)
 }
 
 function write(name, text) {

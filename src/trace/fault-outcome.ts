@@ -12,7 +12,7 @@ import { serves } from './fault-model'
 export type FaultOutcome =
   'mapped' | 'set' | 'retry' | 'forward-to-l1' | 'mmio' | 'fault-to-l2' | 'invalid' | 'no-memory' | 'error'
 
-/** A counter for each outcome. */
+/** @internal A counter for each outcome. */
 export const OUTCOMES_OF_FAULTS = (): Record<FaultOutcome, number> => ({
   mapped: 0,
   set: 0,
@@ -25,7 +25,7 @@ export const OUTCOMES_OF_FAULTS = (): Record<FaultOutcome, number> => ({
   error: 0,
 })
 
-/** A judgement on a fault. */
+/** @internal A judgement on a fault. */
 export interface Judgement {
   readonly outcome: FaultOutcome
   /** What the model expects, where it is not what the kernel did. */
@@ -38,7 +38,7 @@ const EAGAIN = -11
 const EINVAL = -22
 
 /**
- * Judges a fault.
+ * @internal Judges a fault.
  *
  * @param ret its return value
  * @param array the slot array of L1's address, where it is known

@@ -110,6 +110,14 @@ export class RadixDumpReader {
   }
 }
 
+/** Options of {@link RadixDumpTables}. */
+export interface RadixDumpOptions {
+  /** log2 of L0's base page size in bytes: 16 (the default) or 12. The dump must be of that kernel. */
+  readonly pageShift?: PageShift
+  /** The most pages of 4 KiB for the tables: 1..2^53-1. The default is 2^18 (1 GiB). */
+  readonly maxPages?: number
+}
+
 /** The tables of a dump. Memory goes with the tables, up to a limit. */
 export class RadixDumpTables {
   /** L1's own table: gpa to host address; undefined if the dump has none. */
@@ -120,11 +128,9 @@ export class RadixDumpTables {
   readonly #reader: RadixDumpReader
 
   /**
-   * @param options.pageShift L0's base page size: 16 (the default) or 12. The dump must be of that kernel.
-   * @param options.maxPages most pages of 4 KiB for the tables, 1..2^53-1; 2^18 (1 GiB) by default
    * @throws RangeError, TypeError
    */
-  constructor(options: { pageShift?: PageShift; maxPages?: number } = {}) {
+  constructor(options: RadixDumpOptions = {}) {
     const { pageShift: given = 16, maxPages = MAX_READER_PAGES } = checkObject('options', options)
     const pageShift = checkOneOf<PageShift>('pageShift', given, [16, 12])
     checkInteger('maxPages', maxPages, 1, Number.MAX_SAFE_INTEGER)

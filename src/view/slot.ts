@@ -73,7 +73,15 @@ export interface Slot {
 }
 
 /** Reads the two words of the node at an address; undefined if there is no such memory. */
-export type NodeReader = (address: bigint) => { readonly next: bigint; readonly entry: bigint } | undefined
+export type NodeReader = (address: bigint) => ListNodeWords | undefined
+
+/** The two words of a list node (spec 3). */
+export interface ListNodeWords {
+  /** The address of the next node, or the oldest entry with its tag set. */
+  readonly next: bigint
+  /** The entry of this node, with tag 0. */
+  readonly entry: bigint
+}
 
 /** Reads the rmap slots of one structure. It remembers each node that it has read: memory is proportional to the nodes. */
 export class SlotReader {

@@ -10,9 +10,13 @@ export interface VmCounters {
   readonly faults: Readonly<Record<FaultResult['outcome'], number>>
   /** Inserts of entries, by outcome. */
   readonly inserts: {
+    /** The rmap slot was empty. */
     readonly empty: number
+    /** It had one entry. */
     readonly second: number
+    /** It had a list. */
     readonly list: number
+    /** It had the entry already. */
     readonly duplicate: number
   }
   /** Entries compared, as Linux would have paid for them. */
@@ -23,27 +27,72 @@ export interface VmCounters {
   readonly walks: Readonly<RangeCounters>
   /** Walks of ageing and harvest, which detach nothing. Entries that were not stale were flushed, wrongly (a quirk). */
   readonly rcWalks: {
+    /** Rmap slots visited that were not empty. */
     readonly slots: number
+    /** Entries visited. */
     readonly entries: number
+    /** Of these, entries whose LPID no nested guest has. */
     readonly staleNoGuest: number
+    /** Entries whose shadow table has no leaf there. */
     readonly staleNoLeaf: number
+    /** Entries whose shadow leaf maps another page. */
     readonly staleOtherFrame: number
   }
   /** Shadow leaves: created, and cleared by whom. */
-  readonly leaves: { readonly created: number; readonly clearedByL0: number; readonly clearedByL1: number }
+  readonly leaves: {
+    /** Created by faults. */
+    readonly created: number
+    /** Cleared by the host. */
+    readonly clearedByL0: number
+    /** Cleared because L1 invalidated them. */
+    readonly clearedByL1: number
+  }
   /** Leaves of the host table. */
-  readonly hostLeaves: { readonly created: number; readonly cleared: number }
+  readonly hostLeaves: {
+    /** Created by faults. */
+    readonly created: number
+    /** Cleared by the host. */
+    readonly cleared: number
+  }
   /** TLB flushes: of L1, of nested guests, and of nested guests under L1's LPID (a quirk, spec 6). */
-  readonly flushes: { readonly l1: number; readonly l2: number; readonly wrongPartition: number }
+  readonly flushes: {
+    /** Of L1. */
+    readonly l1: number
+    /** Of a nested guest, under its shadow LPID. */
+    readonly l2: number
+    /** Of a nested guest, but under L1's number for it. */
+    readonly wrongPartition: number
+  }
   /** List nodes. */
-  readonly nodes: { readonly inUse: number; readonly peak: number }
+  readonly nodes: {
+    /** In use now. */
+    readonly inUse: number
+    /** In use at most. */
+    readonly peak: number
+  }
   /** Rmap slots by kind, now, over all memslots. */
-  readonly slots: { readonly empty: number; readonly single: number; readonly list: number }
+  readonly slots: {
+    /** Without an entry. */
+    readonly empty: number
+    /** With one entry, in the word itself. */
+    readonly single: number
+    /** With a list. */
+    readonly list: number
+  }
   /**
    * Bytes: 8 a gfn, 16 a list node, the pages of host and shadow tables (8 for each of their entries); and the indexes of
    * long lists, which Linux does not have.
    */
-  readonly bytes: { readonly slots: number; readonly nodes: number; readonly tables: number; readonly indexes: number }
+  readonly bytes: {
+    /** Of the rmap arrays. */
+    readonly slots: number
+    /** Of the list nodes in use. */
+    readonly nodes: number
+    /** Of the pages of host and shadow tables. */
+    readonly tables: number
+    /** Of the indexes of long lists. */
+    readonly indexes: number
+  }
   /** Pages of host and shadow tables, the roots included. */
   readonly tablePages: number
   /** How often Linux would have warned, or ought to have. */

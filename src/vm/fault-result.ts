@@ -7,6 +7,7 @@ export type Access = 'read' | 'write' | 'execute'
 
 /** The shadow leaf was made, or bits were OR-ed into it. */
 export interface Mapped {
+  /** The outcome's name. */
   readonly outcome: 'mapped'
   /**
    * `'made'`: a new leaf. `'grown'`: a leaf of the same size was present, and bits were OR-ed into it; Linux then inserts
@@ -33,11 +34,13 @@ interface Warned {
 
 /** No fault: the shadow leaf allows the access, or already has all bits of the leaf that the fault would make. */
 export interface Present extends Warned {
+  /** The outcome's name. */
   readonly outcome: 'present'
 }
 
 /** The nested guest resumes, and faults again. */
 export interface Retry extends Warned {
+  /** The outcome's name. */
   readonly outcome: 'retry'
   /**
    * - `refused`: the guest table no longer allows what the hardware refused; the shadow leaf is cleared
@@ -64,6 +67,7 @@ export interface Retry extends Warned {
 
 /** L1 gets the fault (KVM: it is reflected to L1). */
 export interface ForwardToL1 {
+  /** The outcome's name. */
   readonly outcome: 'forward-to-l1'
   /**
    * What L1's table for the nested guest lacks:
@@ -87,6 +91,7 @@ interface AtL1Address {
 
 /** An emulated device of L1: no memslot has the address, or one that is being deleted or moved. */
 export interface Mmio extends AtL1Address {
+  /** The outcome's name. */
   readonly outcome: 'mmio'
   /** Whether no memslot has the address, or one that is being deleted or moved. */
   readonly reason: 'no-memslot' | 'invalid-memslot'
@@ -94,12 +99,14 @@ export interface Mmio extends AtL1Address {
 
 /** A write to a read-only memslot: the nested guest gets a fault. */
 export interface FaultToL2 extends AtL1Address {
+  /** The outcome's name. */
   readonly outcome: 'fault-to-l2'
   readonly reason: 'read-only-memslot'
 }
 
 /** The guest leaf is smaller than L0's base page, which L0 refuses. */
 export interface Invalid {
+  /** The outcome's name. */
   readonly outcome: 'invalid'
   readonly reason: 'small-guest-leaf'
   /** log2 of the guest leaf's size in bytes: 12. */
@@ -111,6 +118,7 @@ export interface Invalid {
  * step 6): a larger leaf in the way has been cleared, and upper table pages stay linked.
  */
 export interface NoMemory extends Warned {
+  /** The outcome's name. */
   readonly outcome: 'no-memory'
 }
 
@@ -119,6 +127,7 @@ export type FaultResult = Mapped | Present | Retry | ForwardToL1 | Mmio | FaultT
 
 /** The bits are set in the host leaf and in the shadow leaf. */
 export interface RcSet {
+  /** The outcome's name. */
   readonly outcome: 'set'
 }
 

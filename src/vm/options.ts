@@ -119,6 +119,7 @@ export type Ric = 0 | 1 | 2
 
 /** One page. */
 export interface TlbiePage {
+  /** What is invalidated: one page. */
   readonly kind: 'page'
   /** L1's number for the nested guest: 0..4095. An LPID that no nested guest has: nothing is done. */
   readonly lpid: Lpid | bigint
@@ -130,6 +131,7 @@ export interface TlbiePage {
 
 /** All pages of one LPID. */
 export interface TlbieLpid {
+  /** What is invalidated: one LPID. */
   readonly kind: 'lpid'
   /** L1's number for the nested guest: 0..4095. */
   readonly lpid: Lpid | bigint
@@ -139,6 +141,7 @@ export interface TlbieLpid {
 
 /** All pages of all LPIDs. */
 export interface TlbieAll {
+  /** What is invalidated: everything. */
   readonly kind: 'all'
   /** As for one LPID. */
   readonly ric: Ric

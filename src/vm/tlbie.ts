@@ -108,7 +108,16 @@ export function tlbInvalidate(vm: VmState, instr: bigint, rs: bigint, rb: bigint
 }
 
 /** What an H_RPT_INVALIDATE invalidates: a bit each (spec 8). */
-export const RptType = { NESTED: 1, TLB: 2, WALK_CACHE: 4, PARTITION_TABLE: 8 } as const
+export const RptType = {
+  /** Translations of nested guests: without it the call concerns L1's own processes. */
+  NESTED: 1,
+  /** TLB entries. */
+  TLB: 2,
+  /** The page walk cache. */
+  WALK_CACHE: 4,
+  /** Partition table entries. */
+  PARTITION_TABLE: 8,
+} as const
 
 /** H_RPT_INVALIDATE's page sizes, smallest first: 4 KiB, 64 KiB, 2 MiB, 1 GiB. */
 const RPT_SIZES: readonly (readonly [bit: bigint, shift: LeafShift])[] = [

@@ -173,8 +173,10 @@ export class Vm {
    *
    * @throws as {@link setLogDirty}
    * @example
-   * const change = vm.beginSetLogDirty(memslot, false)
-   * vm.fault({ lpid: 1, gpa: 0, access: 'read' }) // may make a large host leaf over base ones (a quirk, spec 5 step 3)
+   * const l1 = new Vm()
+   * const memslot = l1.addMemslot({ baseGfn: 0, npages: 16, logDirty: true })
+   * const change = l1.beginSetLogDirty(memslot, false)
+   * // A fault here can create a large host leaf over base ones (a quirk, spec 5 step 3).
    * change.end()
    */
   beginSetLogDirty(memslot: VmMemslot, on: boolean): PendingLogDirty {
