@@ -8,7 +8,7 @@ import type { KernelArray } from './kernel-arrays'
 import type { NestedFault } from './nested-faults'
 import { serves } from './fault-model'
 
-/** The outcomes of a nested fault, in the words of {@link FaultResult}; `set` is that of set-rc. */
+/** The outcomes of a nested fault, in the words of `FaultResult`; `set` is that of set-rc. */
 export type FaultOutcome =
   'mapped' | 'set' | 'retry' | 'forward-to-l1' | 'mmio' | 'fault-to-l2' | 'invalid' | 'no-memory' | 'error'
 
