@@ -265,7 +265,7 @@ function memory(next: (below: number) => number): Uint8Array {
   return new Uint8Array(words.buffer)
 }
 
-const RAW_ERRORS = /^(the slot array (ends at|goes on after) gfn 0x[0-9a-f]+|(address|bytes|word|baseGfn|npages): )/
+const RAW_ERRORS = /^(the slot array (ends at|has bytes after) gfn 0x[0-9a-f]+|(address|bytes|word|baseGfn|npages): )/
 
 test('raw memory', () => {
   const tables = new RadixDumpTables()

@@ -114,6 +114,15 @@ function report(
     ],
     ['bytes', 8 * touched + 16 * result.nodes, `8 x ${count(touched)} slots + 16 x ${count(result.nodes)} nodes`],
   ]
+  const { faults, creations, setRc } = result
+  if (faults.total > 0) {
+    const outcomes = Object.entries(faults.byOutcome).filter(([, number]) => number > 0)
+    rows.push(
+      ['faults', faults.total, outcomes.map(([outcome, number]) => `${outcome} ${count(number)}`).join(', ')],
+      ['creations', creations, 'shadow leaves predicted, with their referenced and changed bits'],
+      ['set-rc', setRc, 'results predicted of setting these bits by software'],
+    )
+  }
   if (radix !== undefined) {
     const { same, different, onlyModel, onlyKernel } = radix.host
     rows.push(['radix', radix.leaves, `shadow leaves in the radix dump, ${count(radix.differences)} differ`])
@@ -160,13 +169,12 @@ function histogram(run: Replay): string {
 }
 
 function differencesText(result: ReplayResult, width: number): string {
-  if (result.differences === 0) return ''
   const shown = result.first
     .map(({ line, event, message }) => `  line ${line}, ${event}\n${wrap(`    ${message}`, width, '      ')}\n`)
     .join('')
   const more = result.differences - result.first.length
   return (
-    `Differences:\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}` +
+    (shown === '' ? '' : `Differences:\n${shown}${more > 0 ? `  and ${count(more)} more\n` : ''}`) +
     result.hints.map((hint) => `${wrap(`hint: ${hint}`, width, '  ')}\n`).join('')
   )
 }

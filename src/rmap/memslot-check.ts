@@ -10,8 +10,11 @@ import type { InsertCounters, Memslot } from './memslot'
 
 /** The invariants of a memslot, by name (spec 3). */
 export const MEMSLOT_INVARIANTS = {
+  /** Every list ends. */
   'list-end': 'A list ends in a tagged entry, and every node on the way is in use.',
+  /** The scan of each insert has worked. */
   'no-duplicates': 'No rmap slot holds an entry twice.',
+  /** No node is counted as free while an rmap slot leads to it. */
   nodes: 'The list nodes that the rmap slots lead to are no more than the heap has in use.',
 } as const
 

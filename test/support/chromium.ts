@@ -148,7 +148,7 @@ export class Chromium {
     const ended = new Promise((resolve) => this.#process.once('exit', resolve))
     this.#process.kill()
     await ended
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 })
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20 })
   }
 
   #onMessage({
