@@ -1,4 +1,8 @@
-/** Runs the operations of level `vm` on an L1 of the library. */
+/**
+ * Runs the operations of level `vm` on an L1 of the library.
+ *
+ * (This file is over 300 lines: one case for each operation.)
+ */
 import { MAX_NODES } from '../rmap/node-heap'
 import { checkBoolean, checkInteger, checkOneOf } from '../base/args'
 import type { PageShift } from '../base/units'

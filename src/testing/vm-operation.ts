@@ -3,6 +3,8 @@
  *
  * Memslots, tables, held guests and halves that are open are named by numbers that the caller chooses, since an operation
  * is plain data. An operand that is a 64-bit word is a string in hex.
+ *
+ * (This file is over 300 lines: most of it documents the fields of each operation and answer.)
  */
 import type { Gfn, Gpa, Hpa, LeafShift, Lpid, NestedGpa, PageShift } from '../base/units'
 import type { EntryFate } from '../rmap/invalidate'

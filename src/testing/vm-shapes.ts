@@ -1,4 +1,8 @@
-/** What random sequences of level `vm` are made of: the first steps, and the shapes of those that follow. */
+/**
+ * What random sequences of level `vm` are made of: the first steps, and the shapes of those that follow.
+ *
+ * (This file is over 300 lines: one shape for each operation.)
+ */
 import { PRESENT, LEAF } from '../page-table/leaf'
 import type { LeafShift, PageShift } from '../base/units'
 import type { Access } from '../vm/fault-result'

@@ -4,6 +4,8 @@
  *
  * The moment at which the kernel reads the host leaf is not shown, so every state that the leaf may have had since the
  * walk is allowed ({@link LeafWatch}). Recordings without `nested_walk` are counted, and nothing is predicted.
+ *
+ * (This file is over 300 lines: the outcome, the word and the size of a fault are predicted from the same reading of it.)
  */
 import type { Lpid } from '../base/units'
 import { hex, hexWord, numberOf, wordOf } from '../base/word'

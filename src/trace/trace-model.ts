@@ -5,6 +5,8 @@
  * Asked: a leaf to create (`pte_create`), an entry to insert (`rmap_insert`), a range to remove (`rmap_remove_range`).
  * Done: the words before and after, the nodes, their order, and the leaves that were cleared. After a difference the
  * model takes over the kernel's state, as far as the event shows it, and goes on.
+ *
+ * (This file is over 300 lines: one short method for each event, and the tasks that they share.)
  */
 import type { LeafShift, PageShift } from '../base/units'
 import { hex, hiOfNumber } from '../base/word'

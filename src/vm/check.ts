@@ -3,6 +3,8 @@
  *
  * They hold after every operation, unless a quirk of Linux broke one: a remap without a tlbie, a fault of a dropped nested
  * guest, LPID 0. A broken invariant is reported with its name and sentence, and where it is broken.
+ *
+ * (This file is over 300 lines: one function for each invariant, over one collected view of the state.)
  */
 import { type Gfn, type Gpa, type HostFrame, type Lpid, MAX_GPA, type NestedGpa } from '../base/units'
 import { hex, hiOf, loOf } from '../base/word'

@@ -148,7 +148,11 @@ export class Chromium {
     const ended = new Promise((resolve) => this.#process.once('exit', resolve))
     this.#process.kill()
     await ended
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20 })
+    try {
+      rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20 })
+    } catch {
+      // Processes of the browser that end later may still write there: the folder is a temporary one.
+    }
   }
 
   #onMessage({

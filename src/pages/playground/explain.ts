@@ -1,6 +1,8 @@
 /**
  * A step in one to three sentences, in standard terms, with the section of the specification (src/SPEC.md) that says so:
  * what was done, how it ended, and what it cost. Everything is read from the outcome and from the two states around it.
+ *
+ * (This file is over 300 lines: one sentence for each outcome of each operation.)
  */
 import type { FaultResult, Lpid } from '../../index'
 import { count } from '../../view/format'

@@ -3,6 +3,8 @@
  *
  * What is kept is bounded, however long the recording is: the curves and figures are of the whole, the steps end at a
  * limit and may begin later than the recording. What was left out is counted.
+ *
+ * (This file is over 300 lines: one case for each event that is a step.)
  */
 import { checkInteger, checkObject } from '../../base/args'
 import type { Gfn } from '../../base/units'
