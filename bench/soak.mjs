@@ -1,8 +1,8 @@
-// Many random operations on one L1: its laws must hold and its memory must stay where it was.
+// Many random operations on one L1: its invariants must hold and its memory must stay where it was.
 //
 //     npm run build && node bench/soak.mjs [operations, 1e6 by default] [seed]
 //
-// Exit code 1 when a law is broken, a list grows beyond what can be in it, or resident memory goes on growing.
+// Exit code 1 when an invariant is broken, a list grows beyond what can be in it, or resident memory goes on growing.
 import { GuestTable, restore, snapshot, Vm } from '../dist/index.js'
 
 const operations = Number(process.argv[2] ?? 1e6)
@@ -64,7 +64,8 @@ function fail(message) {
 
 function examine(done) {
   const broken = vm.check()
-  if (broken.length > 0) fail(`${broken.length} broken laws after ${done} operations: ${JSON.stringify(broken[0])}`)
+  if (broken.length > 0)
+    fail(`${broken.length} broken invariants after ${done} operations: ${JSON.stringify(broken[0])}`)
   const { longestList, nodes, tablePages } = vm.counters
   if (longestList > GUESTS * PAGES) fail(`a list of ${longestList}`)
   const mebibytes = process.memoryUsage().rss / 2 ** 20
@@ -88,4 +89,4 @@ const early = Math.max(...resident.slice(0, rounds / 2))
 const late = Math.max(...resident.slice(rounds / 2))
 if (late > early * 1.25 + 64) fail(`resident memory grew from ${early.toFixed(0)} to ${late.toFixed(0)} MiB`)
 const { faults, walks, scanSteps } = vm.counters
-console.log(`seed ${seed}: no law broken; ${JSON.stringify({ faults, walks, scanSteps })}`)
+console.log(`seed ${seed}: no invariant broken; ${JSON.stringify({ faults, walks, scanSteps })}`)

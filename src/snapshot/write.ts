@@ -24,9 +24,9 @@ import {
 } from './layout'
 
 /**
- * The whole of an L1 as bytes, from which {@link restore} makes one that is equal to it word for word and goes on as it
- * would. Left out is what the caller brought along: the backing and the observer. Nothing changes. Cost: all of the
- * state; 12 bytes a slot that is not empty, 16 a node ever used, 11 a leaf.
+ * All of an L1 as bytes, from which {@link restore} makes an equal one that behaves in the same way. The caller's backing
+ * and observer are left out. The L1 does not change. Cost: all of the state. Size: 12 bytes for each rmap slot that is
+ * not empty, 16 for each node ever used, 11 for each leaf.
  *
  * @throws TypeError; Error while a fault or an invalidation is between its halves
  */

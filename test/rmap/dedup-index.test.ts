@@ -7,8 +7,8 @@ import { NodeHeap } from '../../src/rmap/node-heap'
 afterEach(() => vi.unstubAllGlobals())
 
 /** An assertion for inner loops: vitest's own takes microseconds. */
-function ensure(holds: boolean, law: string): void {
-  if (!holds) expect.fail(law)
+function ensure(holds: boolean, message: string): void {
+  if (!holds) expect.fail(message)
 }
 
 /** Spec 3 by plain scanning: lists of [lpid, gpa], newest first. */

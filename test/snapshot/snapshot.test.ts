@@ -119,7 +119,7 @@ function counted(vm: Vm): unknown {
   return { ...vm.counters, bytes: { ...vm.counters.bytes, indexes: 0 } }
 }
 
-test('restored, an L1 is equal word for word, and goes on the same', () => {
+test('restored, an L1 is equal to the original in every word, and behaves the same', () => {
   let lists = 0
   fc.assert(
     fc.property(worlds, steps, steps, (world, before, after) => {
