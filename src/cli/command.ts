@@ -1,4 +1,5 @@
 /** What the commands of the command line share: their form, their errors and their options. */
+import { writeFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { checkOneOf } from '../base/args'
 import type { PageShift } from '../base/units'
@@ -18,8 +19,17 @@ export interface Command {
 /** The command was called in a wrong way. */
 export class UsageError extends Error {}
 
-/** The input cannot be read, and why: with the file's name and the line. */
+/** An input cannot be read, or an output cannot be written, and why: with the file's name. */
 export class Failure extends Error {}
+
+/** Writes a complete file. @throws Failure */
+export function writeOutput(file: string, text: string | Uint8Array): void {
+  try {
+    writeFileSync(file, text)
+  } catch (error) {
+    throw new Failure(`${file}: cannot be written: ${(error as Error).message}`)
+  }
+}
 
 /** Node's own parser of arguments, its complaints as a {@link UsageError}. */
 export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options']>>(

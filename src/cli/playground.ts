@@ -1,7 +1,7 @@
 /** `nested-rmap playground`: the playground as one HTML file. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { Failure, parseCommandArgs, UsageError, type Command } from './command'
+import { parseCommandArgs, UsageError, writeOutput, type Command } from './command'
 
 const HELP = `Usage: nested-rmap playground [-o FILE]
 
@@ -29,11 +29,7 @@ export const playground: Command = {
       process.stdout.write(html)
       return 0
     }
-    try {
-      writeFileSync(output, html)
-    } catch (error) {
-      throw new Failure(`${output}: cannot be written: ${(error as Error).message}`)
-    }
+    writeOutput(output, html)
     process.stdout.write(`${output}: ${Math.ceil(html.length / 1024)} KiB\n`)
     return 0
   },

@@ -1,5 +1,5 @@
 /** `nested-rmap report`: a recording as one HTML file to look into. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Replay } from '../trace/index'
@@ -8,12 +8,12 @@ import { reportHtml } from '../pages/report/html'
 import { SourceProbe } from '../pages/report/source'
 import { count } from '../view/format'
 import {
-  Failure,
   kvmOption,
   numberOption,
   pageShiftOption,
   parseCommandArgs,
   UsageError,
+  writeOutput,
   type Command,
 } from './command'
 import { readRecording, recordingArgument } from './recording'
@@ -80,11 +80,7 @@ export const report: Command = {
       process.stdout.write(html)
       return 0
     }
-    try {
-      writeFileSync(output, html)
-    } catch (error) {
-      throw new Failure(`${output}: cannot be written: ${(error as Error).message}`)
-    }
+    writeOutput(output, html)
     const { differences } = data.result
     process.stdout.write(
       `${output}: ${Math.ceil(html.length / 1024)} KiB` +

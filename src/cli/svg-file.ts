@@ -1,10 +1,9 @@
 /** `nested-rmap dump --svg FILE`: the rmap slots that are drawn, as an SVG picture. */
-import { writeFileSync } from 'node:fs'
 import type { Gfn } from '../base/units'
 import { count } from '../view/format'
 import type { Slot } from '../view/slot'
 import { slotsSvg } from '../view/slot-svg'
-import { Failure } from './command'
+import { writeOutput } from './command'
 
 /** Most slots in one picture. */
 const MOST_SLOTS = 256
@@ -25,11 +24,7 @@ export function writeSvg(
   const wanted =
     chosen === undefined ? slots : [...chosen].map((gfn) => slots.find((slot) => slot.gfn === gfn) ?? emptySlot(gfn))
   const shown = wanted.slice(0, MOST_SLOTS)
-  try {
-    writeFileSync(file, `${slotsSvg(shown, { entries: Math.max(entries, 3) })}\n`)
-  } catch (error) {
-    throw new Failure(`${file}: cannot be written: ${(error as Error).message}`)
-  }
+  writeOutput(file, `${slotsSvg(shown, { entries: Math.max(entries, 3) })}\n`)
   const left = wanted.length - shown.length
   return `${file}: ${count(shown.length, 'slot')}${left === 0 ? '' : `; ${left} more are left out: choose with --gfn`}`
 }
