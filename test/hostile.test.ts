@@ -1,6 +1,6 @@
 /**
  * Every reader of bytes, fed damaged input: it gives a result or one of its documented errors, and nothing else; what
- * it gives can be used. How many inputs: HOSTILE_RUNS (100,000 in all by default).
+ * it gives can be used. 100,000 inputs in all.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
@@ -22,8 +22,9 @@ import {
   type Slot,
 } from '../src/view/index'
 import { mutate, random } from './support/hostile'
+import { cases } from './support/cases'
 
-const RUNS = Number(process.env.HOSTILE_RUNS ?? 100_000)
+const RUNS = cases(100_000)
 const encoder = new TextEncoder()
 
 /** Runs `read` on mutated inputs; what it throws must be `documented`. Tells how many were refused. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { LineError, LineSplitter } from '../../src/base/lines'
+import { cases } from '../support/cases'
 
 const encoder = new TextEncoder()
 
@@ -40,7 +41,7 @@ test('any text cut anywhere gives its lines, numbered', () => {
         expect(numbers).toEqual(lines.map((_, index) => index + 1))
       },
     ),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   )
 })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hiOf, hiOfNumber, loOf, numberOf, pow2, wordOf } from '../../src/base/word'
+import { cases } from '../support/cases'
 
 const EDGES = [0n, 1n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x100000000n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]
 const words = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(...EDGES))
@@ -13,7 +14,7 @@ test('a word is its halves, signed as typed arrays hold them', () => {
       expect(hiOf(word)).toBe(high < 2 ** 31 ? high : high - 2 ** 32)
       expect(loOf(word)).toBe(low < 2 ** 31 ? low : low - 2 ** 32)
     }),
-    { numRuns: 1000 },
+    { numRuns: cases(1000) },
   )
 })
 
@@ -24,7 +25,7 @@ test('the halves, signed or unsigned, are the word', () => {
       const low = Number(word % 2n ** 32n)
       for (const hi of [high, high | 0]) for (const lo of [low, low | 0]) expect(wordOf(hi, lo)).toBe(word)
     }),
-    { numRuns: 1000 },
+    { numRuns: cases(1000) },
   )
 })
 
@@ -38,7 +39,7 @@ test('a number of up to 53 bits is its halves, signed or unsigned', () => {
       const highBitSet = 2 ** 63 + number
       expect(numberOf(hiOfNumber(highBitSet) >>> 0, highBitSet | 0)).toBe(highBitSet)
     }),
-    { numRuns: 1000 },
+    { numRuns: cases(1000) },
   )
 })
 

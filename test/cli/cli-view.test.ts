@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { afterAll, expect, test, vi } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const data = (name: string): string => join(root, 'test/data', name)
 const scratch = mkdtempSync(join(tmpdir(), 'nested-rmap-'))
-vi.setConfig({ testTimeout: 60_000 }) // programs are started
 afterAll(() => rmSync(scratch, { recursive: true }))
 
 interface Run {

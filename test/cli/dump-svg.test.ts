@@ -4,12 +4,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, test, vi } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const recording = join(root, 'test/data/A.txt.gz')
 const scratch = mkdtempSync(join(tmpdir(), 'nested-rmap-svg-'))
-vi.setConfig({ testTimeout: 60_000 }) // programs are started
 afterAll(() => rmSync(scratch, { recursive: true }))
 
 function dump(...args: string[]): { code: number | null; out: string; err: string } {

@@ -16,6 +16,7 @@ import {
 } from '../../src/page-table/leaf'
 import { MAX_HPA } from '../../src/base/units'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 const FRAME_EDGES = [0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 41 - 1]
 const frames = fc.oneof(
@@ -24,7 +25,7 @@ const frames = fc.oneof(
 )
 const flagSets = fc.integer({ min: 0, max: 0xfff })
 const words = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(0n, 2n ** 64n - 1n, 2n ** 63n))
-const RUNS = { numRuns: 2000 }
+const RUNS = { numRuns: cases(2000) }
 
 /** The halves of a word, as a typed array holds them. */
 function halvesOf(word: bigint): [hi: number, lo: number] {

@@ -4,6 +4,7 @@ import { AllocationGate } from '../../src/page-table/allocation-gate'
 import { packLeaf } from '../../src/page-table/leaf'
 import { RadixTable, type Leaf } from '../../src/page-table/radix-table'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 type PageShift = 16 | 12
 type LeafShift = PageShift | 21 | 30
@@ -164,7 +165,7 @@ for (const pageShift of [16, 12] as const) {
           compare(table, model)
         }
       }),
-      { numRuns: 400 },
+      { numRuns: cases(400) },
     )
   }, 60_000)
 
@@ -194,7 +195,7 @@ for (const pageShift of [16, 12] as const) {
           expect([...table]).toEqual([leaf])
         },
       ),
-      { numRuns: 300 },
+      { numRuns: cases(300) },
     )
   })
 }

@@ -20,6 +20,7 @@ import { picturesOf } from '../../src/pages/playground/pictures'
 import { PRESETS } from '../../src/pages/playground/presets'
 import { slotAt, viewOf } from '../../src/pages/playground/view'
 import * as view from '../../src/view/index'
+import { cases } from '../support/cases'
 
 /** Operations of one L1, with operands from small sets so that they meet, or from everywhere. */
 function opsOf(everywhere: boolean): fc.Arbitrary<Op> {
@@ -82,7 +83,7 @@ test('every operation sequence survives the address', () => {
       expect(text).toMatch(/^[\w./@]*$/) // nothing that an address would escape
       expect(decodeSequence(text)).toEqual(sequence)
     }),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   )
 })
 
@@ -107,7 +108,7 @@ test('what is not a sequence is an error with a sentence', () => {
   )
   fc.assert(
     fc.property(pieces, (texts) => void refused(texts.join(''))),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   )
   expect(decodeSequence('16.head.base/g1@99').position).toBe(1)
 })
@@ -126,7 +127,7 @@ test('going to any step gives the L1 that the operations up to it give: an equal
         expect(history.view).toEqual(direct.view)
       }
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   )
 })
 
@@ -165,7 +166,7 @@ test('an exported program gives the same state', () => {
       expect(vm.counters).toEqual(history.view.counters)
       expect([...view.slotsOf(vm.memslots[0]!)]).toEqual(history.view.slots)
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   )
 })
 
@@ -220,7 +221,7 @@ test('every step is explained: its outcome by name, its counts, and a section of
         if (nodes > 0) expect(counts).toContain(`${nodes} list ${nodes === 1 ? 'node' : 'nodes'} allocated`)
       })
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   )
 })
 
@@ -239,7 +240,7 @@ test('pictures show every slot that is not empty, and every entry that a walk me
         }
       })
     }),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   )
 })
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { GuestTable, recorder, Vm } from '../../src/index'
 import { Chromium, chromiumPath, type Page } from '../support/chromium'
 import { nameless, overflow, weakTexts } from '../support/page-checks'
@@ -28,7 +28,6 @@ function report(
   return { code: status, out: stdout, err: stderr, path }
 }
 
-vi.setConfig({ testTimeout: 60_000 }) // programs are started
 afterAll(() => rmSync(scratch, { recursive: true, maxRetries: 5 }))
 
 test('the command writes one file that needs no other', () => {

@@ -11,6 +11,7 @@ import { decodeStep, encodeStep, type Held, type Step } from '../../src/pages/re
 import { SourceProbe } from '../../src/pages/report/source'
 import { Timeline } from '../../src/pages/report/timeline'
 import { GuestTable, recorder, Vm } from '../../src/index'
+import { cases } from '../support/cases'
 
 const recording = (name: string): string =>
   gunzipSync(readFileSync(new URL(`../data/${name}`, import.meta.url))).toString()
@@ -97,7 +98,7 @@ test('in a damaged recording too, and differences are marked', () => {
         expect(slotsAt(data, Infinity)).toEqual([...slotsOfReplay(replay)])
       },
     ),
-    { numRuns: 8, seed: 5 },
+    { numRuns: cases(8), seed: 5 },
   )
 })
 
@@ -183,7 +184,7 @@ test('a step survives being written', () => {
     fc.property(step, (step) => {
       expect(decodeStep(encodeStep(step))).toEqual(step)
     }),
-    { numRuns: 1000 },
+    { numRuns: cases(1000) },
   )
 })
 
@@ -206,7 +207,7 @@ test('going anywhere, forward or back, is the same as going there at once', () =
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   )
 })
 
@@ -228,7 +229,7 @@ test('a curve keeps its peaks in bounded memory', () => {
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   )
 })
 
@@ -275,6 +276,6 @@ test('a recording that the model wrote, with memslots that go and move', () => {
         data.entries.at(-1)?.[1] ?? 0,
       )
     }),
-    { numRuns: 100 },
+    { numRuns: cases(100) },
   )
 })

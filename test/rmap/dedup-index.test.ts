@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { DedupIndex } from '../../src/rmap/dedup-index'
 import { Memslot } from '../../src/rmap/memslot'
 import { NodeHeap } from '../../src/rmap/node-heap'
+import { cases } from '../support/cases'
 
 afterEach(() => vi.unstubAllGlobals())
 
@@ -100,7 +101,7 @@ test('long lists: same outcomes, order, steps and longest list as by scanning; b
       for (let gfn = 0; gfn < 3; gfn++) memslot.takeAll(gfn)
       ensure(memslot.counters.indexBytes === 0, 'given back')
     }),
-    { numRuns: 400 },
+    { numRuns: cases(400) },
   )
   expect(indexed).toBeGreaterThan(24 * 100) // the runs do make long lists
 })
@@ -126,7 +127,7 @@ test('an index finds each entry, and no other, through growth and collisions', (
       for (const [hi, lo] of keys) ensure(dedup.find(hi, lo) === ordinals.get(`${hi},${lo}`), 'found after')
       ensure(dedup.size === ordinals.size, 'size')
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   )
 })
 

@@ -16,6 +16,7 @@ import {
   unpackEntryPair,
 } from '../../src/rmap/entry'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 /** Spec 2 by BigInt arithmetic: LPID from bit 52, the 4 KiB frame number from bit 12. */
 const expected = (lpid: number, gpa: number): bigint => BigInt(lpid) * 2n ** 52n + (BigInt(gpa) / 4096n) * 4096n
@@ -46,7 +47,7 @@ const gpas = fc.oneof(
   fc.constantFrom(...GPA_EDGES),
   fc.integer({ min: 0, max: 51 }).map((n) => 2 ** n),
 )
-const RUNS = { numRuns: 2000 }
+const RUNS = { numRuns: cases(2000) }
 
 function eachEdge(visit: (lpid: number, gpa: number) => void): void {
   for (const lpid of LPID_EDGES) for (const gpa of GPA_EDGES) visit(lpid, gpa)

@@ -14,6 +14,7 @@ import {
 import { Memslot } from '../../src/rmap/memslot'
 import { NodeHeap } from '../../src/rmap/node-heap'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 type PageShift = 16 | 12
 
@@ -204,7 +205,7 @@ test('the walk clears, takes and calls stale what a search of everything finds',
         expect(nodes.inUse).toBe(2 + model.slots.reduce((sum, slot) => sum + Math.max(0, slot.length - 1), 0))
       }
     }),
-    { numRuns: 600 },
+    { numRuns: cases(600) },
   )
   expect([...fates].sort()).toEqual(['cleared', 'no-guest', 'no-leaf', 'other-frame'])
 }, 60_000)
@@ -241,7 +242,7 @@ test('completeness: no leaf that has its entry outlives the page it maps', () =>
       const last = new Map(some.map(({ gfn, lpid, page }) => [`${lpid}:${page}`, gfn]))
       expect(left.length).toBe([...last.values()].filter((gfn) => !taken.includes(gfn)).length)
     }),
-    { numRuns: 200 },
+    { numRuns: cases(200) },
   )
 })
 
@@ -509,7 +510,7 @@ test("a shadow table of the caller's gives the same walk as a RadixTable", () =>
       })
       expect(worlds[1]).toEqual(worlds[0])
     }),
-    { numRuns: 200 },
+    { numRuns: cases(200) },
   )
 })
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { Memslot } from '../../src/rmap/memslot'
 import { MAX_NODES, NodeHeap } from '../../src/rmap/node-heap'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 test('addresses are multiples of 16, from 16 up, each in use once', () => {
   const steps = fc.array(
@@ -45,7 +46,7 @@ test('addresses are multiples of 16, from 16 up, each in use once', () => {
       for (let n = used.length; n < peak; n++) more.push(heap.allocate())
       expect([...used, ...more].sort((a, b) => a - b)).toEqual(Array.from({ length: peak }, (_, n) => 16 * (n + 1)))
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   )
 })
 
@@ -97,7 +98,7 @@ test('16 bytes a node, and no more room than twice what was ever needed', () => 
       expect(heap.byteLength).toBeLessThanOrEqual(Math.max(16 * 64, 32 * (count + 1)))
       expect(heap.byteLength).toBe(heap.words.byteLength)
     }),
-    { numRuns: 50 },
+    { numRuns: cases(50) },
   )
   const heap = new NodeHeap({ limit: 100 })
   while (heap.allocate() !== 0) {

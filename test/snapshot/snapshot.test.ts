@@ -4,9 +4,10 @@ import { crc32 } from '../../src/snapshot/bytes'
 import { GuestTable, restore, snapshot, SnapshotError, Vm, type BackingOf, type VmEvent } from '../../src/index'
 import { mutate, random } from '../support/hostile'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 type PageShift = 16 | 12
-const RUNS = Number(process.env.HOSTILE_RUNS ?? 100_000)
+const RUNS = cases(100_000)
 
 interface World {
   readonly pageShift: PageShift
@@ -153,7 +154,7 @@ test('restored, an L1 is equal to the original in every word, and behaves the sa
       expect(events[1]).toEqual(events[0])
       expect(snapshot(other)).toEqual(snapshot(vm))
     }),
-    { numRuns: 100 },
+    { numRuns: cases(100) },
   )
   expect(lists).toBeGreaterThan(50)
 }, 120_000)

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { LineError } from '../../src/base/lines'
 import type { Leaf } from '../../src/page-table/radix-table'
 import { RadixDumpReader, RadixDumpTables } from '../../src/trace/radix-dump'
+import { cases } from '../support/cases'
 
 const encoder = new TextEncoder()
 const FILE = readFileSync(new URL('../data/A-radix.txt', import.meta.url))
@@ -59,7 +60,7 @@ test('a dump in chunks of any size reads the same', () => {
     fc.property(fc.integer({ min: 1, max: 300 }), (chunk) => {
       expect(read(part, chunk)).toEqual(whole)
     }),
-    { numRuns: 30 },
+    { numRuns: cases(30) },
   )
 })
 
@@ -146,7 +147,7 @@ test('a damaged dump gives the documented error or none', () => {
         expect(error).toBeInstanceOf(LineError)
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   )
 })
 

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RadixComparison, Replay, type ReplayResult } from '../../src/trace/index'
 import { recording } from '../support/recordings'
+import { cases } from '../support/cases'
 
 const SHIFTS = { Q3: 12, Q5: 12, Q6: 12, Q8: 12, K2: 16 } as const
 type Name = keyof typeof SHIFTS
@@ -116,7 +117,7 @@ describe('one flipped bit in a field that is predicted', () => {
         const changed = lines.with(at, lines[at]!.replace(pattern, ` ${field}=${text}`)).join('\n')
         expect(replay('Q5', changed, radix).differences).toBeGreaterThan(0)
       }),
-      { numRuns: 12, seed: 0x5eed },
+      { numRuns: cases(12), seed: 0x5eed },
     )
   })
 })

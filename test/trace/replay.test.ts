@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LineError, RadixComparison, Replay, type ReplayResult } from '../../src/trace/index'
 import { recording } from '../support/recordings'
+import { cases } from '../support/cases'
 
 const A = recording('A')!
 const LINES = A.trace.toString('latin1').trimEnd().split('\n')
@@ -103,7 +104,7 @@ describe('recordings of a real kernel', () => {
         run.end()
         expect(run.result()).toEqual(whole)
       }),
-      { numRuns: 8 },
+      { numRuns: cases(8) },
     )
   })
 
@@ -329,7 +330,7 @@ describe('a damaged recording', () => {
         )
         expect(replay(text).differences).toBeGreaterThan(0)
       }),
-      { numRuns: 60 },
+      { numRuns: cases(60) },
     )
   })
 })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { drawMemslot, drawSlot } from '../../src/view/picture'
 import { SlotReader, slotsOf } from '../../src/view/slot'
 import { GuestTable, Memslot, Vm } from '../../src/index'
+import { cases } from '../support/cases'
 
 function example(): Memslot {
   const memslot = new Memslot({ baseGfn: 0, npages: 8 })
@@ -118,7 +119,7 @@ test('no line is wider than asked for, and every entry drawn is one of the list'
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   )
 })
 

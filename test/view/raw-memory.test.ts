@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { nodeReader, RawSlots, type ByteOrder, type MemoryRange } from '../../src/view/raw-memory'
 import { slotsOf, summarize, type FlawKind, type Slot } from '../../src/view/slot'
 import { Memslot, packEntry } from '../../src/index'
+import { cases } from '../support/cases'
 
 const BASE = 0xc00000002d4d0000n
 
@@ -183,7 +184,7 @@ test('any memory is read to an end: no node twice, whatever the byte order and t
       expect(found.length).toBe(slots.filter((word) => word !== 0n).length)
       expect(read(slots, memory, 'big', chunk)).toEqual(found)
     }),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   )
 })
 
@@ -204,7 +205,7 @@ test('a memslot and a copy of its memory hold the same', () => {
       expect(live.flatMap(({ flaws }) => flaws)).toEqual([])
       expect(summarize(live).entries).toBe(summarize(live).nodes + live.length)
     }),
-    { numRuns: 300 },
+    { numRuns: cases(300) },
   )
 })
 

@@ -4,6 +4,7 @@ import { Memslot } from '../../src/index'
 import { SlotReader, slotsOf, type Slot } from '../../src/view/slot'
 import { slotsSvg, slotSvg } from '../../src/view/slot-svg'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 function slotWith(entries: number): Slot {
   const memslot = new Memslot({ baseGfn: 7, npages: 1 })
@@ -104,7 +105,7 @@ test('every picture is well-formed, names what it shows, and keeps to the width'
         expect(Number(drawnWidth)).toBeLessThanOrEqual(Math.max(width, 320))
       },
     ),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   )
 })
 

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { GuestTable, Vm, type BackingOf, type FaultResult, type VmEvent } from '../../src/index'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 type PageShift = 16 | 12
 type Access = 'read' | 'write' | 'execute'
@@ -162,7 +163,7 @@ for (const shift of [16, 12] as const) {
           expect(machine.state()).toEqual(whole.state())
         }
       }),
-      { numRuns: 12, seed: 1 },
+      { numRuns: cases(12), seed: 1 },
     )
     expect(failures).toBeGreaterThan(100)
     expect([...outcomes].sort()).toEqual(['no-memory', 'no-node', 'no-table-page'])
@@ -192,7 +193,7 @@ for (const shift of [16, 12] as const) {
         }
         expect(machine.vm.check()).toEqual([])
       }),
-      { numRuns: 150 },
+      { numRuns: cases(150) },
     )
     expect([...met]).toEqual(expect.arrayContaining(['no-memory', 'no-node']))
   }, 120_000)

@@ -31,6 +31,7 @@ import {
   type ModelSlot,
   type Plan,
 } from '../support/vm-model'
+import { cases } from '../support/cases'
 
 /** The model and the real one, side by side, and what a caller holds of both. */
 class World {
@@ -643,7 +644,7 @@ for (const [pageShift, placement] of GEOMETRIES) {
           furnish(world)
           fc.modelRun(() => ({ model: {}, real: world }), run)
         }),
-        { numRuns, seed: 0x5eed, endOnFailure: true },
+        { numRuns: cases(numRuns), seed: 0x5eed, endOnFailure: true },
       )
     }
   }, 120_000)
@@ -669,7 +670,7 @@ for (const [pageShift, placement] of GEOMETRIES) {
           ranges: counters.walks.ranges,
         })
       }),
-      { numRuns: 25, seed: 0x5eed, endOnFailure: true },
+      { numRuns: cases(25), seed: 0x5eed, endOnFailure: true },
     )
   }, 60_000)
 }

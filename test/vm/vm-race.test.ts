@@ -3,6 +3,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { GuestTable, Vm, type Access, type PendingFault, type Placement } from '../../src/index'
 import { refuses } from '../support/refuses'
+import { cases } from '../support/cases'
 
 const PAGE = 0x10000
 
@@ -146,7 +147,7 @@ test('a fault in two halves, with anything between: no invariant breaks, but by 
       expect(vm.guests.map(({ shadow }) => shadow.leafCount)).toEqual(vm.guests.map(() => 0))
       expect([vm.check(), vm.counters.nodes.inUse]).toEqual([[], 0])
     }),
-    { numRuns: 1000, seed: 7 },
+    { numRuns: cases(1000), seed: 7 },
   )
   expect([...outcomes].sort()).toEqual(['dropped', 'mapped', 'mmu-seq', 'present', 'tlbie'])
   expect(lost).toBeGreaterThan(0)
@@ -165,7 +166,7 @@ test('the same without the mmuSeq check leaves a leaf that no walk finds', () =>
       pending.commit()
       for (const { invariant } of vm.check()) broken.add(invariant)
     }),
-    { numRuns: 1000, seed: 7 },
+    { numRuns: cases(1000), seed: 7 },
   )
   expect([...broken]).toEqual(expect.arrayContaining(['completeness', 'composition', 'host-leaf']))
 }, 60_000)
