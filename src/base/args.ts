@@ -16,10 +16,16 @@ export function checkInteger(name: string, value: number, min: number, max: numb
 
 /**
  * Returns `value` as a number if it is an integer of `min..max`, given as a number or as a BigInt: the one conversion,
- * at the edge. Throws {@link badInteger} otherwise.
+ * at the edge. Throws {@link badInteger} otherwise. (Short, so that the engine inlines it: the rest is on its own.)
  */
 export function toInteger(name: string, value: number | bigint, min: number, max: number, radix: Radix = 10): number {
-  if (typeof value !== 'bigint') return checkInteger(name, value, min, max, radix)
+  return Number.isInteger(value) && value >= min && value <= max
+    ? (value as number) + 0
+    : toIntegerFromBigInt(name, value, min, max, radix)
+}
+
+function toIntegerFromBigInt(name: string, value: number | bigint, min: number, max: number, radix: Radix): number {
+  if (typeof value !== 'bigint') throw badInteger(name, value, min, max, radix)
   if (value >= min && value <= max) return Number(value)
   const got = radix === 16 ? showWord(value) : String(value)
   throw new RangeError(`${name}: expected an integer in ${show(min, radix)}..${show(max, radix)}, got ${got}`)

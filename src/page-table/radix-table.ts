@@ -466,11 +466,11 @@ export class RadixTable {
     return page
   }
 
-  /** Doubles the room; a page is at most half of it, so once is enough. */
+  /** Makes four times the room, as NodeHeap does; a page is at most half of what there was, so once is enough. */
   #grow(): boolean {
     if (this.halves.length >= MAX_WORDS * 2) return false
     try {
-      const halves = new Int32Array(this.halves.length * 2)
+      const halves = new Int32Array(Math.min(this.halves.length * 4, MAX_WORDS * 2))
       halves.set(this.halves)
       this.halves = halves
       return true

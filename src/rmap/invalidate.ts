@@ -135,20 +135,49 @@ export function walkRange(
   visitor: RangeVisitor | undefined,
   counters: RangeCounters,
 ): RangeCounters {
-  const reports: Report[] | undefined = visitor && []
   counters.ranges++
+  if (visitor !== undefined) {
+    walkAndReport(guests, memslot, first, count, page, visitor, counters)
+    return counters
+  }
   for (let index = first; index < first + count; index++) {
     const hi = memslot.hiAt(index)
     const lo = memslot.loAt(index)
     if (lo === 0) continue
-    counters.slots++
-    if ((lo & EntryBits.TAG) === 0) counters.lists++
-    memslot.writeAt(index, 0, 0)
-    if (reports === undefined) clearList(memslot.nodes, hi, lo, guests, page, counters)
-    else reportList(memslot.nodes, hi, lo, guests, page, counters, memslot.baseGfn + index, reports)
+    detach(memslot, index, lo, counters)
+    clearList(memslot.nodes, hi, lo, guests, page, counters)
   }
-  reports?.forEach(({ gfn, entry, fate, leaf }) => visitor!.entry(gfn, entry, fate, leaf))
   return counters
+}
+
+/** {@link walkRange} with a visitor: it allocates, so it is on its own. */
+function walkAndReport(
+  guests: GuestLookup,
+  memslot: Memslot,
+  first: number,
+  count: number,
+  page: HostPage,
+  visitor: RangeVisitor,
+  counters: RangeCounters,
+): void {
+  const reports: Report[] = []
+  for (let index = first; index < first + count; index++) {
+    const hi = memslot.hiAt(index)
+    const lo = memslot.loAt(index)
+    if (lo === 0) continue
+    detach(memslot, index, lo, counters)
+    takeList(memslot.nodes, hi, lo, (lpid, gpa) => {
+      reports.push(clearAndReport(memslot.baseGfn + index, { lpid, gpa }, guests.get(lpid), page, counters))
+    })
+  }
+  reports.forEach(({ gfn, entry, fate, leaf }) => visitor.entry(gfn, entry, fate, leaf))
+}
+
+/** Empties a slot; its list is the caller's. */
+function detach(memslot: Memslot, index: number, lo: number, counters: RangeCounters): void {
+  counters.slots++
+  if ((lo & EntryBits.TAG) === 0) counters.lists++
+  memslot.writeAt(index, 0, 0)
 }
 
 function contradiction(npages: number, shift: LeafShift): RangeError {
@@ -180,13 +209,13 @@ function clearList(
       node = next
       next = words[at]!
       nextHi = words[at + 1]!
-      clearEntry(shadowOf(guests, entryLpid(hi)), page, hi, lo, counters)
+      clearEntry(guests.get(entryLpid(hi)), page, hi, lo, counters)
       heap.free(node)
     }
     node = 0
     const oldest = next
     next = 0
-    clearEntry(shadowOf(guests, entryLpid(nextHi)), page, nextHi, oldest, counters)
+    clearEntry(guests.get(entryLpid(nextHi)), page, nextHi, oldest, counters)
   } catch (error) {
     freeRest(heap, node, next)
     throw error
@@ -195,19 +224,21 @@ function clearList(
 
 /** Clears the leaf that an entry leads to, unless the entry is stale. */
 function clearEntry(
-  shadow: ShadowTable | undefined,
+  guest: Shadowed | undefined,
   page: HostPage,
   hi: number,
   lo: number,
   counters: RangeCounters,
 ): void {
-  if (shadow !== undefined && !(shadow instanceof RadixTable)) {
-    clearForeign(shadow, page, entryGpa(hi, lo), counters)
+  const shadow = guest?.shadow
+  if (guest !== undefined && !(shadow instanceof RadixTable)) {
+    clearForeign(foreignShadow(guest, entryLpid(hi)), page, entryGpa(hi, lo), counters)
     return
   }
-  const ref = followEntry(page, shadow, hi, lo, counters)
+  const table = shadow as RadixTable | undefined
+  const ref = followEntry(page, table, hi, lo, counters)
   if (ref === Ref.NONE) return
-  shadow!.clearAt(ref)
+  table!.clearAt(ref)
   counters.cleared++
 }
 
@@ -226,22 +257,6 @@ function clearForeign(shadow: ShadowTable, page: HostPage, gpa: NestedGpa, count
   }
 }
 
-/** {@link clearList} for the walk with a visitor. (On its own: a closure in the loop would cost an object per rmap slot.) */
-function reportList(
-  heap: NodeHeap,
-  wordHi: number,
-  wordLo: number,
-  guests: GuestLookup,
-  page: HostPage,
-  counters: RangeCounters,
-  gfn: Gfn,
-  reports: Report[],
-): void {
-  takeList(heap, wordHi, wordLo, (lpid, gpa) => {
-    reports.push(clearAndReport(gfn, { lpid, gpa }, shadowOf(guests, lpid), page, counters))
-  })
-}
-
 interface Report {
   readonly gfn: Gfn
   readonly entry: Entry
@@ -253,22 +268,20 @@ interface Report {
 function clearAndReport(
   gfn: Gfn,
   entry: Entry,
-  shadow: ShadowTable | undefined,
+  guest: Shadowed | undefined,
   page: HostPage,
   counters: RangeCounters,
 ): Report {
-  const leaf = shadow?.lookup(entry.gpa)
+  const leaf = guest && shadowOf(guest, entry.lpid).lookup(entry.gpa)
   const { cleared } = counters
-  clearEntry(shadow, page, entryHi(entry.lpid, entry.gpa), entryLo(entry.gpa), counters)
+  clearEntry(guest, page, entryHi(entry.lpid, entry.gpa), entryLo(entry.gpa), counters)
   if (counters.cleared > cleared) return { gfn, entry, fate: 'cleared', leaf }
-  const fate = shadow === undefined ? 'no-guest' : leaf === undefined ? 'no-leaf' : 'other-frame'
+  const fate = guest === undefined ? 'no-guest' : leaf === undefined ? 'no-leaf' : 'other-frame'
   return { gfn, entry, fate, leaf: undefined }
 }
 
-/** The shadow table of the nested guest that has an LPID now. */
-function shadowOf(guests: GuestLookup, lpid: Lpid): ShadowTable | undefined {
-  const guest = guests.get(lpid)
-  if (guest === undefined) return undefined
+/** A nested guest's shadow table. @throws TypeError */
+function shadowOf(guest: Shadowed, lpid: Lpid): ShadowTable {
   return guest?.shadow instanceof RadixTable ? guest.shadow : foreignShadow(guest, lpid)
 }
 

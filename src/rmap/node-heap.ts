@@ -47,8 +47,8 @@ export interface NodeWords {
 }
 
 /**
- * The heap of 16-byte list nodes that one or more memslots share (spec 3). Memory: 16 bytes a node, in a buffer that
- * doubles; it never shrinks.
+ * The heap of 16-byte list nodes that one or more memslots share (spec 3). Memory: 16 bytes a node. Its buffer
+ * grows to four times its size and never shrinks; the platform backs with memory only what was used of it.
  *
  * @example
  * const nodes = new NodeHeap({ limit: 1000 })
@@ -210,9 +210,12 @@ export class NodeHeap {
     return (this.limit + 1) * Node.BYTES
   }
 
-  /** Doubles the room, within the limit. False if there is no memory. */
+  /**
+   * Makes four times the room, within the limit; false if there is no memory. (Room that is not used costs no memory, and
+   * each time that the nodes are copied does.)
+   */
   #grow(): boolean {
-    const bytes = Math.min(this.words.byteLength * 2, this.#limitEnd)
+    const bytes = Math.min(this.words.byteLength * 4, this.#limitEnd)
     if (bytes <= this.#unused) return false
     let words: Int32Array<ArrayBuffer>
     try {

@@ -164,7 +164,7 @@ test('memory, from byte lengths: 8 a gfn, 16 a node, 16 to 24 an entry of a long
     ensure(memslot.counters.indexBytes >= 16 * (i + 1), 'at least 16 bytes an entry')
   }
   expect(memslot.nodes.inUse).toBe(entries - 1) // the oldest rides in the last node's next
-  expect(memslot.nodes.byteLength).toBe(16 * 8192)
+  expect(memslot.nodes.byteLength).toBe(16 * 16384)
   for (let i = 0; i < 40; i++) memslot.insert(1, 1, i * 4096)
   const both = memslot.counters.indexBytes
   memslot.takeAll(0)
