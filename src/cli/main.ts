@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command line: finds the command, and turns what goes wrong into a line on standard error and an exit code. */
 import { version } from '../../package.json'
 import { Failure, UsageError, type Command } from './command'
