@@ -37,6 +37,8 @@ const MOST_ARRAYS = 512
 
 /** The arrays of slot words that a recording has told of. */
 export class KernelArrays {
+  /** How often an array was added or freed. */
+  changes = 0
   #arrays: KernelArray[] = []
   #inferred: bigint | undefined
   #searches = 0
@@ -65,6 +67,7 @@ export class KernelArrays {
     this.#arrays = old.filter((array) => array.rmap >= end || array.rmap + 8n * BigInt(array.npages) <= rmap)
     if (this.#arrays.length === MOST_ARRAYS) this.#arrays.shift()
     const known = old.find((array) => array.rmap === rmap && array.baseGfn === baseGfn && array.npages === npages)
+    if (known === undefined) this.changes++
     this.#arrays.push({
       rmap,
       hi: hiOf(rmap) >>> 0,
@@ -91,6 +94,7 @@ export class KernelArrays {
 
   /** An array is freed. */
   forget(rmap: bigint): void {
+    this.changes++
     this.#arrays = this.#arrays.filter((old) => old.rmap !== rmap)
     this.#inferred = undefined
   }

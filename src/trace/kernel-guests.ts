@@ -25,7 +25,8 @@ export interface TraceGuest {
   readonly root: { hi: number; lo: number }
   /**
    * L0 has read its partition entry again, as it does before it drops a guest. A guest that is dropped while a vCPU
-   * holds it is released later, and only the walk of a range tells the two cases apart.
+   * holds it is released later; only what the kernel looks up by LPID (a range removal, an invalidation by L1) tells the
+   * two cases apart.
    */
   maybeDropped: boolean
 }
@@ -165,7 +166,7 @@ export class KernelGuests {
     }
   }
 
-  /** A range removal has shown that no guest has this one's LPID: it was dropped, and a vCPU still holds it. */
+  /** The recording has shown that no guest has this one's LPID: it was dropped, and a vCPU still holds it. */
   unregister(guest: TraceGuest): void {
     if (this.byLpid.get(guest.lpid) === guest) this.byLpid.delete(guest.lpid)
   }

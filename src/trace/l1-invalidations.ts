@@ -116,18 +116,24 @@ export class L1Invalidations {
     if (leaf >= 0) this.#missed(event, request, leaf, leafNamed)
     if (others !== undefined) for (const [gpa, named] of others) this.#missed(event, request, gpa, named)
     if (tables === undefined) return
-    for (const { lpid, shadow } of tables) {
-      if (this.#guests.byLpid.get(lpid)?.shadow !== shadow) continue // released
+    for (const guest of tables) {
+      if (this.#guests.byLpid.get(guest.lpid) !== guest || this.#wasDropped(guest)) continue
       this.#differences.at(
         event,
-        `the ${name} of line ${line} asked for all of LPID ${lpid}, so its table is freed`,
+        `the ${name} of line ${line} asked for all of LPID ${guest.lpid}, so its table is freed`,
         'it stays',
       )
     }
   }
 
+  /** The kernel has not cleared what L1 asked for: a guest that may have been dropped was dropped. */
+  #wasDropped(guest: TraceGuest): boolean {
+    if (guest.maybeDropped) this.#guests.unregister(guest)
+    return guest.maybeDropped
+  }
+
   #missed(event: TraceEvent, { line, name, guest }: PendingInvalidation, gpa: Gpa, named: Gpa): void {
-    if (guest!.shadow.refAt(gpa) === NONE) return // released with its guest
+    if (guest!.shadow.refAt(gpa) === NONE || this.#wasDropped(guest!)) return // released with its guest, or not found
     this.#differences.at(
       event,
       `the ${name} of line ${line} asked for ${hex(named)} of LPID ${guest!.lpid}, so its leaf is cleared`,

@@ -57,6 +57,8 @@ export interface NestedFault {
   watch: LeafWatch | undefined
   /** The host leaf that this fault has created. */
   host: LeafState | undefined
+  /** {@link KernelArrays.changes} at the walk: of a fault whose memslots have changed since, no creation is predicted. */
+  arrays: number
   /** Results of its creations of a host leaf and of a shadow leaf. */
   hostRet: number | undefined
   shadowRet: number | undefined
@@ -131,6 +133,7 @@ export class NestedFaults {
       plan: 'forward',
       watch: undefined,
       host: undefined,
+      arrays: 0,
       hostRet: undefined,
       shadowRet: undefined,
       mustFail: false,
@@ -160,6 +163,7 @@ export class NestedFaults {
     else if (walk.shift < this.#guests.pageShift) fault.plan = 'invalid'
     else {
       fault.plan = 'map'
+      fault.arrays = this.#arrays.changes
       if (walk.raddrHi >>> 20 === 0)
         fault.watch = this.#creationsInProgress.watch(this.#guests.host, walk.raddrHi, walk.raddrLo)
     }
@@ -200,6 +204,7 @@ export class NestedFaults {
     if (watch !== undefined) this.#watches.end(watch)
     // A host leaf that was made before the recording began is not known, nor what the kernel makes of it.
     if (fault.host === undefined && states.includes(undefined) && !this.#isKnown(walk)) return
+    if (fault.arrays !== this.#arrays.changes) return
     this.creations++
     let last: PlannedLeaf | undefined
     fault.mustFail = true

@@ -134,10 +134,11 @@ const TARGET_CORE_MMU = 1n
 /** @internal H_RPT_INVALIDATE, for nested guests. Without the nested type it concerns L1's own processes: not modelled. */
 export function rptInvalidate(vm: VmState, operands: Record<keyof RptInvalidateOperands, bigint>): HcallStatus {
   const { lpid, target, type, pageSizes, start, end } = operands
-  if (vm.events.observed) vm.events.emit({ event: 'rpt_invalidate', lpid, type, pg_sizes: pageSizes, start, end })
   if (end < start) return 'H_P5'
   if ((type & BigInt(RptType.NESTED)) === 0n) return 'H_SUCCESS'
   if (target !== TARGET_CORE_MMU) return 'H_P2'
+  // Here Linux enters the function that the probe shows
+  if (vm.events.observed) vm.events.emit({ event: 'rpt_invalidate', lpid, type, pg_sizes: pageSizes, start, end })
   const number = Number(lpid & 0xffffffffn)
   if (!vm.guests.has(number)) return 'H_SUCCESS'
   // Quirk: that look-up ignores the size of L1's partition table, and those of the invalidations do not
