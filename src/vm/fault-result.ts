@@ -32,10 +32,16 @@ interface Warned {
   readonly warning?: string
 }
 
-/** No fault: the shadow leaf allows the access, or already has all bits of the leaf that the fault would make. */
+/** No shadow leaf was made or changed: the one that is needed is present. */
 export interface Present extends Warned {
   /** The outcome's name. */
   readonly outcome: 'present'
+  /**
+   * - `allowed`: the shadow leaf allows the access, so the hardware reports no fault
+   * - `same-bits`: when the new leaf was to be made, one of the same size was present that has all its bits: another vCPU
+   *   was first, or guest leaf and host leaf together do not allow the access, and the nested guest faults again
+   */
+  readonly reason: 'allowed' | 'same-bits'
 }
 
 /** The nested guest resumes, and faults again. */
@@ -46,7 +52,8 @@ export interface Retry extends Warned {
    * - `refused`: the guest table no longer allows what the hardware refused; the shadow leaf is cleared
    * - `mmu-seq`: the host has invalidated something meanwhile, or an invalidation is in progress (spec 7)
    * - `no-node`: there is no list node; what was done to the host table remains
-   * - `no-table-page`: a larger leaf is present, and there is no table page to put below it
+   * - `no-table-page`: a larger leaf is present, and there is no table page to put below it; for set-rc: there is none for
+   *   the root of a new nested guest's shadow table
    * - `no-backing`: the host has no page to give just now
    * - `dropped`: the nested guest was dropped between the halves of the fault (spec 9)
    * - `tlbie`: L1 invalidated mappings of the nested guest between the halves. Linux holds the L2's own lock over both, so
@@ -101,6 +108,7 @@ export interface Mmio extends AtL1Address {
 export interface FaultToL2 extends AtL1Address {
   /** The outcome's name. */
   readonly outcome: 'fault-to-l2'
+  /** The memslot is read-only. */
   readonly reason: 'read-only-memslot'
 }
 
@@ -108,6 +116,7 @@ export interface FaultToL2 extends AtL1Address {
 export interface Invalid {
   /** The outcome's name. */
   readonly outcome: 'invalid'
+  /** The guest leaf has 4 KiB, and L0's base page 64 KiB. */
   readonly reason: 'small-guest-leaf'
   /** log2 of the guest leaf's size in bytes: 12. */
   readonly shift: LeafShift
@@ -120,6 +129,14 @@ export interface Invalid {
 export interface NoMemory extends Warned {
   /** The outcome's name. */
   readonly outcome: 'no-memory'
+  /**
+   * Which page was missing:
+   *
+   * - `shadow-root`: the root of a new nested guest's shadow table; there is no such guest then
+   * - `shadow-table`: a lower page of the shadow table
+   * - `host-table`: a page of L0's table for L1
+   */
+  readonly reason: 'shadow-root' | 'shadow-table' | 'host-table'
 }
 
 /** The result of a nested fault (spec 5). */

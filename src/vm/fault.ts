@@ -49,8 +49,10 @@ const RET = {
   'no-memory': -12,
 } as const satisfies Record<FaultResult['outcome'], number>
 
-const PRESENT: Present = /* @__PURE__ */ Object.freeze({ outcome: 'present' })
-const NO_MEMORY: NoMemory = /* @__PURE__ */ Object.freeze({ outcome: 'no-memory' })
+const ALLOWED: Present = /* @__PURE__ */ Object.freeze({ outcome: 'present', reason: 'allowed' })
+const SAME_BITS: Present = /* @__PURE__ */ Object.freeze({ outcome: 'present', reason: 'same-bits' })
+const NO_ROOT_PAGE: NoMemory = /* @__PURE__ */ Object.freeze({ outcome: 'no-memory', reason: 'shadow-root' })
+const NO_SHADOW_PAGE: NoMemory = /* @__PURE__ */ Object.freeze({ outcome: 'no-memory', reason: 'shadow-table' })
 const retry = (reason: Retry['reason']): Retry => ({ outcome: 'retry', reason })
 const forward = (reason: ForwardToL1['reason']): ForwardToL1 => ({ outcome: 'forward-to-l1', reason })
 
@@ -63,7 +65,7 @@ export function fault(vm: VmState, request: AnyRequest): FaultResult {
   let faulted = false
   try {
     const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
-    faulted = plan !== PRESENT
+    faulted = plan !== ALLOWED
     result = 'outcome' in plan ? plan : commitLeaf(vm, plan)
     return finish(vm, guest.lpid, gpa, result, faulted)
   } finally {
@@ -89,7 +91,7 @@ export function beginFault(
   let result: FaultResult | undefined
   try {
     const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
-    if ('outcome' in plan) return (result = finish(vm, guest.lpid, gpa, plan, plan !== PRESENT))
+    if ('outcome' in plan) return (result = finish(vm, guest.lpid, gpa, plan, plan !== ALLOWED))
     pending = true
     vm.nodesHeld++
     const vcpu = vm.events.keepVcpu()
@@ -121,14 +123,14 @@ function holdGuest(vm: VmState, request: AnyRequest): NestedGuest | undefined {
 }
 
 function noGuest(vm: VmState, { lpid, gpa }: AnyRequest): FaultResult {
-  return finish(vm, lpid!, gpa, NO_MEMORY, false)
+  return finish(vm, lpid!, gpa, NO_ROOT_PAGE, false)
 }
 
 /** The first half: steps 1 to 5. Returns the leaf to create, or the result if the fault ended without one. */
 function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): LeafRequest | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
-  if (there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return PRESENT
+  if (there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return ALLOWED
 
   if (vm.events.observed) emitFault(vm, guest.lpid, hi, lo, access, there === Ref.NONE ? DSISR.MISS : DSISR.REFUSED)
 
@@ -212,7 +214,8 @@ function commitLeaf(vm: VmState, request: LeafRequest): FaultResult {
     const { first: gpa, shift, index } = request
     return { outcome: 'mapped', change: status, gpa, shift, gfn: request.slot!.baseGfn + index, insert, warning }
   }
-  return withWarning(status === 'same' ? PRESENT : status === 'no-memory' ? NO_MEMORY : retry(status), warning)
+  const result = status === 'same' ? SAME_BITS : status === 'no-memory' ? NO_SHADOW_PAGE : retry(status)
+  return withWarning(result, warning)
 }
 
 function withWarning(result: Present | NoMemory | Retry, warning: string | undefined): FaultResult {

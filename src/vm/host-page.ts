@@ -59,7 +59,7 @@ export function instantiateHostLeaf(
     case 'same':
       return warning === undefined ? MAPPED : { warning }
     case 'no-memory':
-      return failed({ outcome: 'no-memory' })
+      return failed({ outcome: 'no-memory', reason: 'host-table' })
     default:
       return failed({ outcome: 'retry', reason: status })
   }

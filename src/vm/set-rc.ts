@@ -21,7 +21,7 @@ const SET: SetRcResult = /* @__PURE__ */ Object.freeze({ outcome: 'set' })
 /** @internal Does it, and emits its event. */
 export function setRc(vm: VmState, request: AnyRequest): SetRcResult {
   const guest = request.guest ?? findOrMakeGuest(vm, request.lpid!)
-  if (guest === undefined) return { outcome: 'retry', reason: 'shadow-leaf' }
+  if (guest === undefined) return { outcome: 'retry', reason: 'no-table-page' }
   const hi = hiOfNumber(request.gpa) & GPA_HI
   const lo = request.gpa | 0
   const { observed } = vm.events

@@ -286,7 +286,7 @@ export class Model {
 
   plan(guest: ModelGuest, gpa: number, access: Access): Plan | FaultResult {
     const there = find(guest.leaves, gpa)
-    if (there !== undefined && (there.flags & ALLOWING[access]) !== 0) return { outcome: 'present' }
+    if (there !== undefined && (there.flags & ALLOWING[access]) !== 0) return { outcome: 'present', reason: 'allowed' }
     const walked = this.#walk(guest, gpa, access)
     if ('outcome' in walked) return walked
     if (walked.shift < this.pageShift)
@@ -360,7 +360,7 @@ export class Model {
     const same = Model.sameSize(plan)
     if (same !== undefined) {
       const flags = same.flags | leaf.flags
-      if (flags === same.flags && leaf.frame === same.frame) return { outcome: 'present' }
+      if (flags === same.flags && leaf.frame === same.frame) return { outcome: 'present', reason: 'same-bits' }
       same.flags = flags
       return 'mapped'
     }

@@ -70,7 +70,10 @@ test('a fault between its halves holds a list node, as Linux does', () => {
 
 test('no table page for the shadow leaf, where the host has its own', () => {
   const { vm } = l1({ maxTablePages: 6 }) // two roots, three pages below the host's, and one below the guest's
-  expect(vm.fault({ lpid: 1, gpa: PAGE, access: 'read' })).toStrictEqual({ outcome: 'no-memory' })
+  expect(vm.fault({ lpid: 1, gpa: PAGE, access: 'read' })).toStrictEqual({
+    outcome: 'no-memory',
+    reason: 'shadow-table',
+  })
   expect([vm.host.leafCount, vm.guest(1)!.shadow.leafCount, vm.word(1), vm.check()]).toEqual([1, 0, 0n, []])
 })
 
@@ -92,7 +95,7 @@ test('a refused leaf is cleared by L0, and counted so', () => {
   expect(vm.counters.leaves).toEqual({ created: 1, clearedByL0: 1, clearedByL1: 0 })
   table.protect(PAGE, READ | WRITE)
   vm.fault({ lpid: 1, gpa: PAGE, access: 'read' })
-  expect(vm.fault({ lpid: 1, gpa: PAGE, access: 'write' })).toStrictEqual({ outcome: 'present' })
+  expect(vm.fault({ lpid: 1, gpa: PAGE, access: 'write' })).toStrictEqual({ outcome: 'present', reason: 'allowed' })
 })
 
 test('a guest that L1 left, faulting on, breaks completeness: check says so (spec 9)', () => {

@@ -108,7 +108,7 @@ test('a warning is told even where the mixing adds no bit (spec 5 step 6)', () =
   vm.fault({ lpid: 1, gpa: 0, access: 'read' })
   table.map({ gpa: 0, to: 0x10000 })
   const result = vm.fault({ lpid: 1, gpa: 0, access: 'write' })
-  expect(result).toEqual({ outcome: 'present', warning: expect.stringContaining('OR-ed into it') })
+  expect(result).toEqual({ outcome: 'present', reason: 'same-bits', warning: expect.stringContaining('OR-ed into it') })
   expect(frameOf(vm.guest(1)!.shadow.lookup(0))).toBe(0x30)
   expect(vm.counters.warnings).toBe(1)
 })
@@ -331,7 +331,7 @@ test('a harvest within a write fault: the page is dirty, and no harvest will rep
   expect(pending.outcome === 'pending' && pending.commit()).toMatchObject({ outcome: 'mapped' })
   expect(vm.check()).toMatchObject([{ invariant: 'changed-bit', lpid: 1, gpa: 0 }])
   // the leaf is changed already, so the hardware reports no write to it
-  expect(vm.fault({ lpid: 1, gpa: 0, access: 'write' })).toEqual({ outcome: 'present' })
+  expect(vm.fault({ lpid: 1, gpa: 0, access: 'write' })).toEqual({ outcome: 'present', reason: 'allowed' })
   expect(vm.harvestDirty(slot!)).toEqual([])
 })
 
@@ -356,7 +356,7 @@ test('a missing table page: what was done before remains (spec 5 step 6)', () =>
   shadow.fault({ lpid: 1, gpa: 0, access: 'read' })
   expect(shadow.counters.tablePages).toBe(4)
   table.map({ gpa: 0, to: 0 })
-  expect(shadow.fault({ lpid: 1, gpa: 0, access: 'write' })).toEqual({ outcome: 'no-memory' })
+  expect(shadow.fault({ lpid: 1, gpa: 0, access: 'write' })).toEqual({ outcome: 'no-memory', reason: 'shadow-table' })
   expect([shadow.guest(1)!.shadow.leafCount, shadow.counters.tablePages, shadow.check()]).toEqual([0, 5, []])
   expect(shadow.entries(0)).toEqual([{ lpid: 1, gpa: 0 }])
 
@@ -424,7 +424,7 @@ test('a write-only guest page over a read-only host page gives a leaf that allow
   guestOf(vm, 1).map({ gpa: 0, to: 0, flags: WRITE | REFERENCED })
   expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' })).toMatchObject({ outcome: 'mapped' })
   expect(flagsOf(vm.guest(1)!.shadow.lookup(0)) & (READ | WRITE | EXECUTE)).toBe(0)
-  expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' })).toEqual({ outcome: 'present' }) // word for word what is there
+  expect(vm.fault({ lpid: 1, gpa: 0, access: 'read' })).toEqual({ outcome: 'present', reason: 'same-bits' })
 })
 
 test('a nested guest that is held keeps its leaves through release all; the slots do not (spec 9)', () => {

@@ -217,8 +217,12 @@ function tellFault(
     }
     case 'present':
       return {
-        outcome: 'present',
-        text: 'The shadow leaf allows this access: for the hardware it is no fault, and L0 is not entered.',
+        outcome: `present (${fault.reason})`,
+        text: {
+          allowed: 'The shadow leaf allows this access: for the hardware it is no fault, and L0 is not entered.',
+          'same-bits':
+            'A shadow leaf of the same size was present that has all bits of the new one: nothing changes, and no entry is inserted.',
+        }[fault.reason],
         spec: [5],
       }
     case 'retry':
@@ -235,21 +239,25 @@ function tellFault(
       }
     case 'mmio':
       return {
-        outcome: 'mmio',
+        outcome: `mmio (${fault.reason})`,
         text: 'No memslot has the gfn: it is a device that L1 emulates or is given.',
         spec: [5],
       }
     case 'fault-to-l2':
-      return { outcome: 'fault-to-l2', text: 'The memslot is read-only: the write is refused.', spec: [5] }
+      return {
+        outcome: `fault-to-l2 (${fault.reason})`,
+        text: 'The memslot is read-only: the write is refused.',
+        spec: [5],
+      }
     case 'invalid':
       return {
-        outcome: 'invalid',
+        outcome: `invalid (${fault.reason})`,
         text: 'The guest leaf is smaller than the base page of L0, which cannot map it.',
         spec: [5],
       }
     case 'no-memory':
       return {
-        outcome: 'no-memory',
+        outcome: `no-memory (${fault.reason})`,
         text: 'A table page cannot be allocated: no leaf is created and the slot is unchanged.',
         spec: [5],
       }
