@@ -18,6 +18,7 @@
 import { checkBoolean, checkFunction, checkOptionNames, toInteger, wrongType } from '../base/args'
 import { inspectable } from '../base/inspect'
 import type { Gfn, NestedGpa, Lpid } from '../base/units'
+import { withJson } from '../base/json'
 import { hex, NO_HALVES } from '../base/word'
 import { DedupIndex } from './dedup-index'
 import { EntryBits, entryHi, entryLo, entryOf, toLpid, toNestedGpa, type Entry } from './entry'
@@ -34,7 +35,7 @@ export const MAX_NPAGES = 2 ** 28
  */
 export type InsertOutcome = 'empty' | 'second' | 'list' | 'duplicate' | 'no-memory'
 
-/** A list node as the kernel has it in memory. */
+/** A list node as the kernel has it in memory. `JSON.stringify` writes its words as hex strings. */
 export interface ListNode extends NodeWords {
   /** Its address in the heap, in bytes. */
   readonly address: NodeAddress
@@ -189,7 +190,7 @@ export class Memslot {
       const address = Number(word)
       const node = this.nodes.read(address)
       if (node.entry === 0n) break
-      found.push({ address, ...node })
+      found.push(withJson({ address }, node))
       word = node.next
     }
     return found

@@ -14,6 +14,7 @@
  */
 import { badNumber, checkOptionNames, toInteger } from '../base/args'
 import { inspectable } from '../base/inspect'
+import { emptyWithJson } from '../base/json'
 import { hex, hexWord, wordOf } from '../base/word'
 
 /** The address of a list node in its heap, in bytes: a multiple of 16, 0 for none. */
@@ -38,7 +39,7 @@ export interface NodeHeapOptions {
   readonly limit?: number | bigint
 }
 
-/** The two words of a list node, as the kernel has them in memory. */
+/** The two words of a list node, as the kernel has them in memory. `JSON.stringify` writes them as hex strings. */
 export interface NodeWords {
   /** The address of the next node (even), or, in the last node, the oldest entry with its tag (odd). */
   readonly next: bigint
@@ -113,7 +114,10 @@ export class NodeHeap {
     if (!this.has(address)) throw badNumber('address', 'that of a node in use', address, 16)
     const { words } = this
     const at = address >>> 2
-    return { next: wordOf(words[at + 1]!, words[at]!), entry: wordOf(words[at + 3]!, words[at + 2]!) }
+    const node = emptyWithJson() as { next: bigint; entry: bigint }
+    node.next = wordOf(words[at + 1]!, words[at]!)
+    node.entry = wordOf(words[at + 3]!, words[at + 2]!)
+    return node
   }
 
   /**

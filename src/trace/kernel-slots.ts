@@ -5,6 +5,7 @@
  * memslots of a fixed size, made where the kernel's addresses lead; every node of the model stands for one of the
  * kernel's, whose address is kept beside it.
  */
+import { withJson } from '../base/json'
 import { hiOf, loOf, wordOf } from '../base/word'
 import type { AllocationGate } from '../page-table/allocation-gate'
 import { TAG } from '../rmap/entry'
@@ -125,11 +126,13 @@ export class KernelSlots {
 
   /** The nodes of a slot's list, newest first. */
   list(chunk: Chunk, index: number): KernelNode[] {
-    return chunk.memslot.listNodes(index).map(({ address, next, entry }) => ({
-      address: this.#kernelAddress(address),
-      next: this.#kernelWord(hiOf(next), loOf(next)),
-      entry,
-    }))
+    return chunk.memslot.listNodes(index).map(({ address, next, entry }) =>
+      withJson({
+        address: this.#kernelAddress(address),
+        next: this.#kernelWord(hiOf(next), loOf(next)),
+        entry,
+      }),
+    )
   }
 
   /** The model's own insert; a node that it takes stands for the one that the kernel brought along. */

@@ -18,7 +18,7 @@ import { type Lpid, MAX_GPA, MAX_LPID, type PageShift } from '../base/units'
 import { hex } from '../base/word'
 import { AllocationGate, MAX_READER_PAGES, ROOT_PAGES } from '../page-table/allocation-gate'
 import { LEAF, PRESENT } from '../page-table/leaf'
-import { RadixTable, type Leaf } from '../page-table/radix-table'
+import { RadixTable, TableLeaf, type Leaf } from '../page-table/radix-table'
 
 /** Shown what a dump holds, in its order. A guest is L1's number for it, or null for L1's own table. */
 export interface RadixDumpVisitor {
@@ -106,7 +106,7 @@ export class RadixDumpReader {
     if ((word & (PRESENT | LEAF)) !== (PRESENT | LEAF)) {
       throw new LineError(line, `word: expected a present leaf, got 0x${wordText}`)
     }
-    this.#visitor.leaf?.(this.#lpid, { gpa, shift, word }, line)
+    this.#visitor.leaf?.(this.#lpid, new TableLeaf(gpa, shift, word), line)
   }
 }
 

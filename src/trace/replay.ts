@@ -6,6 +6,7 @@
  * stops at a difference: the model takes over the kernel's state, as far as the event shows it, and goes on.
  */
 import { checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
+import { withJson } from '../base/json'
 import { LineError, LineSplitter } from '../base/lines'
 import type { Gfn, Lpid, PageShift } from '../base/units'
 import { AllocationGate, MAX_READER_PAGES } from '../page-table/allocation-gate'
@@ -40,7 +41,10 @@ export interface ReplayOptions {
   kvm?: bigint
 }
 
-/** The array of slot words of one memslot (KVM: `rmap[]` of the memslot's arch part), as a recording has shown it. */
+/**
+ * The array of slot words of one memslot (KVM: `rmap[]` of the memslot's arch part), as a recording has shown it.
+ * `JSON.stringify` writes its address as a hex string.
+ */
 export interface KnownArray {
   /** The kernel's address of the first word. */
   readonly rmap: bigint
@@ -132,7 +136,7 @@ export class Replay {
 
   /** The arrays of slot words that the recording has shown and that are not freed: a new list at each call. */
   knownArrays(): KnownArray[] {
-    return this.arrays.known.map(({ rmap, baseGfn, npages }) => ({ rmap, baseGfn, npages }))
+    return this.arrays.known.map(({ rmap, baseGfn, npages }) => withJson({ rmap, baseGfn, npages }))
   }
 
   /** How many rmap slots hold how many entries now, empty ones aside: [entries, slots], shortest list first. */

@@ -5,6 +5,7 @@
  * is kept. {@link SlotReader} follows the pointers.
  */
 import { checkFunction, checkInteger, checkIterable, checkObject, checkOneOf, checkWord, wrongType } from '../base/args'
+import { withJson } from '../base/json'
 import type { Gfn } from '../base/units'
 import { hex } from '../base/word'
 import { SlotReader, type NodeReader, type Slot } from './slot'
@@ -56,7 +57,7 @@ export function nodeReader(ranges: Iterable<MemoryRange>, byteOrder: ByteOrder =
   return (address) => {
     const next = word(address)
     const entry = word(address + 8n)
-    return next === undefined || entry === undefined ? undefined : { next, entry }
+    return next === undefined || entry === undefined ? undefined : withJson({ next, entry })
   }
 }
 

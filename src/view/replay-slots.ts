@@ -2,6 +2,7 @@
  * The rmap slots of a recording: what the kernel had in memory, at its own addresses, at the point that a replay has reached.
  */
 import { wrongType } from '../base/args'
+import { withJson } from '../base/json'
 import { unpackEntry } from '../rmap/entry'
 import type { Chunk, KernelSlots } from '../trace/kernel-slots'
 import { Replay } from '../trace/replay'
@@ -17,7 +18,7 @@ export function* slotsOfReplay(replay: Replay): Generator<Slot, void, undefined>
   if (!(replay instanceof Replay)) throw wrongType('replay', 'a Replay', replay)
   const { slots, arrays } = replay
   for (const { address, chunk, index } of slots.filled()) {
-    yield { ...readKernelSlot(slots, chunk, index), gfn: arrays.shownGfn(address), address }
+    yield withJson({ ...readKernelSlot(slots, chunk, index), gfn: arrays.shownGfn(address), address })
   }
 }
 

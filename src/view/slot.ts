@@ -6,6 +6,7 @@
  * the memory that holds them.
  */
 import { checkFunction, checkInteger, checkIterable, checkWord, wrongType } from '../base/args'
+import { withJson } from '../base/json'
 import type { Gfn } from '../base/units'
 import { hex } from '../base/word'
 import { unpackEntry, type Entry } from '../rmap/entry'
@@ -13,7 +14,7 @@ import { Memslot } from '../rmap/memslot'
 import { VmMemslot } from '../vm/vm-memslot'
 import { count, formatEntry } from './format'
 
-/** A list node in the kernel's memory. */
+/** A list node in the kernel's memory. (`JSON.stringify` writes the words of one that this package read as hex strings.) */
 export interface SlotNode {
   /** Its address, as the slot word or another node's `next` has it: a multiple of 8. */
   readonly address: bigint
@@ -46,7 +47,7 @@ export type FlawKind =
   | 'lpid-zero'
   | 'zero-entry'
 
-/** Something wrong with a list, and where. */
+/** Something wrong with a list, and where. `JSON.stringify` writes its address as a hex string. */
 export interface Flaw {
   /** What kind of flaw it is. */
   readonly kind: FlawKind
@@ -56,7 +57,7 @@ export interface Flaw {
   readonly message: string
 }
 
-/** An rmap slot with its list. */
+/** An rmap slot with its list. (`JSON.stringify` writes the words of one that this package read as hex strings.) */
 export interface Slot {
   /** Its gfn; undefined if it comes from a recording that does not show where the slot array is. */
   readonly gfn: Gfn | undefined
@@ -75,7 +76,7 @@ export interface Slot {
 /** Reads the two words of the node at an address; undefined if there is no such memory. */
 export type NodeReader = (address: bigint) => ListNodeWords | undefined
 
-/** The two words of a list node (spec 3). */
+/** The two words of a list node (spec 3). (`JSON.stringify` writes those that a `nodeReader` read as hex strings.) */
 export interface ListNodeWords {
   /** The address of the next node, or the oldest entry with its tag set. */
   readonly next: bigint
@@ -107,7 +108,7 @@ export class SlotReader {
     const seen = new Set<bigint>()
     let node: bigint | undefined
     const flaw = (kind: FlawKind, message: string): void => {
-      flaws.push({ kind, node, message: node === undefined ? message : `node ${hex(node)}: ${message}` })
+      flaws.push(withJson({ kind, node, message: node === undefined ? message : `node ${hex(node)}: ${message}` }))
     }
     const addEntry = (raw: bigint): void => {
       const entry = unpackEntry(raw)
@@ -136,14 +137,14 @@ export class SlotReader {
         break
       }
       this.#owners.set(next, gfn)
-      nodes.push({ address: next, next: words.next, entry: words.entry })
+      nodes.push(withJson({ address: next, next: words.next, entry: words.entry }))
       node = next
       if (words.entry === 0n) flaw('zero-entry', "its entry is 0: the kernel's scans and walks end here")
       if ((words.entry & 1n) === 1n) flaw('tagged-node', `entry ${hex(words.entry)} is odd`)
       addEntry(words.entry)
       next = words.next
     }
-    return { gfn, word, nodes, entries, flaws }
+    return withJson({ gfn, word, nodes, entries, flaws })
   }
 
   #wrongPointer(gfn: Gfn, pointer: bigint): readonly [FlawKind, string] | undefined {

@@ -3,6 +3,7 @@
  *
  * Building an event costs, so callers ask {@link EventQueue.observed} first. Without an observer nothing is kept.
  */
+import { withJson } from '../base/json'
 import type { HappeningEvent, Task, VmEvent, VmObserver } from './events'
 
 /** @internal The queue of one L1. */
@@ -57,7 +58,7 @@ export class EventQueue {
   /** Keeps an event until {@link settle}. */
   emit(event: HappeningEvent): void {
     const { task, vcpu } = this
-    this.#events.push({ ...event, task, pid: task === 'host' ? 2 : vcpu <= 1 ? 1 : vcpu + 1 })
+    this.#events.push(withJson(event, { task, pid: task === 'host' ? 2 : vcpu <= 1 ? 1 : vcpu + 1 }))
   }
 
   /** Counts a warning and emits it. Returns the message. */

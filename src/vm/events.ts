@@ -50,7 +50,7 @@ export interface TaskOfEvent {
   readonly pid: number
 }
 
-/** One event, and in which task it happened. */
+/** One event, and in which task it happened. `JSON.stringify` writes each BigInt in it as a hex string of 16 digits. */
 export type VmEvent = HappeningEvent & TaskOfEvent
 
 /** One event. The field names are the recordings'. */

@@ -66,6 +66,11 @@ export class GuestTable {
     inspectable(this)
   }
 
+  /** What `JSON.stringify` writes: the leaves, their words as hex strings. One in the root is not shown. */
+  toJSON(): { rootBits: number } & ReturnType<RadixTable['toJSON']> {
+    return { rootBits: this.rootBits, ...this.tree.toJSON() }
+  }
+
   /** @internal What `console.log` shows. */
   inspect(): string {
     return `GuestTable { page shift: ${this.pageShift}, leaves: ${this.tree.leafCount + this.rootLeaves.size} }`
