@@ -104,6 +104,17 @@ export class RangeCounters {
  * @param counters added to
  * @returns the counters
  * @throws RangeError, TypeError; the state is unchanged then
+ * @example
+ * const memslot = new Memslot({ baseGfn: 0, npages: 16 })
+ * const shadow = new RadixTable({ pageShift: 16 })
+ * // A fault of LPID 5 has mapped its page 0x20000 to gfn 7, which is at host address 0x340000.
+ * memslot.insert(7, 5, 0x20000)
+ * shadow.set(0x20000, 16, packLeaf({ hpa: 0x340000, flags: LeafFlag.READ }))
+ * // The host takes the page away.
+ * const guests = new Map([[5, { shadow }]])
+ * const range = { memslot, gfn: 7, npages: 1, hpa: 0x340000, shift: 16 } as const
+ * removeRmapRange(guests, range).cleared // 1
+ * shadow.lookup(0x20000) // undefined
  */
 export function removeRmapRange(
   guests: GuestLookup,
