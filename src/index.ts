@@ -30,6 +30,8 @@ export type { VmMemslot } from './vm/vm-memslot'
 export type { EntryFate, GuestLookup, RangeVisitor, RmapRange, Shadowed, ShadowTable } from './rmap/invalidate'
 export type {
   Backing,
+  BackingByFrame,
+  BackingByHpa,
   BackingOf,
   FaultByGuest,
   FaultByLpid,

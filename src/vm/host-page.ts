@@ -103,7 +103,8 @@ function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): Le
 /** The host address of a backing, in bytes. */
 function hpaOf({ hpa, frame }: Backing, pageShift: number): Hpa {
   if (frame === undefined) {
-    const address = toInteger('backing.hpa', hpa as Hpa, 0, MAX_HPA, 16)
+    if (hpa === undefined) throw new TypeError('backing: expected either hpa or frame, got neither')
+    const address = toInteger('backing.hpa', hpa, 0, MAX_HPA, 16)
     if (address % pow2(pageShift) === 0) return address
     throw new RangeError(`backing.hpa: expected a multiple of ${hex(pow2(pageShift))}, got ${hex(address)}`)
   }

@@ -14,15 +14,8 @@ import type { NestedGuest } from './nested-guest'
  */
 export type Placement = 'head' | 'faulting'
 
-/** What backs a gfn in the host: the answer of {@link BackingOf}. Give either `hpa` or `frame`. */
-export interface Backing {
-  /** The host address of the gfn's first byte: in bytes, 0..2^53-1, a multiple of the base page. */
-  readonly hpa?: Hpa
-  /**
-   * The same as a host frame number, in units of 4 KiB: 0..2^41-1, a multiple of the base page. Recordings and page-frame
-   * lists have frame numbers, so this is the one place where one may be given.
-   */
-  readonly frame?: HostFrame
+/** The host page that backs a gfn, wherever it is. */
+interface BackingPage {
   /** log2 of the size of the host page it lies in: the page shift (the default), 21 or 30. */
   readonly shift?: LeafShift
   /** Whether the host may write it. The default is true. */
@@ -30,6 +23,28 @@ export interface Backing {
   /** Further bits of the host leaf (cache attributes, software bits, privileged): 0..0xfff without `0x187`. Default 0. */
   readonly attributes?: number
 }
+
+/** A host page by its address. */
+export interface BackingByHpa extends BackingPage {
+  /** The host address of the gfn's first byte: in bytes, 0..2^53-1, a multiple of the base page. */
+  readonly hpa: Hpa | bigint
+  /** Not given: the address says it. */
+  readonly frame?: undefined
+}
+
+/** A host page by its frame number. */
+export interface BackingByFrame extends BackingPage {
+  /**
+   * The host address of the gfn's first byte, in units of 4 KiB: 0..2^41-1, a multiple of the base page. Recordings and
+   * page-frame lists have frame numbers, so this is the one place where one may be given.
+   */
+  readonly frame: HostFrame | bigint
+  /** Not given: the frame number says it. */
+  readonly hpa?: undefined
+}
+
+/** What backs a gfn in the host: the answer of {@link BackingOf}. Either `hpa` or `frame` is given. */
+export type Backing = BackingByHpa | BackingByFrame
 
 /**
  * Says what backs a gfn now; undefined: the host has no page to give just now, and the fault is retried.

@@ -1,6 +1,6 @@
 /** What the L1 refuses at its edge, and that nothing has changed then. */
 import { expect, test } from 'vitest'
-import { GuestTable, recorder, restore, snapshot, Vm, type VmEvent } from '../../src/index'
+import { GuestTable, recorder, restore, snapshot, Vm, type Backing, type VmEvent } from '../../src/index'
 import { refuses } from '../support/refuses'
 
 const wrong = (value: unknown): never => value as never
@@ -169,7 +169,8 @@ test('what a caller answers for a backing', () => {
     [3, TypeError, 'backing: expected an object, got number'],
     [{ frame: -1 }, RangeError, 'backing.frame: expected an integer in 0x0..0x1ffffffffff, got -0x1'],
     [{ frame: 8 }, RangeError, 'backing.frame: expected a multiple of 0x10, got 0x8'],
-    [{}, TypeError, 'backing.hpa: expected an integer in 0x0..0x1fffffffffffff, got undefined'],
+    [{}, TypeError, 'backing: expected either hpa or frame, got neither'],
+    [{ hpa: '0' }, TypeError, 'backing.hpa: expected an integer in 0x0..0x1fffffffffffff, got string "0"'],
     [{ hpa: -1 }, RangeError, 'backing.hpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1'],
     [{ hpa: 0x8000 }, RangeError, 'backing.hpa: expected a multiple of 0x10000, got 0x8000'],
     [{ hpa: 0, frame: 0 }, TypeError, 'backing.frame: expected undefined, as backing.hpa is given'],
@@ -418,8 +419,10 @@ test('an L1 as JSON: words as hex strings', () => {
   })
 })
 
-test('a backing by host address and one by frame number give the same host leaf', () => {
-  const leaves = [{ hpa: 2 ** 52 + 0x5670000 }, { frame: 2 ** 40 + 0x5670 }].map((backing) => {
+test('a backing by host address and one by frame number give the same host leaf, as numbers and as BigInts', () => {
+  const hpa = 2 ** 52 + 0x5670000
+  const frame = 2 ** 40 + 0x5670
+  const leaves = [{ hpa }, { hpa: BigInt(hpa) }, { frame }, { frame: BigInt(frame) }].map((backing) => {
     const vm = new Vm({ backing: () => backing })
     vm.addMemslot({ baseGfn: 0, npages: 4 })
     vm.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0x20000 })
@@ -427,5 +430,10 @@ test('a backing by host address and one by frame number give the same host leaf'
     return [...vm.host.leaves()]
   })
   expect(leaves[0]).toEqual([{ gpa: 0x20000, shift: 16, word: 0xc010000005670187n }])
-  expect(leaves[1]).toEqual(leaves[0])
+  for (const others of leaves) expect(others).toEqual(leaves[0])
+  // @ts-expect-error one of hpa and frame must be given
+  const none: Backing = { shift: 21 }
+  // @ts-expect-error and not both
+  const both: Backing = { hpa: 0, frame: 0 }
+  expect([none.shift, both.hpa]).toEqual([21, 0])
 })
