@@ -5,12 +5,14 @@ import { parseCommandArgs, UsageError, writeOutput, type Command } from './comma
 
 const HELP = `Usage: nested-rmap playground [-o FILE]
 
-Writes a page in which one can play with the model: nested guests, faults, lists, invalidations, with presets, undo and an
-explanation of each step. It is one HTML file, which opens from disk and needs no network.
+Writes a page in which to play with the model: nested guests, faults, lists,
+invalidations, with presets, undo and an explanation of each step. It is one
+HTML file, which opens from disk and needs no network.
 
-  -o, --output FILE where to write, playground.html by default; - for standard output
+  -o, --output FILE  where to write, playground.html by default; - for standard
+                     output
 
-Exit code: 0 written, 2 wrong usage or a file that cannot be written.
+Exit code: 0 written; 2 wrong usage or a file that cannot be written.
 
 Example: nested-rmap playground -o playground.html
 `

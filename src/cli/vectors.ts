@@ -22,10 +22,10 @@ format. The same options give the same bytes on every platform.
   --page-shift N    of level vm: 16 (64 KiB base pages, the default) or 12
   --placement P     of level vm: head (the default) or faulting (Linux of 2018)
   --weight NAME=N   how frequent a rare thing is, 0..1000; may be given again.
-                    races, large, reuse, memslots, malformed, long: 1 by default;
-                    quirks (LPID 0, faults of dropped guests): 0 by default
-  --check FILE      compares a file (plain or .gz, - for standard input) with the
-                    model, and shows the first difference
+                    races, large, reuse, memslots, malformed, long: the default
+                    is 1; quirks (LPID 0, faults of dropped guests): 0
+  --check FILE      compares a file (plain or .gz, - for standard input) with
+                    the model, and shows the first difference
 
 Exit code: 0 written, or no difference; 1 a difference; 2 wrong usage or a line
 that cannot be read; 3 incomplete: no operation, or fewer than the file says.

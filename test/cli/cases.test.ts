@@ -245,8 +245,11 @@ test('the sample is there for replay, dump and report', () => {
 })
 
 test('help and reports fit 80 columns', () => {
+  const help = cli(['--help']).stdout
+  const commands = [...help.matchAll(/^  ([a-z]+) /gm)].map(([, name]) => name!)
+  expect(commands).toEqual(expect.arrayContaining(['replay', 'vectors', 'playground']))
   for (const args of [
-    ...['replay', 'report', 'dump', 'decode', 'events'].map((name) => [name, '--help']),
+    ...commands.map((name) => [name, '--help']),
     ['--help'],
     ['replay', '--sample'],
     ['replay', path('percpu-concat.txt')],
