@@ -11,7 +11,7 @@
  * Frames are compared under the mask of the host leaf that was cleared, so any base page of a large page matches. The
  * walk removes every entry of the range, stale or not. Without a visitor it must never allocate per slot or per entry.
  */
-import { checkHas, checkObject, checkOneOf, checkWord, toInteger, wrongType } from '../base/args'
+import { checkHas, checkObject, checkOneOf, checkOptionNames, checkWord, toInteger, wrongType } from '../base/args'
 import { type Gfn, type Hpa, type LeafShift, type Lpid, MAX_HPA, type NestedGpa } from '../base/units'
 import { hiOf, hiOfNumber, loOf, pow2 } from '../base/word'
 import { LeafHi } from '../page-table/leaf'
@@ -21,6 +21,7 @@ import { freeRest, takeList } from './list'
 import { Memslot } from './memslot'
 import type { NodeHeap } from './node-heap'
 
+const RANGE = ['memslot', 'gfn', 'npages', 'hpa', 'shift'] as const
 const LEAF_SHIFTS: readonly LeafShift[] = [12, 16, 21, 30]
 
 /**
@@ -46,7 +47,10 @@ export interface GuestLookup {
   get(lpid: Lpid): Shadowed | undefined
 }
 
-/** The range of a memslot that one host leaf mapped. */
+/**
+ * The range of a memslot that one host leaf mapped. All fields are needed: if one is missing, the error names the one that
+ * was misspelled. A further field is ignored, as a walk must be fast.
+ */
 export interface RmapRange {
   /** The memslot that has the whole range. */
   readonly memslot: Memslot
@@ -123,6 +127,9 @@ export function removeRmapRange(
   counters: RangeCounters = new RangeCounters(),
 ): RangeCounters {
   const { memslot, gfn, npages, hpa, shift } = checkObject('range', range)
+  if (memslot === undefined || gfn === undefined || npages === undefined || hpa === undefined || shift === undefined) {
+    checkOptionNames('range', range, RANGE) // a misspelled name leaves one out
+  }
   if (!(memslot instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
   const first = memslot.indexOf(gfn)
   const count = toInteger('npages', npages, 1, memslot.npages - first)

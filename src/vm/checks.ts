@@ -49,6 +49,7 @@ const OPTIONS = [
   'allowDroppedFaults',
   'strict',
 ] as const satisfies readonly (keyof VmOptions)[]
+const REQUEST = ['lpid', 'guest', 'gpa', 'access'] as const
 const TLBIE = ['kind', 'lpid', 'gpa', 'shift', 'ric'] as const
 
 /** @internal An L1's settings. */
@@ -78,7 +79,10 @@ export function checkOptions(options: VmOptions): VmSettings {
 
 /** @internal A fault request: a copy, as the fields of the caller's object may have getters. */
 export function checkRequest(vm: VmState, request: FaultRequest): AnyRequest {
-  const { gpa, access, lpid, guest } = checkObject('request', request) as GivenRequest
+  const { gpa, access, lpid, guest } = checkObject<GivenRequest>('request', request as GivenRequest)
+  if (gpa === undefined || access === undefined || (lpid === undefined && guest === undefined)) {
+    checkOptionNames<GivenRequest>('request', request as GivenRequest, REQUEST) // a misspelled name leaves one out
+  }
   const address = toInteger('gpa', gpa, 0, MAX_SAFE, 16)
   checkOneOf<Access>('access', access, ACCESSES)
   let number: Lpid | undefined

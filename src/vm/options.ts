@@ -115,7 +115,10 @@ export interface FaultByGuest extends FaultingAccess {
   readonly guest: NestedGuest
 }
 
-/** Who faults, where, and how. */
+/**
+ * Who faults, where, and how. If a field is missing, the error names the one that was misspelled; a further field is
+ * ignored, as a fault must be fast.
+ */
 export type FaultRequest = FaultByLpid | FaultByGuest
 
 /** How far an unmap reaches, and who sees what it meets. */

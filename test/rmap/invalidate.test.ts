@@ -432,6 +432,11 @@ test('refused arguments; nothing has changed', () => {
     [{ shift: '16' }, TypeError, 'shift: expected one of 12, 16, 21, 30, got string "16"'],
     [{ memslot: {} }, TypeError, 'memslot: expected a Memslot, got object'],
     [{ memslot: undefined }, TypeError, 'memslot: expected a Memslot, got undefined'],
+    [
+      { npages: undefined, nPages: 1 },
+      TypeError,
+      'range: unknown option "nPages"; did you mean npages? expected memslot, gfn, npages, hpa, shift',
+    ],
   ]
   for (const [bad, type, message] of cases) refuses(walk(bad), type, message)
   const others: [unknown[], string][] = [

@@ -328,6 +328,9 @@ test('a misspelled option is refused, with the nearest one named', () => {
     [() => new GuestTable().map(wrong({ gpa: 0, to: 0, flag: 1 })), /^mapping: .*"flag"; did you mean flags\? /],
     [() => vm.tlbie(wrong({ kind: 'lpid', lpid: 1, rik: 0 })), /^what: .*"rik"; did you mean ric\? /],
     [() => vm.tlbInvalidate(wrong({ instr: 0, rs: 0, rd: 0 })), /^operands: .*"rd"; did you mean /],
+    [() => vm.fault(wrong({ lpid: 1, gpa: 0, acess: 'read' })), /^request: .*"acess"; did you mean access\? /],
+    [() => vm.beginFault(wrong({ lpid: 1, address: 0, access: 'read' })), /^request: unknown option "address"; /],
+    [() => vm.setRc(wrong({ lpd: 1, gpa: 0, access: 'read' })), /^request: .*"lpd"; did you mean lpid\? /],
     [() => restore(snapshot(vm), wrong({ observe: () => {} })), /"observe"; did you mean observer\? /],
   ]
   for (const [call, message] of cases) {
