@@ -5,17 +5,23 @@
  *     import * as fc from 'fast-check'
  *     fc.assert(fc.property(entry(fc), (e) => unpackEntry(packEntry(e.lpid, e.gpa)).lpid === e.lpid))
  */
-import { checkHas, checkInteger, checkObject } from '../base/args'
+import { checkHas, checkInteger, checkOptionNames } from '../base/args'
 import type { Lpid, NestedGpa } from '../base/units'
 import { wordOf } from '../base/word'
 import type { Entry } from '../rmap/entry'
 import type { Arbitrary, FastCheck } from './fast-check'
 import { LPIDS, LPIDS_WITH_ZERO, NESTED_GPAS, WORD_HALVES } from './fields'
-import { memslotSettings, memslotShapes, type MemslotOperation, type MemslotSettings } from './memslot-level'
+import {
+  MEMSLOT_SETTINGS,
+  memslotSettings,
+  memslotShapes,
+  type MemslotOperation,
+  type MemslotSettings,
+} from './memslot-level'
 import { OperationError } from './operation'
 import { RANGE_RARITY, type Field, type RareThing, type Shape, type Weights } from './shapes'
 import { checkWeights } from './vectors'
-import { VmModel, vmSettings, type VmSettings } from './vm-model'
+import { VM_SETTINGS, VmModel, vmSettings, type VmSettings } from './vm-model'
 import type { VmOperation } from './vm-operation'
 import { VmScenario, type VmStep } from './vm-scenario'
 import { firstSteps, vmShapes } from './vm-shapes'
@@ -34,13 +40,16 @@ export interface SequenceOptions {
   readonly weights?: Weights
 }
 
+/** @internal */
+export const SEQUENCE = ['maxSteps', 'weights'] as const
+
 /**
  * LPIDs, 1..4095.
  *
  * @param fc the module fast-check
  */
 export function lpid(fc: FastCheck, options: LpidOptions = {}): Arbitrary<Lpid> {
-  return fieldArbitrary(fc, checkObject('options', options).zero === true ? LPIDS_WITH_ZERO : LPIDS)
+  return fieldArbitrary(fc, checkOptionNames('options', options, ['zero']).zero === true ? LPIDS_WITH_ZERO : LPIDS)
 }
 
 /** Nested addresses in bytes, 0..2^52-1. The low 12 bits, which an entry drops, are often 0. */
@@ -68,6 +77,15 @@ export function memslotOperations(
   fc: FastCheck,
   options: SequenceOptions & Partial<MemslotSettings> = {},
 ): Arbitrary<MemslotOperation[]> {
+  checkOptionNames('options', options, [...SEQUENCE, ...MEMSLOT_SETTINGS])
+  return memslotSteps(fc, options)
+}
+
+/** @internal {@link memslotOperations}, of options that may have more names. */
+export function memslotSteps(
+  fc: FastCheck,
+  options: SequenceOptions & Partial<MemslotSettings>,
+): Arbitrary<MemslotOperation[]> {
   const { weights, maxSteps } = sequenceOptions(options)
   return steps(fc, memslotShapes(memslotSettings(options, weights.quirks > 0), weights.long), maxSteps)
 }
@@ -82,6 +100,7 @@ export function vmOperations(
   fc: FastCheck,
   options: SequenceOptions & Partial<VmSettings> = {},
 ): Arbitrary<VmOperation[]> {
+  checkOptionNames('options', options, [...SEQUENCE, ...VM_SETTINGS])
   const { weights } = sequenceOptions(options)
   const settings = vmSettings(options, weights.quirks > 0)
   return vmSteps(fc, options).map((some: VmStep[]) => {

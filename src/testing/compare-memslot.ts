@@ -1,14 +1,15 @@
 /** Compares an implementation of the slots and lists of memslots with the model (spec 2, 3). */
-import { checkFunction } from '../base/args'
+import { checkFunction, checkOptionNames } from '../base/args'
 import type { Gfn, Lpid, NestedGpa } from '../base/units'
 import type { Entry } from '../rmap/entry'
 import type { InsertOutcome, Memslot } from '../rmap/memslot'
-import { memslotOperations, sequenceOptions, type SequenceOptions } from './arbitraries'
+import { memslotSteps, SEQUENCE, sequenceOptions, type SequenceOptions } from './arbitraries'
 import {
   checkImplementation,
   compareSequences,
   Differs,
   operationText,
+  RUN,
   shown,
   Tally,
   theirs,
@@ -18,6 +19,7 @@ import {
 } from './comparison'
 import type { FastCheck } from './fast-check'
 import {
+  MEMSLOT_SETTINGS,
   MemslotRunner,
   memslotSettings,
   pairOf,
@@ -81,6 +83,7 @@ export function compareMemslot<M extends MemslotImplementation>(
   options: CompareMemslotOptions<M> = {},
 ): ComparisonResult {
   checkFunction('makeMine', makeMine)
+  checkOptionNames('options', options, [...RUN, ...SEQUENCE, ...MEMSLOT_SETTINGS, 'afterEach'])
   const settings = memslotSettings(options, sequenceOptions(options).weights.quirks > 0)
   const tally = new Tally()
   const run = (operations: readonly MemslotOperation[]): Found<MemslotOperation> | undefined => {
@@ -90,7 +93,7 @@ export function compareMemslot<M extends MemslotImplementation>(
   compareSequences(
     fc,
     {
-      steps: memslotOperations(fc, options),
+      steps: memslotSteps(fc, options),
       runSteps: run,
       runOperations: run,
       script: (found) => scriptOf(settings, found),

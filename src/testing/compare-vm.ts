@@ -1,14 +1,15 @@
 /** Compares an implementation of a whole L1 with the model (spec 4 to 10). */
-import { checkFunction } from '../base/args'
+import { checkFunction, checkOptionNames } from '../base/args'
 import type { Gfn, Lpid } from '../base/units'
 import type { Leaf } from '../page-table/radix-table'
 import type { Entry } from '../rmap/entry'
-import { sequenceOptions, vmSteps, type SequenceOptions } from './arbitraries'
+import { SEQUENCE, sequenceOptions, vmSteps, type SequenceOptions } from './arbitraries'
 import {
   checkImplementation,
   compareSequences,
   Differs,
   operationText,
+  RUN,
   shown,
   Tally,
   theirs,
@@ -19,7 +20,7 @@ import {
 import type { FastCheck } from './fast-check'
 import { pairOf } from './memslot-level'
 import { OperationError } from './operation'
-import { VmModel, vmSettings, type VmSettings } from './vm-model'
+import { VM_SETTINGS, VmModel, vmSettings, type VmSettings } from './vm-model'
 import type { VmAnswer, VmOperation } from './vm-operation'
 import { VmScenario, type VmStep } from './vm-scenario'
 import { firstSteps } from './vm-shapes'
@@ -72,6 +73,7 @@ export function compareVm<M extends VmImplementation>(
   options: CompareVmOptions<M> = {},
 ): ComparisonResult {
   checkFunction('makeMine', makeMine)
+  checkOptionNames('options', options, [...RUN, ...SEQUENCE, ...VM_SETTINGS, ...OWN])
   const settings = vmSettings(options, sequenceOptions(options).weights.quirks > 0)
   const tally = new Tally()
   const pair = (): VmPair<M> => new VmPair(settings, makeMine(settings), options, tally)
@@ -88,6 +90,7 @@ export function compareVm<M extends VmImplementation>(
   return tally
 }
 
+const OWN = ['ignoredShadowBits', 'before', 'afterEach'] as const
 /** Properties of an answer that another implementation must give. */
 const NEEDED: readonly (keyof VmAnswer)[] = ['outcome', 'status', 'referenced', 'dirty']
 /** Properties that say what changed: the state is compared anyway. */

@@ -14,6 +14,9 @@ export interface RunOptions {
   readonly seed?: number
 }
 
+/** @internal */
+export const RUN = ['runs', 'seed'] as const
+
 /** What a comparison rests on. */
 export interface ComparisonResult {
   /** Operations that both ran. */

@@ -46,6 +46,9 @@ export interface MemslotSettings {
   readonly maxNodes: number
 }
 
+/** @internal */
+export const MEMSLOT_SETTINGS = ['memslots', 'allowLpidZero', 'maxNodes'] as const
+
 /** The gfns of a memslot. */
 export interface MemslotRange {
   /** The first gfn, 0..2^52-1. */

@@ -10,15 +10,15 @@
  *
  * The same options give the same bytes on every platform, for one major version of the package.
  */
-import { checkInteger, checkObject, checkOneOf, checkOptionNames } from '../base/args'
+import { checkInteger, checkOneOf, checkOptionNames } from '../base/args'
 import { ENTRY_LEVEL } from './entry-level'
 import type { Level } from './level'
-import { MEMSLOT_LEVEL, type MemslotSettings } from './memslot-level'
+import { MEMSLOT_LEVEL, MEMSLOT_SETTINGS, type MemslotSettings } from './memslot-level'
 import { OperationError, type Answer, type Operation } from './operation'
 import { Random } from './random'
 import { DEFAULT_WEIGHTS, type RareThing, type Weights } from './shapes'
 import { VM_LEVEL } from './vm-level'
-import type { VmSettings } from './vm-model'
+import { VM_SETTINGS, type VmSettings } from './vm-model'
 
 /** What the operations of vectors are about: entries alone, memslots with their lists, or a whole L1. */
 export type LevelName = 'entry' | 'memslot' | 'vm'
@@ -51,6 +51,8 @@ export interface VectorOptions {
   readonly vm?: Partial<VmSettings>
 }
 
+const OPTIONS = ['level', 'ops', 'seed', 'weights', 'memslot', 'vm'] as const
+
 const ABOUT =
   'One operation a line, run in order on one state that is empty at first; "answer" is what it came to. Integers are JSON ' +
   'numbers below 2^53; 64-bit words are strings in hex. An address is in bytes; a gfn is an address of L1 in base pages. ' +
@@ -63,13 +65,22 @@ const ABOUT =
  * @throws RangeError, TypeError for a bad option, at the first line
  */
 export function* vectors(options: VectorOptions): Generator<string, void, undefined> {
-  const { level: name, ops, seed = 1, weights = {} } = checkObject('options', options)
+  const {
+    level: name,
+    ops,
+    seed = 1,
+    weights = {},
+    memslot = {},
+    vm = {},
+  } = checkOptionNames('options', options, OPTIONS)
+  checkOptionNames('memslot', memslot, MEMSLOT_SETTINGS)
+  checkOptionNames('vm', vm, VM_SETTINGS)
   checkOneOf<LevelName>('level', name, ['entry', 'memslot', 'vm'])
   checkInteger('ops', ops, 1, Number.MAX_SAFE_INTEGER)
   checkInteger('seed', seed, 0, 2 ** 32 - 1)
   const all = checkWeights(weights)
   const level: Level<Operation, object> = LEVELS[name] as never
-  const settings = level.settings((name === 'entry' ? {} : options[name]) ?? {}, all.quirks > 0)
+  const settings = level.settings({ entry: {}, memslot, vm }[name], all.quirks > 0)
   const operations = Object.entries(level.operations).map(([op, { operands, about }]) => [
     op,
     `${operands.join(' ')}: ${about}`,
@@ -105,7 +116,7 @@ export function* vectors(options: VectorOptions): Generator<string, void, undefi
 
 /** @internal Every weight. @throws RangeError, TypeError */
 export function checkWeights(weights: Weights): Readonly<Record<RareThing, number>> {
-  checkOptionNames('weights', checkObject('weights', weights), Object.keys(DEFAULT_WEIGHTS) as RareThing[])
+  checkOptionNames('weights', weights, Object.keys(DEFAULT_WEIGHTS) as RareThing[])
   const all = { ...DEFAULT_WEIGHTS, ...weights }
   for (const [name, weight] of Object.entries(all)) {
     checkInteger(`weights.${name}`, weight, 0, 1000)

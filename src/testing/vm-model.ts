@@ -4,7 +4,7 @@
  * (This file is over 300 lines: one case for each operation.)
  */
 import { MAX_NODES } from '../rmap/node-heap'
-import { checkBoolean, checkInteger, checkOneOf } from '../base/args'
+import { checkBoolean, checkInteger, checkOneOf, checkOptionNames } from '../base/args'
 import type { PageShift } from '../base/units'
 import { GuestTable } from '../vm/guest-table'
 import type { FaultResult, SetRcResult } from '../vm/fault-result'
@@ -34,6 +34,16 @@ export interface VmSettings {
   /** log2 of the largest host pages in a random sequence: 21 or 30. Its memslots are as large as one or two of them. */
   readonly unitShift: 21 | 30
 }
+
+/** @internal */
+export const VM_SETTINGS = [
+  'pageShift',
+  'placement',
+  'allowLpidZero',
+  'allowDroppedFaults',
+  'maxNodes',
+  'unitShift',
+] as const
 
 /** @internal @throws RangeError, TypeError */
 export function vmSettings(options: Partial<VmSettings>, quirks: boolean): VmSettings {
@@ -110,7 +120,10 @@ export class VmModel {
 
   /** @throws RangeError, TypeError */
   constructor(settings: Partial<VmSettings> = {}) {
-    const { pageShift, placement, allowLpidZero, allowDroppedFaults, maxNodes } = vmSettings(settings, false)
+    const { pageShift, placement, allowLpidZero, allowDroppedFaults, maxNodes } = vmSettings(
+      checkOptionNames('settings', settings, VM_SETTINGS),
+      false,
+    )
     this.#backing = new HostBacking(pageShift)
     const unmap = (gfn: number): void => void this.vm.unmap(gfn)
     const backing = (gfn: number, write: boolean) => this.#backing.backingOf(gfn, write, unmap)

@@ -12,7 +12,7 @@
  * {@link RadixDumpReader} streams: it keeps no more than a line, however long the file is. {@link RadixDumpTables}
  * builds the tables.
  */
-import { checkFunction, checkInteger, checkObject, checkOneOf } from '../base/args'
+import { checkFunction, checkInteger, checkObject, checkOneOf, checkOptionNames } from '../base/args'
 import { LineError, LineSplitter } from '../base/lines'
 import { type Lpid, MAX_GPA, MAX_LPID, type PageShift } from '../base/units'
 import { hex } from '../base/word'
@@ -131,7 +131,8 @@ export class RadixDumpTables {
    * @throws RangeError, TypeError
    */
   constructor(options: RadixDumpOptions = {}) {
-    const { pageShift: given = 16, maxPages = MAX_READER_PAGES } = checkObject('options', options)
+    const names = ['pageShift', 'maxPages'] as const
+    const { pageShift: given = 16, maxPages = MAX_READER_PAGES } = checkOptionNames('options', options, names)
     const pageShift = checkOneOf<PageShift>('pageShift', given, [16, 12])
     checkInteger('maxPages', maxPages, 1, Number.MAX_SAFE_INTEGER)
     const gate = new AllocationGate(Infinity)

@@ -5,7 +5,7 @@
  * This file turns bytes into events and counts; what an event does to the model is in {@link TraceModel}. A replay never
  * stops at a difference: the model takes over the kernel's state, as far as the event shows it, and goes on.
  */
-import { checkInteger, checkObject, checkOneOf, checkWord } from '../base/args'
+import { checkInteger, checkObject, checkOneOf, checkOptionNames, checkWord } from '../base/args'
 import { withJson } from '../base/json'
 import { LineError, LineSplitter } from '../base/lines'
 import type { Gfn, Lpid, PageShift } from '../base/units'
@@ -80,7 +80,8 @@ export class Replay {
 
   /** @throws RangeError, TypeError */
   constructor(options: ReplayOptions = {}) {
-    const { pageShift = 16, maxPages = MAX_READER_PAGES, kvm } = checkObject('options', options)
+    const names = ['pageShift', 'maxPages', 'kvm'] as const
+    const { pageShift = 16, maxPages = MAX_READER_PAGES, kvm } = checkOptionNames('options', options, names)
     this.#filter = new KvmFilter(kvm === undefined ? undefined : checkWord('kvm', kvm), this.#take)
     this.pageShift = checkOneOf<PageShift>('pageShift', pageShift, [16, 12])
     this.#maxPages = checkInteger('maxPages', maxPages, 1, Number.MAX_SAFE_INTEGER)

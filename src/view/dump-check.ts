@@ -6,7 +6,7 @@
  * stale, and legal. Slots and tables must be from the same moment: if the kernel ran between the two reads, the check
  * reports differences that are not the kernel's fault.
  */
-import { checkHas, checkInteger, checkIterable, checkObject, wrongType } from '../base/args'
+import { checkHas, checkInteger, checkIterable, checkObject, checkOptionNames, wrongType } from '../base/args'
 import type { Gfn, Hpa, Lpid } from '../base/units'
 import { hex, hiOf, loOf } from '../base/word'
 import { leafHpa } from '../page-table/leaf'
@@ -75,7 +75,8 @@ export interface Dump {
  * @throws RangeError, TypeError
  */
 export function checkDump(dump: Dump): DumpCheck {
-  const { slots, baseGfn, npages, host, shadows } = checkObject('dump', dump)
+  const names = ['slots', 'baseGfn', 'npages', 'host', 'shadows'] as const
+  const { slots, baseGfn, npages, host, shadows } = checkOptionNames('dump', dump, names)
   checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - 1, 16)
   checkInteger('npages', npages, 1, 2 ** 52 - baseGfn)
   if (!(host instanceof RadixTable)) throw wrongType('host', 'a RadixTable', host)

@@ -10,7 +10,7 @@
  * Where this does not fit the width, a node has two lines; where that does not fit either, lines are broken between words,
  * so that none is wider than asked for. Long lists are shortened in the middle.
  */
-import { checkFunction, checkInteger, checkObject } from '../base/args'
+import { checkFunction, checkInteger, checkObject, checkOptionNames } from '../base/args'
 import type { Gfn } from '../base/units'
 import { hex, hexWord } from '../base/word'
 import type { Entry } from '../rmap/entry'
@@ -28,6 +28,8 @@ export interface PictureOptions {
   /** A few words about an entry, by its place in the list (0 is the newest): written beside it. */
   readonly remark?: (place: number) => string
 }
+
+const OPTIONS = ['width', 'entries', 'remark'] as const
 
 /** A line in columns: words in pieces, more words (which may go on a line of their own), what they say, a remark. */
 type Row = readonly [words: readonly string[], more: string, reading: string, remark: string]
@@ -47,7 +49,7 @@ export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
 /** @internal Draws slots to be compared: all have the layout that the widest needs. */
 export function drawAlike(pictures: readonly { readonly slot: Slot; readonly options: PictureOptions }[]): string[] {
   const tables = pictures.map(({ slot, options }) => {
-    const { width, entries: most, remark } = checkOptions(options)
+    const { width, entries: most, remark } = checkOptions(checkOptionNames('options', options, OPTIONS))
     const rows = rowsOf(checkObject('slot', slot), most, remark)
     return { rows, width, layouts: layoutsFor(rows, width), flaws: slot.flaws, most }
   })
@@ -143,7 +145,7 @@ export interface MemslotPictureOptions extends PictureOptions {
  * @throws RangeError, TypeError
  */
 export function drawMemslot(memslot: Memslot | VmMemslot, options: MemslotPictureOptions = {}): string {
-  const { gfns, slots: most = 64 } = checkObject('options', options)
+  const { gfns, slots: most = 64 } = checkOptionNames('options', options, [...OPTIONS, 'gfns', 'slots'])
   checkInteger('slots', most, 1, 2 ** 30)
   const picture = checkOptions(options)
   const drawn: string[] = []
@@ -159,8 +161,7 @@ export function drawMemslot(memslot: Memslot | VmMemslot, options: MemslotPictur
 }
 
 /** The options with their defaults, each read once. */
-function checkOptions(options: PictureOptions): Required<PictureOptions> {
-  const { width = 80, entries = 8, remark = () => '' } = checkObject('options', options)
+function checkOptions({ width = 80, entries = 8, remark = () => '' }: PictureOptions): Required<PictureOptions> {
   checkInteger('width', width, 40, 2 ** 20)
   checkInteger('entries', entries, 2, 2 ** 30)
   return { width, entries, remark: checkFunction('remark', remark) }

@@ -4,7 +4,15 @@
  * The slot words come as a stream of bytes and are read one at a time. The memory with the nodes is read at any place, so it
  * is kept. {@link SlotReader} follows the pointers.
  */
-import { checkFunction, checkInteger, checkIterable, checkObject, checkOneOf, checkWord, wrongType } from '../base/args'
+import {
+  checkFunction,
+  checkInteger,
+  checkIterable,
+  checkOneOf,
+  checkOptionNames,
+  checkWord,
+  wrongType,
+} from '../base/args'
 import { withJson } from '../base/json'
 import type { Gfn } from '../base/units'
 import { hex } from '../base/word'
@@ -89,7 +97,8 @@ export class RawSlots {
 
   /** @throws RangeError, TypeError */
   constructor(options: RawSlotsOptions) {
-    const { baseGfn, npages, read, byteOrder = 'little' } = checkObject('options', options)
+    const names = ['baseGfn', 'npages', 'read', 'byteOrder'] as const
+    const { baseGfn, npages, read, byteOrder = 'little' } = checkOptionNames('options', options, names)
     this.gfn = checkInteger('baseGfn', baseGfn, 0, 2 ** 52 - 1, 16)
     this.#end = baseGfn + checkInteger('npages', npages, 1, 2 ** 52 - baseGfn)
     this.#little = checkOneOf<ByteOrder>('byteOrder', byteOrder, ['little', 'big']) === 'little'

@@ -20,6 +20,7 @@ import {
   checkIterable,
   checkObject,
   checkOneOf,
+  checkOptionNames,
   wrongType,
 } from '../base/args'
 import { hex } from '../base/word'
@@ -67,6 +68,9 @@ export interface SlotsSvgOptions extends SvgOptions {
   readonly look?: (place: number) => SlotLook
 }
 
+const LOOK = ['mark', 'remark', 'wordChanged'] as const
+const OPTIONS = ['width', 'entries', 'theme', 'title'] as const
+
 /**
  * Draws one rmap slot with its list (spec 3). Cost: the entries drawn.
  *
@@ -86,7 +90,8 @@ export interface SlotsSvgOptions extends SvgOptions {
  * ```
  */
 export function slotSvg(slot: Slot, options: SlotSvgOptions = {}): string {
-  return picture([[checkSlot('slot', slot), checkLook(checkObject('options', options))]], options)
+  checkOptionNames('options', options, [...OPTIONS, ...LOOK])
+  return picture([[checkSlot('slot', slot), checkLook(options)]], options)
 }
 
 /**
@@ -96,10 +101,10 @@ export function slotSvg(slot: Slot, options: SlotSvgOptions = {}): string {
  * @throws RangeError, TypeError
  */
 export function slotsSvg(slots: Iterable<Slot>, options: SlotsSvgOptions = {}): string {
-  const { look = () => ({}) } = checkObject('options', options)
+  const { look = () => ({}) } = checkOptionNames('options', options, [...OPTIONS, 'look'])
   checkFunction('look', look)
   const checked = [...checkIterable('slots', slots)].map((slot, i) => {
-    return [checkSlot(`slots[${i}]`, slot), checkLook(checkObject('look', look(i)))] as const
+    return [checkSlot(`slots[${i}]`, slot), checkLook(checkOptionNames<SlotLook>('look', look(i), LOOK))] as const
   })
   return picture(checked, options)
 }
