@@ -77,8 +77,8 @@ export interface VmOptions {
   /** Lets a dropped nested guest fault, as Linux does: this breaks completeness (a quirk, spec 9). The default is false. */
   readonly allowDroppedFaults?: boolean
   /**
-   * Makes `unmap`, `age` and `testAge` of gfns that no memslot has a RangeError. The default is false: a warning, as Linux's
-   * code does nothing then.
+   * Makes `unmap`, `beginUnmap`, `age` and `testAge` of gfns that no memslot has a RangeError. The default is false: as
+   * in Linux they find nothing, and the model counts a warning. A range is accepted if a memslot has one of its gfns.
    */
   readonly strict?: boolean
 }

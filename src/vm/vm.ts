@@ -354,11 +354,12 @@ export class Vm {
   // ---- the host (spec 6, 7) ----
 
   /**
-   * The host takes pages away: their host leaves are cleared, each in full, and every shadow leaf that maps them.
+   * The host takes pages away: their host leaves are cleared, each in full, and every shadow leaf that maps them. If no
+   * memslot has any gfn of the range, there is nothing to clear: the model counts a warning, or with `strict` throws.
    *
-   * @param gfn the first gfn. A gfn that the host does not map is passed over
+   * @param gfn the first gfn. A gfn that the host does not map, or that no memslot has, is passed over
    * @returns what the walks met
-   * @throws RangeError, TypeError
+   * @throws RangeError, with `strict` also when no memslot has any of the gfns; TypeError
    */
   unmap(gfn: Gfn | bigint, options: UnmapOptions = {}): RangeCounters {
     return this.#unmap(gfn, options, true)
@@ -366,7 +367,7 @@ export class Vm {
 
   /**
    * The first half of {@link unmap}: the leaves are cleared, and until the second half every fault that would make a leaf
-   * is retried.
+   * is retried. If no memslot has any gfn of the range, there is a warning, or with `strict` a RangeError, as there.
    *
    * @throws as {@link unmap}
    */
@@ -376,18 +377,20 @@ export class Vm {
 
   /**
    * Returns whether the gfn's host leaf is referenced, and clears its referenced bit and those of the shadow leaves behind
-   * that gfn's own rmap slot. False if the host does not map it, or no memslot has it.
+   * that gfn's own rmap slot. False if the host does not map it. Also false if no memslot has it: the model counts a
+   * warning then, or with `strict` throws.
    *
-   * @throws RangeError, TypeError
+   * @throws RangeError, with `strict` also when no memslot has the gfn; TypeError
    */
   age(gfn: Gfn | bigint): boolean {
     return this.#run(() => age(this.state, checkHostGfns(this.state, 'age', gfn, 1)), 'host')
   }
 
   /**
-   * Returns whether the gfn's host leaf is referenced. Nothing changes.
+   * Returns whether the gfn's host leaf is referenced. Nothing changes. False if no memslot has the gfn: the model counts
+   * a warning then, or with `strict` throws.
    *
-   * @throws RangeError, TypeError
+   * @throws RangeError, with `strict` also when no memslot has the gfn; TypeError
    */
   testAge(gfn: Gfn | bigint): boolean {
     return this.#run(() => testAge(this.state, checkHostGfns(this.state, 'testAge', gfn, 1)), 'host')

@@ -382,8 +382,12 @@ test('gfns that no memslot has: a warning, as Linux does nothing there; refused 
     refuses(() => strict[call](0x200), RangeError, message)
   }
   refuses(() => strict.unmap(0x20, { npages: 4 }), RangeError, 'gfn: expected a gfn of a memslot, got 0x20..0x23')
+  refuses(() => strict.beginUnmap(0x20, { npages: 4 }), RangeError, 'gfn: expected a gfn of a memslot, got 0x20..0x23')
   strict.unmap(0, { npages: 0x11 })
-  expect([strict.mmuSeq, strict.counters.warnings]).toEqual([1, 0])
+  strict.addMemslot({ baseGfn: 0x30, npages: 0x10 })
+  strict.beginUnmap(0x1f, { npages: 0x12 }).end() // a hole between two memslots
+  strict.unmap(0, { npages: 0x100 })
+  expect([strict.mmuSeq, strict.counters.warnings]).toEqual([3, 0])
 })
 
 test('a recorder that comes too late is refused', () => {
