@@ -9,6 +9,8 @@ export type Access = 'read' | 'write' | 'execute'
 export interface Mapped {
   /** The outcome's name. */
   readonly outcome: 'mapped'
+  /** Never given: a leaf was mapped. (It is declared so that the `reason` of any result can be read.) */
+  readonly reason?: undefined
   /**
    * `'made'`: a new leaf. `'grown'`: a leaf of the same size was present, and bits were OR-ed into it; Linux then inserts
    * no entry (a quirk).
@@ -146,6 +148,8 @@ export type FaultResult = Mapped | Present | Retry | ForwardToL1 | Mmio | FaultT
 export interface RcSet {
   /** The outcome's name. */
   readonly outcome: 'set'
+  /** Never given: the bits were set. */
+  readonly reason?: undefined
 }
 
 /** The result of set-rc (spec 6). */

@@ -20,7 +20,7 @@ console.log(vm.mmuSeq) // => 1
 
 if (fault.outcome !== 'pending') throw new Error('the fault has ended already')
 const result = fault.commit()
-console.log(result.outcome, 'reason' in result ? result.reason : '') // => retry mmu-seq
+console.log(result.outcome, result.reason) // => retry mmu-seq
 console.log(vm.entries(3).length) // => 0
 
 console.log(vm.fault({ lpid: 5, gpa: 0x10000, access: 'write' }).outcome) // => mapped

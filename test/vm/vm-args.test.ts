@@ -240,7 +240,7 @@ test('a guest table is checked like the rest, and takes any nonsense that L1 may
     const vm = new Vm()
     make(vm.setGuestTable(1, new GuestTable(options)))
     const result = vm.fault({ lpid: 1, gpa: 0x12345, access: 'write' })
-    return 'reason' in result ? result.reason : result.outcome
+    return result.reason ?? result.outcome
   }
   expect(forwarded(() => {})).toBe('no-translation')
   expect(forwarded((t) => t.map({ gpa: 0x10000, to: 0 }))).toBe('no-memslot')

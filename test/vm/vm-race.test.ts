@@ -135,7 +135,7 @@ test('a fault in two halves, with anything between: no invariant breaks, but by 
       expect(vm.check()).toEqual([])
       if (pending.outcome !== 'pending') return
       const result = pending.commit()
-      outcomes.add('reason' in result ? result.reason : result.outcome)
+      outcomes.add(result.reason ?? result.outcome)
       const broken = vm.check()
       if (mayLose && broken.length > 0) {
         expect(broken).toMatchObject([{ invariant: 'changed-bit', lpid: 1, gpa: page * PAGE }])
