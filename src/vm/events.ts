@@ -62,7 +62,7 @@ export type HappeningEvent =
       /** The word of the new leaf. */
       readonly pte: bigint
       /** The address of the leaf, in bytes: L1's for its own table, the nested guest's for a shadow table. */
-      readonly gpa: Gpa
+      readonly gpa: Gpa | NestedGpa
       /** The size of the leaf: 0 a base page, 1 2 MiB, 2 1 GiB. */
       readonly level: 0 | 1 | 2
       /** The sample of `mmuSeq` (spec 7). */
@@ -84,7 +84,7 @@ export type HappeningEvent =
       /** The leaf word. */
       readonly pteval: bigint
       /** The first address of the leaf, in bytes: L1's or the nested guest's. */
-      readonly gpa: Gpa
+      readonly gpa: Gpa | NestedGpa
       /** log2 of the leaf's size in bytes. */
       readonly shift: LeafShift
       /** The kernel address of the memslot; 0 for a shadow leaf. */
@@ -285,7 +285,7 @@ export type HappeningEvent =
       /** The number that the TLB entries are flushed under. */
       readonly lpid: number
       /** The address, in bytes; undefined for all of a partition. */
-      readonly gpa?: Gpa
+      readonly gpa?: Gpa | NestedGpa
       /** log2 of the page's size in bytes. */
       readonly shift?: LeafShift
     }
@@ -301,7 +301,7 @@ export type HappeningEvent =
       /** L1's number for the nested guest. */
       readonly lpid: Lpid
       /** The nested guest's address, in bytes. */
-      readonly gpa: Gpa
+      readonly gpa: NestedGpa
       /** The result. */
       readonly result: FaultResult
     }
@@ -311,7 +311,7 @@ export type HappeningEvent =
       /** L1's number for the nested guest. */
       readonly lpid: Lpid
       /** The nested guest's address, in bytes. */
-      readonly gpa: Gpa
+      readonly gpa: NestedGpa
       /** The result. */
       readonly result: SetRcResult
     }

@@ -65,13 +65,13 @@ export interface VmOptions {
   /** Gets the events of every operation, when it is done. */
   readonly observer?: VmObserver
   /** The hardware's LPID of L1 itself: 1 (the default) .. 4095. Shadow LPIDs come after it. */
-  readonly lpid?: number
+  readonly lpid?: number | bigint
   /** Most list nodes in use at once: 0..2^27-1 (the default: 2 GiB of nodes). */
-  readonly maxNodes?: number
+  readonly maxNodes?: number | bigint
   /** Most pages of host and shadow tables in use at once, their roots included: 1..2^53-1 (the default: no limit). */
-  readonly maxTablePages?: number
+  readonly maxTablePages?: number | bigint
   /** Most gfns of one memslot: 1..2^28 (the default). */
-  readonly maxNpages?: number
+  readonly maxNpages?: number | bigint
   /** Lets LPID 0 in, as Linux does: this breaks lists (a quirk, spec 11). The default is false. */
   readonly allowLpidZero?: boolean
   /** Lets a dropped nested guest fault, as Linux does: this breaks completeness (a quirk, spec 9). The default is false. */
