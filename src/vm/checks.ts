@@ -50,7 +50,11 @@ const OPTIONS = [
   'strict',
 ] as const satisfies readonly (keyof VmOptions)[]
 const REQUEST = ['lpid', 'guest', 'gpa', 'access'] as const
-const TLBIE = ['kind', 'lpid', 'gpa', 'shift', 'ric'] as const
+const TLBIE = {
+  page: ['kind', 'lpid', 'gpa', 'shift'],
+  lpid: ['kind', 'lpid', 'ric'],
+  all: ['kind', 'ric'],
+} as const satisfies Record<Tlbie['kind'], readonly (keyof AnyTlbie)[]>
 
 /** @internal An L1's settings. */
 export function checkOptions(options: VmOptions): VmSettings {
@@ -174,8 +178,10 @@ export function checkVisitor(visitor: RangeVisitor | undefined): RangeVisitor['e
 
 /** @internal What a tlbie is to invalidate: a copy. */
 export function checkTlbie(vm: VmState, what: Tlbie): CheckedTlbie {
-  const { kind, lpid, gpa, shift, ric } = checkOptionNames<AnyTlbie>('what', what, TLBIE)
+  const { kind } = checkObject('what', what)
+  if (kind === undefined) checkOptionNames<AnyTlbie>('what', what, [...TLBIE.page, 'ric'])
   checkOneOf('kind', kind, ['page', 'lpid', 'all'])
+  const { lpid, gpa, shift, ric } = checkOptionNames<AnyTlbie>('what', what, TLBIE[kind]) // 'all' has no LPID, say
   if (kind === 'all') return { kind, ric: checkOneOf<Ric>('ric', ric!, [0, 1, 2]) }
   const number = toInteger('lpid', lpid!, 0, MAX_LPID)
   if (kind === 'lpid') return { kind, lpid: number, ric: checkOneOf<Ric>('ric', ric!, [0, 1, 2]) }

@@ -165,7 +165,7 @@ export interface TlbieAll {
   readonly ric: Ric
 }
 
-/** What L1 invalidates: one page, one LPID, or all of them (spec 8). */
+/** What L1 invalidates: one page, one LPID, or all of them (spec 8). An operand that its kind does not have is refused. */
 export type Tlbie = TlbiePage | TlbieLpid | TlbieAll
 
 /** The operands of H_TLB_INVALIDATE (spec 8). */
