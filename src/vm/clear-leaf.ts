@@ -7,7 +7,7 @@ import { numberOf } from '../base/word'
 import { LeafFlag, leafHpa } from '../page-table/leaf'
 import type { Leaf, LeafRef, RadixTable } from '../page-table/radix-table'
 import type { Entry } from '../rmap/entry'
-import { removeRmapRange, type EntryFate, type RangeVisitor } from '../rmap/invalidate'
+import { hostPage, walkRange, type EntryFate, type RangeVisitor } from '../rmap/invalidate'
 import type { ListNode } from '../rmap/memslot'
 import { guestAddress, hardwareLpid, KVM_ADDRESS, leafAddress } from './event-addresses'
 import type { NestedGuest } from './nested-guest'
@@ -83,8 +83,9 @@ export function clearHostLeaf(
   const hpa = leafHpa(wordHi, wordLo, shift)
   const first = named - (named % npages)
   const slot = vm.memslotOf(first)!
-  const range = { memslot: slot.rmap, gfn: first, npages, hpa, shift }
-  const observed = vm.events.observed ? observeRange(vm, slot, range, leafAt(host, ref, hi, lo)) : undefined
+  const observed = vm.events.observed
+    ? observeRange(vm, slot, { gfn: first, npages, hpa }, leafAt(host, ref, hi, lo))
+    : undefined
 
   host.clearAt(ref)
   vm.hostLeavesCleared++
@@ -101,7 +102,7 @@ export function clearHostLeaf(
       ? undefined
       : { entry: (gfn, entry, fate, leaf) => met.push({ gfn, entry, fate, leaf }) }
   const metBefore = met.length
-  removeRmapRange(vm.guests, range, visitor, walks)
+  walkRange(vm.guests, slot.rmap, first - slot.baseGfn, npages, hostPage(hpa, shift), visitor, walks)
   const lists = walks.lists - listsBefore
   slot.lists -= lists
   slot.singles -= walks.slots - slotsBefore - lists
