@@ -130,13 +130,13 @@ export function removeRmapRange(
   if (memslot === undefined || gfn === undefined || npages === undefined || hpa === undefined || shift === undefined) {
     checkOptionNames('range', range, RANGE) // a misspelled name leaves one out
   }
-  if (!(memslot instanceof Memslot)) throw wrongType('memslot', 'a Memslot', memslot)
+  if (!(memslot instanceof Memslot)) throw notMemslot(memslot)
   const first = memslot.indexOf(gfn)
   const count = toInteger('npages', npages, 1, memslot.npages - first)
   const address = toInteger('hpa', hpa, 0, MAX_HPA, 16)
   if (shift !== 16 && shift !== 12) checkOneOf('shift', shift, LEAF_SHIFTS)
   if (count * 0x10000 !== pow2(shift) && count * 0x1000 !== pow2(shift)) throw contradiction(count, shift)
-  checkHas('guests', guests, 'get')
+  if (typeof guests?.get !== 'function') throw wrongType('guests', 'a Map, or an object with a function get', guests)
   if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
   checkObject('counters', counters)
   if (counters.ranges === 0 && guests instanceof Map) checkMap(guests) // once: it would be a fifth of a short walk
@@ -198,10 +198,18 @@ function detach(memslot: Memslot, index: number, lo: number, counters: RangeCoun
   memslot.writeAt(index, 0, 0)
 }
 
+/** A memslot of a Vm counts its entries, so the Vm must empty its rmap slots. */
+function notMemslot(memslot: unknown): TypeError {
+  const isOfVm = (memslot as { rmap?: unknown } | null | undefined)?.rmap instanceof Memslot
+  return isOfVm
+    ? new TypeError('memslot: expected a Memslot, got a memslot of a Vm: call unmap of the Vm')
+    : wrongType('memslot', 'a Memslot', memslot)
+}
+
 function contradiction(npages: number, shift: LeafShift): RangeError {
-  const in64KiB = shift < 16 ? '' : `${2 ** (shift - 16)} pages of 64 KiB or `
+  const in64KiB = shift < 16 ? '' : `${2 ** (shift - 16)} of 64 KiB or `
   return new RangeError(
-    `npages: expected ${in64KiB}${2 ** (shift - 12)} of 4 KiB, the size of a leaf of shift ${shift}, got ${npages}`,
+    `npages: expected the pages of a leaf of shift ${shift}, ${in64KiB}${2 ** (shift - 12)} of 4 KiB, got ${npages}`,
   )
 }
 

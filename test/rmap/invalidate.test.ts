@@ -13,6 +13,7 @@ import {
 } from '../../src/rmap/invalidate'
 import { Memslot } from '../../src/rmap/memslot'
 import { NodeHeap } from '../../src/rmap/node-heap'
+import { Vm } from '../../src/vm/vm'
 import { refuses } from '../support/refuses'
 import { cases } from '../support/cases'
 
@@ -413,16 +414,12 @@ test('refused arguments; nothing has changed', () => {
     [{ npages: 0 }, RangeError, 'npages: expected an integer in 1..4, got 0'],
     [{ npages: NaN }, RangeError, 'npages: expected an integer in 1..4, got NaN'],
     [{ npages: 5n }, RangeError, 'npages: expected an integer in 1..4, got 5'],
-    [
-      { npages: 2 },
-      RangeError,
-      'npages: expected 1 pages of 64 KiB or 16 of 4 KiB, the size of a leaf of shift 16, got 2',
-    ],
-    [{ npages: 4, shift: 12 }, RangeError, 'npages: expected 1 of 4 KiB, the size of a leaf of shift 12, got 4'],
+    [{ npages: 2 }, RangeError, 'npages: expected the pages of a leaf of shift 16, 1 of 64 KiB or 16 of 4 KiB, got 2'],
+    [{ npages: 4, shift: 12 }, RangeError, 'npages: expected the pages of a leaf of shift 12, 1 of 4 KiB, got 4'],
     [
       { npages: 4, shift: 21 },
       RangeError,
-      'npages: expected 32 pages of 64 KiB or 512 of 4 KiB, the size of a leaf of shift 21, got 4',
+      'npages: expected the pages of a leaf of shift 21, 32 of 64 KiB or 512 of 4 KiB, got 4',
     ],
     [{ hpa: -1 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1'],
     [{ hpa: 2 ** 53 }, RangeError, 'hpa: expected an integer in 0x0..0x1fffffffffffff, got 0x20000000000000'],
@@ -433,6 +430,11 @@ test('refused arguments; nothing has changed', () => {
     [{ memslot: {} }, TypeError, 'memslot: expected a Memslot, got object'],
     [{ memslot: undefined }, TypeError, 'memslot: expected a Memslot, got undefined'],
     [
+      { memslot: new Vm().addMemslot({ baseGfn: 0, npages: 1 }) },
+      TypeError,
+      'memslot: expected a Memslot, got a memslot of a Vm: call unmap of the Vm',
+    ],
+    [
       { npages: undefined, nPages: 1 },
       TypeError,
       'range: unknown option "nPages"; did you mean npages? expected memslot, gfn, npages, hpa, shift',
@@ -440,8 +442,8 @@ test('refused arguments; nothing has changed', () => {
   ]
   for (const [bad, type, message] of cases) refuses(walk(bad), type, message)
   const others: [unknown[], string][] = [
-    [[undefined, good], 'guests: expected an object, got undefined'],
-    [[{}, good], 'guests: expected an object with a function get, got object'],
+    [[undefined, good], 'guests: expected a Map, or an object with a function get, got undefined'],
+    [[{}, good], 'guests: expected a Map, or an object with a function get, got object'],
     [[guests, undefined], 'range: expected an object, got undefined'],
     [[guests, good, null], 'visitor: expected an object, got null'],
     [[guests, good, { entry: 1 }], 'visitor: expected an object with a function entry, got object'],
