@@ -7,9 +7,9 @@ export type Access = 'read' | 'write' | 'execute'
 
 /** The shadow leaf was made, or bits were OR-ed into it. */
 export interface Mapped {
-  /** The outcome's name. */
+  /** - `mapped`: the shadow leaf was made, or bits were OR-ed into it */
   readonly outcome: 'mapped'
-  /** Never given: a leaf was mapped. (It is declared so that the `reason` of any result can be read.) */
+  /** Why no leaf was mapped; undefined where one was. */
   readonly reason?: undefined
   /**
    * `'made'`: a new leaf. `'grown'`: a leaf of the same size was present, and bits were OR-ed into it; Linux then inserts
@@ -34,9 +34,9 @@ interface Warned {
   readonly warning?: string
 }
 
-/** No shadow leaf was made or changed: the one that is needed is present. */
+/** No shadow leaf was made or changed: one is present that allows the access, or has all bits that it would be given. */
 export interface Present extends Warned {
-  /** The outcome's name. */
+  /** - `present`: a shadow leaf is present that allows the access, or has all bits that it would be given */
   readonly outcome: 'present'
   /**
    * - `allowed`: the shadow leaf allows the access, so the hardware reports no fault
@@ -48,7 +48,7 @@ export interface Present extends Warned {
 
 /** The nested guest resumes, and faults again. */
 export interface Retry extends Warned {
-  /** The outcome's name. */
+  /** - `retry`: the nested guest resumes, and faults again */
   readonly outcome: 'retry'
   /**
    * - `refused`: the guest table no longer allows what the hardware refused; the shadow leaf is cleared
@@ -76,16 +76,14 @@ export interface Retry extends Warned {
 
 /** L1 gets the fault (KVM: it is reflected to L1). */
 export interface ForwardToL1 {
-  /** The outcome's name. */
+  /** - `forward-to-l1`: L1 gets the fault */
   readonly outcome: 'forward-to-l1'
   /**
-   * What L1's table for the nested guest lacks:
-   *
-   * - `no-root`: L1's partition entry is empty
-   * - `no-translation`: no leaf maps the address
-   * - `malformed`: L0 cannot walk the table
-   * - `not-allowed`: the leaf does not allow the access
-   * - `no-rc`: for set-rc, the leaf has not the referenced or changed bit
+   * - `no-root`: L1's partition table entry is empty
+   * - `no-translation`: no leaf of L1's table maps the address
+   * - `malformed`: L0 cannot walk L1's table
+   * - `not-allowed`: the guest leaf does not allow the access
+   * - `no-rc`: for set-rc, the guest leaf lacks the referenced or changed bit
    */
   readonly reason: 'no-root' | 'no-translation' | 'malformed' | 'not-allowed' | 'no-rc'
 }
@@ -100,25 +98,28 @@ interface AtL1Address {
 
 /** An emulated device of L1: no memslot has the address, or one that is being deleted or moved. */
 export interface Mmio extends AtL1Address {
-  /** The outcome's name. */
+  /** - `mmio`: L1 has no memory there: a device that it emulates */
   readonly outcome: 'mmio'
-  /** Whether no memslot has the address, or one that is being deleted or moved. */
+  /**
+   * - `no-memslot`: no memslot has the address
+   * - `invalid-memslot`: the memslot that has it is being deleted or moved
+   */
   readonly reason: 'no-memslot' | 'invalid-memslot'
 }
 
 /** A write to a read-only memslot: the nested guest gets a fault. */
 export interface FaultToL2 extends AtL1Address {
-  /** The outcome's name. */
+  /** - `fault-to-l2`: the nested guest gets the fault */
   readonly outcome: 'fault-to-l2'
-  /** The memslot is read-only. */
+  /** - `read-only-memslot`: the memslot is read-only, and this is a write */
   readonly reason: 'read-only-memslot'
 }
 
 /** The guest leaf is smaller than L0's base page, which L0 refuses. */
 export interface Invalid {
-  /** The outcome's name. */
+  /** - `invalid`: L0 cannot map a guest leaf of this size */
   readonly outcome: 'invalid'
-  /** The guest leaf has 4 KiB, and L0's base page 64 KiB. */
+  /** - `small-guest-leaf`: the guest leaf has 4 KiB, and L0's base page 64 KiB */
   readonly reason: 'small-guest-leaf'
   /** log2 of the guest leaf's size in bytes: 12. */
   readonly shift: LeafShift
@@ -129,14 +130,12 @@ export interface Invalid {
  * step 6): a larger leaf in the way has been cleared, and upper table pages stay linked.
  */
 export interface NoMemory extends Warned {
-  /** The outcome's name. */
+  /** - `no-memory`: there is no table page */
   readonly outcome: 'no-memory'
   /**
-   * Which page was missing:
-   *
-   * - `shadow-root`: the root of a new nested guest's shadow table; there is no such guest then
-   * - `shadow-table`: a lower page of the shadow table
-   * - `host-table`: a page of L0's table for L1
+   * - `shadow-root`: no page for the root of a new nested guest's shadow table; the guest was not made
+   * - `shadow-table`: no page for a lower level of the shadow table
+   * - `host-table`: no page for L0's table for L1
    */
   readonly reason: 'shadow-root' | 'shadow-table' | 'host-table'
 }
@@ -146,9 +145,9 @@ export type FaultResult = Mapped | Present | Retry | ForwardToL1 | Mmio | FaultT
 
 /** The bits are set in the host leaf and in the shadow leaf. */
 export interface RcSet {
-  /** The outcome's name. */
+  /** - `set`: the bits are set in the host leaf and in the shadow leaf */
   readonly outcome: 'set'
-  /** Never given: the bits were set. */
+  /** Why the bits were not set; undefined where they were. */
   readonly reason?: undefined
 }
 

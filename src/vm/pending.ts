@@ -7,7 +7,7 @@ import type { FaultResult } from './fault-result'
  * node.
  */
 export class PendingFault {
-  /** Distinguishes it from the result of a fault that has ended. */
+  /** - `pending`: the fault has not ended: commit or abandon it */
   readonly outcome = 'pending'
   readonly #commit: () => FaultResult
   readonly #abandon: () => void

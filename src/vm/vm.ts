@@ -306,6 +306,7 @@ export class Vm {
   /**
    * A nested guest's access, as the hardware and then L0 handle it.
    *
+   * @returns the `outcome`; if no leaf was mapped, also the `reason`
    * @throws RangeError, TypeError, also for a bad backing; RangeError when the host would map a large leaf that reaches
    *   outside its memslot; Error for a nested guest that was dropped (unless allowed). The state is unchanged
    */
