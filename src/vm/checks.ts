@@ -143,10 +143,17 @@ export function checkHostGfns(vm: VmState, what: string, gfn: Gfn | bigint, npag
   if (npages === 1 ? vm.memslotOf(first) !== undefined : vm.memslots.some((slot) => overlaps(slot, first, npages))) {
     return first
   }
-  const range = npages === 1 ? hex(first) : `${hex(first)}..${hex(first + npages - 1)}`
+  const range = (npages === 1 ? hex(first) : `${hex(first)}..${hex(first + npages - 1)}`) + addressHint(vm, first)
   if (vm.settings.strict) throw new RangeError(`gfn: expected a gfn of a memslot, got ${range}`)
   vm.events.warn(`${what}: no memslot has gfn ${range}`)
   return first
+}
+
+/** A gfn that no memslot has may be an address, given in place of its gfn. */
+function addressHint(vm: VmState, gfn: Gfn | bigint): string {
+  const meant = Number(gfn) / 2 ** vm.pageShift
+  const isAddress = meant > 0 && Number.isInteger(meant) && vm.memslotOf(meant) !== undefined
+  return isAddress ? ` (an address? Its gfn is ${hex(meant)})` : ''
 }
 
 function overlaps(slot: VmMemslot, first: Gfn, npages: number): boolean {
@@ -167,7 +174,8 @@ export function checkPlace(vm: VmState, name: string, baseGfn: Gfn | bigint, npa
 /** @internal The memslot of a gfn. */
 export function checkMemslotOf(vm: VmState, gfn: Gfn | bigint): VmMemslot {
   const slot = vm.memslotOf(checkGfns(vm, 'gfn', gfn, 1))
-  if (slot === undefined) throw new RangeError(`gfn: expected a gfn of a memslot, got ${hex(gfn)}`)
+  if (slot === undefined)
+    throw new RangeError(`gfn: expected a gfn of a memslot, got ${hex(gfn)}${addressHint(vm, gfn)}`)
   return slot
 }
 

@@ -97,6 +97,11 @@ test('calls with what is out of range, of another type, or of another L1', () =>
     [() => vm.word(0xf), RangeError, 'gfn: expected a gfn of a memslot, got 0xf'],
     [() => vm.entries(0x20), RangeError, 'gfn: expected a gfn of a memslot, got 0x20'],
     [
+      () => vm.word(0x1f0000n),
+      RangeError,
+      'gfn: expected a gfn of a memslot, got 0x1f0000 (an address? Its gfn is 0x1f)',
+    ],
+    [
       () => vm.addMemslot({ baseGfn: 0x1f, npages: 2 }),
       RangeError,
       'baseGfn: expected gfns that no other memslot has, got 0x1f, which overlaps the memslot of gfns 0x10..0x1f',
@@ -384,6 +389,7 @@ test('gfns that no memslot has: a warning, as Linux does nothing there; refused 
   for (const call of ['unmap', 'beginUnmap', 'age', 'testAge'] as const) {
     refuses(() => strict[call](0x200), RangeError, message)
   }
+  refuses(() => strict.unmap(0x130000), RangeError, `${message.slice(0, -5)}0x130000 (an address? Its gfn is 0x13)`)
   refuses(() => strict.unmap(0x20, { npages: 4 }), RangeError, 'gfn: expected a gfn of a memslot, got 0x20..0x23')
   refuses(() => strict.beginUnmap(0x20, { npages: 4 }), RangeError, 'gfn: expected a gfn of a memslot, got 0x20..0x23')
   strict.unmap(0, { npages: 0x11 })
