@@ -111,7 +111,7 @@ function warnings(file: string, run: Replay, truncated: boolean): string[] {
 
 /** The last lines of a report: what could not be read, and the verdict. */
 export function verdictText(result: ReplayResult): string {
-  const { verdict, differences, unread, firstUnread, lost, events } = result
+  const { verdict, differences, unread, firstUnread, incomplete } = result
   const found = differences === 0 ? 'no differences' : counted(differences, 'difference')
   if (verdict === 'match') return 'No differences: the model matches the recording exactly.'
   if (verdict === 'differences') return `${found.replace(/^1 /, 'One ')} between the model and the recording.`
@@ -120,10 +120,5 @@ export function verdictText(result: ReplayResult): string {
   )
   if (unread > 0) lines.unshift(`${counted(unread, 'line')} of known events could not be read:`)
   if (unread > firstUnread.length) lines.push(`  and ${count(unread - firstUnread.length)} more`)
-  const reasons = [
-    ...(events === 0 ? ['no event was found'] : []),
-    ...(unread > 0 ? [`${counted(unread, 'line')} could not be read`] : []),
-    ...(lost ? ['events were lost'] : []),
-  ]
-  return [...lines, `Incomplete: ${reasons.join(', ')}. What was read has ${found}.`].join('\n')
+  return [...lines, `Incomplete: ${incomplete}. What was read has ${found}.`].join('\n')
 }

@@ -23,6 +23,8 @@ export interface ReplayResult {
   cutLine: number | null
   /** Whether the recording itself says that events were lost. Differences may then be no fault of the kernel. */
   lost: boolean
+  /** Why the verdict is `incomplete`, in words; null for another verdict. */
+  incomplete: string | null
   /** Inserts into rmap slots, by outcome (spec 3). */
   inserts: {
     /** The slot was empty: the entry went into its word. */

@@ -202,15 +202,21 @@ export class Replay {
     const range = removals.counters
     const differences = found.count + (radix?.differences ?? 0)
     const { unread, lost, cutAt } = this.#parser
-    const isIncomplete = this.events === 0 || unread > 0 || lost || this.#filter.isMixed
+    const incomplete = [
+      ...(this.events === 0 ? ['no event was found'] : []),
+      ...(unread > 0 ? [`${unread} ${unread === 1 ? 'line' : 'lines'} could not be read`] : []),
+      ...(lost ? ['events were lost'] : []),
+      ...(this.#filter.isMixed ? ['there are events of several VMs, and none was chosen'] : []),
+    ].join(', ')
     return {
-      verdict: isIncomplete ? 'incomplete' : differences > 0 ? 'differences' : 'match',
+      verdict: incomplete !== '' ? 'incomplete' : differences > 0 ? 'differences' : 'match',
       events: this.events,
       skipped: this.#parser.skipped + this.#filter.others,
       unread,
       firstUnread: [...this.#parser.firstUnread],
       cutLine: cutAt === 0 ? null : cutAt,
       lost,
+      incomplete: incomplete === '' ? null : incomplete,
       inserts: { ...inserts.counts },
       scanSteps,
       ranges: this.#model.ranges,

@@ -53,7 +53,12 @@ test.each([
 })
 
 test('events that were lost: all is read, and the verdict is incomplete', () => {
-  expect(resultOf(textOf('tracecmd-dropped.txt'))).toMatchObject({ ...BASE, verdict: 'incomplete', lost: true })
+  expect(resultOf(textOf('tracecmd-dropped.txt'))).toMatchObject({
+    ...BASE,
+    verdict: 'incomplete',
+    incomplete: 'events were lost',
+    lost: true,
+  })
 })
 
 test.each(['two-tasks-plain-name.txt', 'two-tasks-bracket-name.txt'])('%s: the pid is the task’s own', (name) => {

@@ -44,6 +44,7 @@ describe('recordings of a real kernel', () => {
       events: 12204,
       skipped: 0,
       lost: false,
+      incomplete: null,
       inserts: { empty: 155, second: 146, list: 737, duplicate: 113 },
       scanSteps: 3825,
       ranges: 193,
@@ -349,7 +350,13 @@ describe('what cannot be read', () => {
     const one = new Replay()
     one.feed(Buffer.from(`${text}\n`, 'latin1'))
     one.end()
-    expect(one.result()).toMatchObject({ verdict: 'incomplete', events: 0, unread: 1, firstUnread: [{ line: 1 }] })
+    expect(one.result()).toMatchObject({
+      verdict: 'incomplete',
+      incomplete: 'no event was found, 1 line could not be read',
+      events: 0,
+      unread: 1,
+      firstUnread: [{ line: 1 }],
+    })
     expect(one.result().firstUnread[0]!.reason).toMatch(reason)
   })
 

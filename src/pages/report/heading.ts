@@ -36,16 +36,11 @@ export function writeHeading(data: ReportData): void {
 
 /** The verdict in a sentence. It never says more than what was read. */
 function verdictOf(data: ReportData): string {
-  const { verdict, differences, unread, lost, events } = data.result
+  const { verdict, differences, incomplete } = data.result
   if (verdict === 'match') return 'No differences: the model matches the recording exactly.'
   const found = `${differences === 0 ? 'no differences' : count(differences, 'difference')} between model and ${otherSide(data)}`
   if (verdict === 'differences') return `${found}.`
-  const reasons = [
-    ...(events === 0 ? ['no event was found'] : []),
-    ...(unread > 0 ? [`${count(unread, 'line')} could not be read`] : []),
-    ...(lost ? ['events were lost'] : []),
-  ]
-  return `Incomplete: ${reasons.join(', ')}. What was read has ${found}.`
+  return `Incomplete: ${incomplete}. What was read has ${found}.`
 }
 
 /** Writes the figures of the whole recording. */
