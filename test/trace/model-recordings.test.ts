@@ -20,7 +20,7 @@ for (const [name, pageShift, weights] of [
       model.vm.observe(recorder((line) => lines.push(line)))
       const [, ...operations] = vectors({ level: 'vm', ops: 300, seed, vm: { pageShift }, weights })
       for (const operation of operations) {
-        const { answer, ...fields } = JSON.parse(operation) as VmOperation & { answer: unknown }
+        const { answer: _, ...fields } = JSON.parse(operation) as VmOperation & { answer: unknown }
         if (fields.op === 'releaseAll') break // no event shows which rmap slots it empties
         model.run(fields as VmOperation)
       }
