@@ -11,6 +11,9 @@ const FIRES_WITH: readonly (readonly [EventName, EventName])[] = [
   ['rmap_take', 'rmap_remove_range'],
   ['rmap_remove_range', 'pte_unmap'],
   ['nested_release', 'nested_update'],
+  ['nested_fault', 'nested_fault_ret'],
+  ['nested_walk', 'nested_fault'],
+  ['set_rc', 'set_rc_ret'],
 ]
 
 /** @internal What the lines of a recording that differs suggest, a sentence each. */

@@ -171,19 +171,28 @@ export class L1Invalidations {
     if ((type & ALL_NESTED) === ALL_NESTED) return askForTable(request, guest, 2)
     if (start === 0n && end === (1n << 64n) - 1n) return askForTable(request, guest, 0)
     if ((type & TLB) === 0) return
+    let isDefined = true // until the first size below the base page, where Linux's result is undefined
     for (const [bit, shift] of RPT_SIZES) {
       if ((event.lo[FIELD.pg_sizes]! & bit) === 0) continue
-      if ((end - start) >> BigInt(shift) > MAX_RANGE_PAGES) return askForTable(request, guest, 0)
+      if ((end - start) >> BigInt(shift) > MAX_RANGE_PAGES)
+        return isDefined ? askForTable(request, guest, 0) : undefined
+      isDefined &&= shift >= this.#guests.pageShift
       let at = start
       do {
-        this.#askForPage(request, guest, Number(at % 2n ** 52n), shift)
+        this.#askForPage(request, guest, Number(at % 2n ** 52n), shift, isDefined)
         at += 1n << BigInt(shift)
       } while (at < end)
     }
   }
 
   /** Every shadow leaf in a page: a larger one is named by the page's first address, smaller ones by their own. */
-  #askForPage(request: PendingInvalidation, guest: TraceGuest, gpa: Gpa, shift: LeafShift): void {
+  #askForPage(
+    request: PendingInvalidation,
+    guest: TraceGuest,
+    gpa: Gpa,
+    shift: LeafShift,
+    isRequired = shift >= this.#guests.pageShift,
+  ): void {
     const from = gpa - (gpa % pow2(shift))
     const to = from + pow2(shift)
     if (request.guest === undefined) request.from = from
@@ -192,7 +201,7 @@ export class L1Invalidations {
     request.to = Math.max(request.to, to)
     const { shadow } = guest
     const { pageShift } = this.#guests
-    if (shift < pageShift) return
+    if (!isRequired) return
     if (shift === pageShift) {
       const ref = shadow.find(hiOfNumber(from), from | 0)
       if (ref !== NONE) addLeaf(request, from - (from % pow2(shadow.shiftOf(ref))), from)

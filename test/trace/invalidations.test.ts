@@ -42,6 +42,15 @@ describe('as L1 asks', () => {
     ['all nested types', [rpt({ type: 15, start: 0, end: 0 }), freed(1, 2), guest(1, 'nested_update', 5, 2)]],
     ['more pages than 33', [rpt({ end: 0x70000 + 34 * 0x10000 }), freed(1, 2)]],
     ['pages smaller than the base page: undefined in Linux', [rpt({ pg_sizes: 1, end: 0x71000 })]],
+    ['the same, and larger pages after that', [rpt({ pg_sizes: 15, end: 0x71000 })]],
+    [
+      'the same: leaves there may be cleared',
+      [rpt({ pg_sizes: 3, end: 0x70000 + 33 * 0x1000 }), unmap(1, 2, WORD, 0x70000)],
+    ],
+    [
+      'a guest that was dropped while a vCPU holds it is not found',
+      [tlbie(0x800, 0x90000), freed(1, 2), guest(1, 'nested_update', 5, 2), SECOND, tlbie(0x20), tlbie(0x800)],
+    ],
     ['the host takes the page away first', [tlbie(0x70000 | AP_64K), taken(9)]],
     [
       'the host takes it away, and another CPU maps it again behind the invalidation',
