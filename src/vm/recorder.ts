@@ -27,7 +27,8 @@ const OWN: ReadonlySet<VmEvent['event']> = new Set(['tlb_flush', 'warning', 'fau
 
 /**
  * An observer that writes each event as a line of a recording. It must observe the L1 from its beginning, and until no
- * later than its `releaseAll`: no probe shows the slots that this empties.
+ * later than its `releaseAll`: no probe shows the slots that this empties. The replay predicts today's placement of entries:
+ * a recording of an L1 with `placement: 'faulting'` differs where host pages are large.
  *
  * @param write gets each line, without its end; the first is a header
  * @throws TypeError
