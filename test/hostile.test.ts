@@ -196,7 +196,7 @@ test('memory is bounded, however long the input is', () => {
   }
   const event = (pid: number, text: string): string => ` cpu-${pid} [000] ..... 1.0: ${text}`
   const hex = (n: number): string => `0x${n.toString(16)}`
-  const message = /^line \d+: tables and slots take more than 2000 pages: give the replay more maxPages$/
+  const message = /^line \d+: the tables and slots need more than 2000 pages: give the replay a larger maxPages$/
   const lines: ((n: number) => string)[] = [
     (n) =>
       event(
@@ -219,9 +219,9 @@ test('memory is bounded, however long the input is', () => {
     feed(new Replay(), (n) =>
       event(n, `pte_create: kvm=0x1 pgtable=0x1 pte=0x870100000000c0 gpa=0x0 level=0 mmu_seq=1 lpid=1 rmapp=0x0`),
     ),
-  ).toThrow(/^line 65537: more than 32768 tasks are in the middle of something$/)
+  ).toThrow(/^line 65537: more than 32768 tasks have an operation in progress$/)
 
-  const dumpMessage = /^line \d+: tables take more than 2000 pages: give RadixDumpTables more maxPages$/
+  const dumpMessage = /^line \d+: the tables need more than 2000 pages: give RadixDumpTables a larger maxPages$/
   const leaves = (n: number): string => (n === 0 ? 'pgdir: 1' : ` ${(n * 2 ** 30).toString(16)}: c000000000010187 16`)
   const roots = (n: number): string => (n === 0 ? 'pgdir: 1' : `Nested LPID ${n}: pgdir: 1`)
   for (const line of [leaves, roots]) {

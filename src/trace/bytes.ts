@@ -1,6 +1,6 @@
-/** Lines as bytes: the characters that the parser cuts at, and the loops that skip them. */
+/** Lines as bytes: the characters that separate the parts of a line, and functions that scan for them. */
 
-/** The characters that lines are cut at. (A const enum, so that the numbers are literals in the built code.) */
+/** The characters that separate the parts of a line. (A const enum, so that the built code has literals.) */
 export const enum Byte {
   TAB = 0x09,
   ESCAPE = 0x1b,
@@ -39,7 +39,7 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
   return text
 }
 
-/** At most `most` characters of a text for a message: what cannot be printed becomes a question mark. */
+/** At most `most` characters of a text, for a message. Characters that cannot be printed become question marks. */
 export function printable(text: string, most = 60): string {
   return text.slice(0, most).replace(/[^ -~]/g, '?')
 }
@@ -51,7 +51,7 @@ export function nameHash(bytes: Uint8Array, start: number, end: number): number 
   return hash
 }
 
-/** Whether `prefix` is at `at`. */
+/** Whether the bytes from `at` begin with `prefix`. */
 export function startsWith(bytes: Uint8Array, at: number, end: number, prefix: Uint8Array): boolean {
   if (end - at < prefix.length) return false
   for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false
@@ -63,14 +63,14 @@ export function isDigit(byte: number): boolean {
   return byte >= Byte.ZERO && byte < Byte.ZERO + 10
 }
 
-/** The first place from `start` that is not a space or tab. */
+/** The index of the first byte from `start` that is not a space or tab; `end` if there is none. */
 export function skipSpaces(bytes: Uint8Array, start: number, end: number): number {
   let at = start | 0
   while (at < end && (bytes[at] === Byte.SPACE || bytes[at] === Byte.TAB)) at++
   return at
 }
 
-/** The first place from `start` that is a space or tab. */
+/** The index of the first space or tab from `start`; `end` if there is none. */
 export function skipWord(bytes: Uint8Array, start: number, end: number): number {
   let at = start | 0
   while (at < end && bytes[at] !== Byte.SPACE && bytes[at] !== Byte.TAB) at++

@@ -1,10 +1,11 @@
 /**
- * At the end of a replay: compares the model's tables with the kernel's dump of them (debugfs `radix`), leaf by leaf.
- * The shadow tables must be equal: bit for bit where the recording has the events of the fault path, else with the
- * referenced and changed bits aside. L1's own table, which the kernel may have gone on filling after the end of the
- * recording, is compared but is no difference. Nor is LPID 0's table, which the kernel's file never lists.
+ * After a replay: compares the model's tables with the kernel's dump of them (debugfs `radix`), leaf by leaf.
  *
- * The comparison reads the replay and never changes it; give its result to `Replay.result`.
+ * The shadow tables must be equal, except for the referenced and changed bits if the recording lacks the events of the
+ * fault path. L1's own table is compared for information: the kernel may have changed it after the end of the
+ * recording. LPID 0's table is not compared: the kernel's file never lists it.
+ *
+ * The comparison never changes the replay. Give its result to `Replay.result`.
  */
 import { wrongType } from '../base/args'
 import type { Gpa, Lpid } from '../base/units'
@@ -20,19 +21,19 @@ export interface RadixResult {
   readonly leaves: number
   /** Shadow leaves that differ, that only the model has, or that only the dump has. */
   readonly differences: number
-  /** The first ten of these. `line` is a line of the dump. */
+  /** The first ten of these differences. `line` is a line of the dump. */
   readonly first: readonly Difference[]
-  /** Known causes outside the kernel that may explain the differences: a sentence each. */
+  /** Known causes outside the kernel that may explain the differences, a sentence for each. */
   readonly hints: readonly string[]
   /** L1's own table, for information: none of this counts as a difference. */
   readonly host: {
     /** Leaves that are equal in both. */
     readonly same: number
-    /** Leaves that both have at an address, and that are not equal. */
+    /** Leaves that both have at the same address, but with another word or size. */
     readonly different: number
     /** Leaves that only the model has: the kernel cleared them after the recording. */
     readonly onlyModel: number
-    /** Leaves that only the dump has: made before the recording began, or after it. */
+    /** Leaves that only the dump has: created before the recording began, or after it ended. */
     readonly onlyKernel: number
   }
 }
@@ -84,12 +85,12 @@ export class RadixComparison {
     this.#shadows = replay.shadows()
   }
 
-  /** The next bytes of the dump, cut anywhere. @throws LineError, TypeError */
+  /** Reads the next bytes of the dump, in chunks of any size. @throws LineError, TypeError */
   feed(chunk: Uint8Array): void {
     this.#reader.feed(chunk)
   }
 
-  /** The dump has ended: leaves of the model that it does not have are differences. @throws LineError */
+  /** The dump has ended: leaves that only the model has are differences. @throws LineError */
   end(): void {
     this.#reader.end()
     this.#host.onlyModel = this.#missing(null, this.#replay.host).length
@@ -101,7 +102,7 @@ export class RadixComparison {
     }
   }
 
-  /** What was found up to now. */
+  /** The differences up to now. */
   result(): RadixResult {
     return {
       leaves: this.#leaves,
@@ -138,7 +139,7 @@ export class RadixComparison {
     )
   }
 
-  /** Whether two leaves are equal, the bits aside that the recording does not show. */
+  /** Whether two leaves are equal, except for the bits that the recording does not show. */
   #same(table: RadixTable, own: Leaf, kernel: Leaf): boolean {
     const ignored = BigInt(this.#replay.rc.ignored(table, hiOfNumber(own.gpa), own.gpa | 0))
     return own.gpa === kernel.gpa && own.shift === kernel.shift && ((own.word ^ kernel.word) & ~ignored) === 0n

@@ -1,9 +1,9 @@
 /**
- * The leaves that tasks create: from `pte_create` to `pte_create_ret` (spec 5, step 6).
+ * The creations of leaves: from `pte_create` to `pte_create_ret` (spec 5, step 6).
  *
- * The recording does not show when exactly a leaf is set. It is set between the two events; where the same task has an
- * `rmap_insert` between them, it is set just before that. Until then another task may clear, or not clear, what the
- * creation is about to change: the creation is then *raced*.
+ * No event shows when exactly the leaf is set. It is set between the two events; if the task has an `rmap_insert`
+ * between them, just before it. If another task clears the leaf before that, the recording does not show which came
+ * first: the creation is then *raced*.
  */
 import { LineError } from '../base/lines'
 import type { LeafShift } from '../base/units'
@@ -31,27 +31,27 @@ export interface Creation {
   readonly gpaLo: number
   readonly wordHi: number
   readonly wordLo: number
-  /** The address of the rmap slot that its entry goes to. */
+  /** The address of the rmap slot for its entry. */
   readonly slotHi: number
   readonly slotLo: number
-  /** The leaf is set, and its entry was inserted. */
+  /** Whether the leaf is set and its entry inserted. */
   inserted: boolean
-  /** Another task has cleared the leaf's place while this one was creating it. */
+  /** Whether another task has cleared a leaf at this address during the creation. */
   raced: boolean
-  /** The sample of mmuSeq that it brings along, and the largest that had succeeded before it began. */
+  /** Its sample of mmuSeq, and the largest sample that had succeeded before it began. */
   readonly mmuSeq: number
   readonly leastMmuSeq: number
-  /** Bits that ageing or harvest cleared in the leaf meanwhile: before or after it was set. */
+  /** Bits that ageing or harvest cleared in the leaf during the creation, before or after the leaf was set. */
   aged: number
 }
 
-/** Most creations in progress at once: more than an L1 has vCPUs. Of a recording with more, the oldest are given up. */
+/** Most creations in progress at once: more than an L1 has vCPUs. If a recording has more, the oldest are forgotten. */
 const MOST_CREATIONS = 4096
 
-/** What a creation that fails returns: mmuSeq has moved, or a table page could not be allocated (spec 5, step 6). */
+/** The results of a failed creation: mmuSeq has changed, or a table page could not be allocated (spec 5, step 6). */
 const ERRNOS: ReadonlySet<number> = new Set([-11, -12])
 
-/** The creations in progress, and what each of them does to its table. */
+/** The creations in progress: they set the leaves of the tables. */
 export class Creations {
   readonly #guests: KernelGuests
   readonly #rc: RcBits
@@ -68,7 +68,7 @@ export class Creations {
     this.#differences = differences
   }
 
-  /** Begins to watch a place, which creations in progress may have changed already. */
+  /** Begins to watch an address, whose leaf creations in progress may have changed already. */
   watch(table: RadixTable, hi: number, lo: number): LeafWatch {
     const watch = this.#watches.begin(table, hi, lo)
     for (const creation of this.#creations) {
@@ -134,7 +134,7 @@ export class Creations {
     return creation
   }
 
-  /** `rmap_insert` of a creation: its leaf is set just before. */
+  /** `rmap_insert` of a creation: the leaf was set just before. */
   insert(event: TraceEvent, creation: Creation): void {
     creation.inserted = true
     if (this.#isPresent(creation)) {
@@ -147,7 +147,7 @@ export class Creations {
     this.#set(event, creation)
   }
 
-  /** The creation is over, and the recording does not show its result. */
+  /** The recording does not show the result of the creation. */
   abandon(creation: Creation): void {
     this.#creations.delete(creation)
   }
@@ -159,7 +159,7 @@ export class Creations {
     if (!failed) this.#checkMmuSeq(event, creation)
     else if (!ERRNOS.has(retOf(event))) this.#differences.at(event, 'ret 0, -11 or -12', String(retOf(event)))
     if (creation.inserted) {
-      if (failed) this.#differences.at(event, 'the leaf was set, so 0', String(retOf(event)))
+      if (failed) this.#differences.at(event, 'ret 0, because the leaf was set', String(retOf(event)))
       return
     }
     if (failed || creation.raced) return
@@ -169,7 +169,7 @@ export class Creations {
     this.#set(event, creation)
   }
 
-  /** The leaf at an address is cleared. @returns the creations of it, `own` aside, that are raced: none has its insert yet */
+  /** A leaf is cleared. @returns the creations of it that are raced: those without their insert yet, except `own` */
   race(table: RadixTable, hi: number, lo: number, shift: LeafShift | undefined, own?: Creation): Creation[] {
     const raced: Creation[] = []
     for (const creation of this.#creations) {
@@ -182,9 +182,9 @@ export class Creations {
   }
 
   /**
-   * Ageing or harvest has cleared bits of a leaf. Creations of it in progress may have set them before or after.
+   * Ageing or harvest has cleared bits of a leaf. A creation of it in progress may set them before or after.
    *
-   * @returns whether one may have set them
+   * @returns whether there is such a creation
    */
   age(table: RadixTable, hi: number, lo: number, shift: LeafShift, bits: number): boolean {
     let raced = false
@@ -202,7 +202,7 @@ export class Creations {
     for (const creation of this.#creations) if (creation.table === table) creation.raced = true
   }
 
-  /** A creation succeeds only while mmuSeq is what it has sampled, and mmuSeq never falls (spec 7). */
+  /** A creation succeeds only if mmuSeq equals its sample, and mmuSeq never decreases (spec 7). */
   #checkMmuSeq(event: TraceEvent, { line, mmuSeq, leastMmuSeq }: Creation): void {
     if (mmuSeq < leastMmuSeq) {
       const model = `mmuSeq was ${hex(leastMmuSeq)} before line ${line}, so the creation with the sample ${hex(mmuSeq)} fails`
@@ -211,13 +211,13 @@ export class Creations {
     } else if (mmuSeq > this.#mmuSeq) this.#mmuSeq = mmuSeq
   }
 
-  /** Whether a leaf of the creation's size is present already. */
+  /** Whether a leaf of the same size is already present. */
   #isPresent({ table, gpaHi, gpaLo, shift }: Creation): boolean {
     const ref = table.find(gpaHi, gpaLo)
     return ref !== NONE && table.shiftOf(ref) === shift
   }
 
-  /** A leaf of the same size has the new bits OR-ed in; else it is set, and the kernel has cleared what was in the way. */
+  /** ORs the bits into a leaf of the same size, else sets a new leaf. The kernel has cleared other leaves there. */
   #set(event: TraceEvent, creation: Creation): void {
     const { table, gpaHi, gpaLo, shift, wordHi, wordLo } = creation
     if (wordHi >>> 30 !== 3) return this.#differences.at(event, 'a present leaf', hex(wordOf(wordHi, wordLo)))
@@ -246,19 +246,19 @@ export class Creations {
   }
 }
 
-/** The leaf as it is when its creation has set it where there was none; undefined where no present leaf is created. */
+/** The new leaf of a creation, if no leaf was there before; undefined if its word is not present. */
 function stateAfter({ shift, wordHi, wordLo }: Creation): LeafState | undefined {
   return wordHi >>> 30 === 3 ? { hi: wordHi, lo: wordLo, shift, doubt: 0 } : undefined
 }
 
-/** The leaf word that an event shows in `field`, its bytes put in plain order: [hi, lo]. */
+/** The leaf word in `field` of an event, with its bytes in plain order: [hi, lo]. */
 export function leafWord(event: TraceEvent, field: 'pte' | 'pteval'): [hi: number, lo: number] {
   return [swap32(event.lo[FIELD[field]]!), swap32(event.hi[FIELD[field]]!)]
 }
 
 /**
- * Whether a leaf may hold a word, referenced and changed aside: one that was there before (0: none), with the bits that
- * some of the creations in progress have OR-ed in by now.
+ * Whether a leaf may have this word now, ignoring referenced and changed: the word before (0: none), with the bits that
+ * any of the creations in progress may have OR-ed in.
  */
 export function mayBe(word: bigint, before: bigint, creations: readonly Creation[]): boolean {
   let grown = before

@@ -1,4 +1,4 @@
-/** The differences that a replay finds, and how they are worded: what the model expected, what the kernel did. */
+/** The differences that a replay finds, and their text: what the model expected, what the kernel did. */
 import { hex, hexWord, wordOf } from '../base/word'
 import type { Leaf } from '../page-table/radix-table'
 import { unpackEntry } from '../rmap/entry'
@@ -15,14 +15,14 @@ export interface Difference {
   readonly message: string
 }
 
-/** How many differences are kept; all are counted. */
+/** The first differences that are kept; all are counted. */
 export const MOST_KEPT = 10
 
 /** Counts all differences and keeps the first ten. */
 export class Differences {
   count = 0
   readonly first: Difference[] = []
-  /** Known causes outside the kernel that may explain the differences: a sentence each. */
+  /** Known causes outside the kernel that may explain the differences, a sentence for each. */
   readonly hints = new Set<string>()
 
   add(line: number, event: string, message: string): void {
@@ -35,7 +35,7 @@ export class Differences {
     this.add(event.line, event.name, `model: ${model}; kernel: ${kernel}`)
   }
 
-  /** Whether a field (its place in {@link FIELD_NAMES}) is the model's word, given as halves; a difference if not. */
+  /** Whether a field (an index of {@link FIELD_NAMES}) equals the model's word. Adds a difference if not. */
   same(event: TraceEvent, field: number, hi: number, lo: number): boolean {
     if (event.hi[field] === hi && event.lo[field] === lo) return true
     this.at(event, `${FIELD_NAMES[field]} ${hexWord(wordOf(hi, lo))}`, hexWord(event.wordAt(field)))

@@ -1,9 +1,9 @@
-/** For people: when the kernel comes to each event, and a line of each as ftrace prints it (`nested-rmap events`, the README's table). */
+/** For `nested-rmap events`: when each event occurs, and a sample line of each as ftrace prints it. */
 import type { EventName } from './events'
 
-/** What is said of an event. */
+/** The description of an event. */
 export interface EventSample {
-  /** When it happens. */
+  /** When it occurs. */
   readonly when: string
   /** A line with all fields of the kprobe definitions in `test/data/probes.txt`. */
   readonly line: string
@@ -15,7 +15,7 @@ const at = (time: string, name: string, where: string, fields: string): string =
 /** A sample of every event. */
 export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
   rmap_insert: {
-    when: 'an insert begins: the slot word, the node brought along, the new entry',
+    when: 'an insert begins: the slot word, the allocated node, the new entry',
     line: at(
       '249.544259',
       'rmap_insert',
@@ -24,7 +24,7 @@ export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
     ),
   },
   rmap_insert_empty: {
-    when: 'the slot was empty: the word just stored',
+    when: 'the slot was empty: the word that was stored',
     line: at(
       '249.544288',
       'rmap_insert_empty',
@@ -33,7 +33,7 @@ export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
     ),
   },
   rmap_insert_duplicate: {
-    when: 'the entry was in the list already: nothing was stored',
+    when: 'the entry was already in the list: nothing was stored',
     line: at(
       '250.334884',
       'rmap_insert_duplicate',
@@ -51,7 +51,7 @@ export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
     ),
   },
   rmap_remove_range: {
-    when: 'the removal of an rmap range begins: the host leaf and its memslot',
+    when: 'an rmap range removal begins: the host leaf and its memslot',
     line: at(
       '262.343933',
       'rmap_remove_range',
@@ -60,7 +60,7 @@ export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
     ),
   },
   rmap_take: {
-    when: 'a slot of the range that was not empty has been detached',
+    when: 'the list of a slot in the range was detached',
     line: at(
       '262.344152',
       'rmap_take',
@@ -69,7 +69,7 @@ export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
     ),
   },
   rmap_take_node: {
-    when: 'one entry of a detached list was dealt with',
+    when: 'one entry of a detached list was handled',
     line: at(
       '262.344432',
       'rmap_take_node',
@@ -194,7 +194,7 @@ export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
     line: at('2210.670714', 'nested_fault_ret', 'kvmhv_run_single_vcpu+0x1124/0x19f0', 'ret=2'),
   },
   set_rc: {
-    when: 'referenced and changed bits are about to be set by software',
+    when: 'software is about to set referenced and changed bits',
     line: at(
       '2210.738664',
       'set_rc',
@@ -203,7 +203,7 @@ export const EVENT_SAMPLES: Readonly<Record<EventName, EventSample>> = {
     ),
   },
   set_rc_ret: {
-    when: 'whether they were set',
+    when: 'the result: 1 if they were set',
     line: at('2210.738696', 'set_rc_ret', 'kvmhv_nested_page_fault+0x5f0/0x9c0', 'ret=1'),
   },
 }

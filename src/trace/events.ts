@@ -1,10 +1,9 @@
 /**
- * The vocabulary of a recording: the events of the kernel's nested-rmap code and the fields of each.
+ * The events of a recording and the fields of each.
  *
- * This table is all that the parser knows about events: to read one more, or one more field, add it here (and a sample to
- * event-samples.ts, and a row to the README's table: a test compares the three). A field is *required* if a check uses it; a
- * line without it is not read. *Optional* fields are read where they are present. Fields that are not named here are
- * passed over.
+ * The parser knows only this table. To read another event or field, add it here, a sample to event-samples.ts, and a
+ * row to the README's table: a test compares the three. A field is *required* if a check uses it: a line without it is
+ * not read. *Optional* fields are read if they are present. Other fields are ignored.
  */
 
 /** The events, and the fields of each. The README, "Recordings", says what they mean. */
@@ -59,7 +58,7 @@ export const FIELD_NAMES: readonly FieldName[] = [
   ),
 ]
 
-/** @internal Every field's place in {@link FIELD_NAMES}, and in the arrays of a {@link TraceEvent}. */
+/** @internal Each field's index in {@link FIELD_NAMES}, and in the arrays of a {@link TraceEvent}. */
 export const FIELD = Object.fromEntries(FIELD_NAMES.map((name, index) => [name, index])) as Readonly<
   Record<FieldName, number>
 >

@@ -1,14 +1,14 @@
 /**
- * How a nested fault must end (spec 5 and 6), from what it saw and did: the value of `nested_fault_ret`.
+ * The value that `nested_fault_ret` must have, given what the nested fault read and did (spec 5 and 6):
  *
- *     0     the L2 runs on, and faults again if need be        2   L1 gets the fault, or an emulated device
- *     -22   the guest leaf is smaller than the base page       other negative values: what a creation returned
+ *     0     the L2 continues, and may fault again              2   L1 or an emulated device handles the fault
+ *     -22   the guest leaf is smaller than the base page       other negative values: the result of a creation
  */
 import type { KernelArray } from './kernel-arrays'
-import type { NestedFault } from './nested-faults'
+import type { NestedFault } from './nested-fault'
 import { serves } from './fault-model'
 
-/** The outcomes of a nested fault, in the words of `FaultResult`; `set` is that of set-rc. */
+/** The outcome of a nested fault, in the words of `FaultResult`; `set`: set-rc has set the bits. */
 export type FaultOutcome =
   'mapped' | 'set' | 'retry' | 'forward-to-l1' | 'mmio' | 'fault-to-l2' | 'invalid' | 'no-memory' | 'error'
 
@@ -25,12 +25,12 @@ export const OUTCOMES_OF_FAULTS = (): Record<FaultOutcome, number> => ({
   error: 0,
 })
 
-/** @internal A judgement on a fault. */
+/** @internal The outcome of a fault, and whether it is the expected one. */
 export interface Judgement {
   readonly outcome: FaultOutcome
-  /** What the model expects, where it is not what the kernel did. */
+  /** What the model expects, if the kernel did something else. */
   readonly expected?: string
-  /** The same, unless the memslot turns out to be on its way out: then this is mmio. */
+  /** The same, unless a later event shows that the memslot was being deleted: then the outcome is mmio. */
   readonly later?: string
 }
 
@@ -38,10 +38,10 @@ const EAGAIN = -11
 const EINVAL = -22
 
 /**
- * @internal Judges a fault.
+ * @internal Compares a fault's return value with the model.
  *
  * @param ret its return value
- * @param array the slot array of L1's address, where it is known
+ * @param array the array of slot words for L1's address, if it is known
  * @param hasSetRc whether the recording shows set-rc
  */
 export function judge(fault: NestedFault, ret: number, array: KernelArray | undefined, hasSetRc: boolean): Judgement {

@@ -2,7 +2,7 @@
  * Reads the fields of an event, byte by byte:
  *
  *      (kvmppc_create_pte+0xc/0xa70 [kvm_hv]) kvm=0xc000000032fc8000 gpa=0x100 level=0 ret=-11
- *       where, passed over                    name=value ...
+ *       where, ignored                        name=value ...
  *
  * A value is hexadecimal after 0x, or decimal. Allocates nothing unless the fields cannot be read.
  */
@@ -13,7 +13,7 @@ import type { TraceEvent } from './trace-event'
 
 interface FieldForm {
   readonly bytes: Uint8Array
-  /** Its place in {@link FIELD}. */
+  /** Its index, from {@link FIELD}. */
   readonly index: number
   readonly bit: number
   /** Whether it is an `int`: 0xfffffff5 is -11. */
@@ -24,10 +24,10 @@ interface FieldForm {
 export interface EventForm {
   readonly name: EventName
   readonly bytes: Uint8Array
-  /** Its place among the events, from 0. */
+  /** Its index in `EVENT_NAMES`. */
   readonly index: number
   readonly fields: readonly FieldForm[]
-  /** The bits of the required fields, and of all. */
+  /** The bits of the required fields, and of all fields. */
   readonly required: number
   readonly all: number
   /** By {@link FIELD}: the field's bit, 0 for the fields of other events. */
@@ -41,7 +41,7 @@ const KVM_BIT = 1
 const FORMS = new Map<number, EventForm>()
 EVENT_NAMES.forEach((name, index) => {
   const { required, optional } = EVENT_FIELDS[name]
-  // `kvm` comes first in the kernel's lines; the others in the order of the table.
+  // `kvm` comes first in the kernel's lines, then the others in the order of the table.
   const names = [...new Set<(typeof FIELD_NAMES)[number]>(['kvm', ...required, ...optional])]
   const fields = names.map((field, place) => ({
     bytes: bytesOf(field),
@@ -63,7 +63,7 @@ EVENT_NAMES.forEach((name, index) => {
   })
 })
 
-/** The form of the event with this name; undefined for an event that is not known. */
+/** The form of the event with this name; undefined for an unknown event. */
 export function eventForm(bytes: Uint8Array, start: number, end: number): EventForm | undefined {
   const form = FORMS.get(nameHash(bytes, start, end))
   return form !== undefined && end - start === form.bytes.length && startsWith(bytes, start, end, form.bytes)
@@ -73,14 +73,14 @@ export function eventForm(bytes: Uint8Array, start: number, end: number): EventF
 
 /** Reads fields into an event. */
 export class FieldReader {
-  /** What was wrong with the fields read last; undefined if nothing was. */
+  /** The problem with the fields that were read last; undefined if there was none. */
   problem: string | undefined = undefined
-  /** The value that the last line ended with, if it ended with one of a known field: its first byte, else -1. */
+  /** The index of the first byte of the value at the line's end; -1 if that is no value of a known field. */
   lastValue = -1
-  /** The place of that field in the form. */
+  /** The index of that field in the form. */
   lastPlace = 0
 
-  /** Reads the fields in `start..end-1`. @returns whether all that are required were read: if not, see {@link problem} */
+  /** Reads the fields in `start..end-1`. @returns whether all required fields were read; if not, see {@link problem} */
   read(bytes: Uint8Array, start: number, end: number, form: EventForm, event: TraceEvent): boolean {
     const { fields } = form
     end |= 0
@@ -129,7 +129,7 @@ export class FieldReader {
     const missing = form.all & ~seen
     if (missing === 0) return true
     if (missing !== KVM_BIT) return this.#missing(missing, form, event)
-    event.hi[FIELD.kvm] = event.lo[FIELD.kvm] = 0 // what most events lack
+    event.hi[FIELD.kvm] = event.lo[FIELD.kvm] = 0 // most events lack it
     return true
   }
 
@@ -142,14 +142,14 @@ export class FieldReader {
   }
 }
 
-/** Whether a field's name is at `at`: with its value or, malformed, without. */
+/** Whether a field's name is at `at`, with a value or (malformed) without. */
 function isNamed(bytes: Uint8Array, at: number, end: number, name: Uint8Array): boolean {
   if (!startsWith(bytes, at, end, name)) return false
   const after = at + name.length
   return after === end || bytes[after] === Byte.EQUALS || bytes[after] === Byte.SPACE
 }
 
-/** Reads a value into the event. @returns its end, or -1 for what is not a value */
+/** Reads a value into the event. @returns its end, or -1 if it is not a value */
 function readValue(bytes: Uint8Array, start: number, end: number, field: FieldForm, event: TraceEvent): number {
   let at = start | 0
   end |= 0
@@ -192,7 +192,7 @@ function readValue(bytes: Uint8Array, start: number, end: number, field: FieldFo
       lo = value | 0
     }
   }
-  // An int that was recorded as x32 or u32: the sign is in bit 31.
+  // An int that was recorded as x32 or u32 has its sign in bit 31.
   if (field.isInt && hi === 0 && lo < 0) hi = -1
   event.hi[field.index] = hi
   event.lo[field.index] = lo

@@ -1,8 +1,8 @@
-/** Causes of differences that lie in how a recording was made, as far as its lines and the numbers of its events show them. */
+/** Mistakes in making a recording that can cause differences, as its lines and the counts of its events show them. */
 import { type EventName } from './events'
 import type { TraceParser } from './parser'
 
-/** Events that come with others: with events of the first name and none of the second, the second's probe did not fire. */
+/** Events that occur together: if a recording has the first and never the second, the second's probe did not fire. */
 const FIRES_WITH: readonly (readonly [EventName, EventName])[] = [
   ['pte_create', 'pte_create_ret'],
   ['rmap_insert', 'pte_create'],
@@ -16,7 +16,7 @@ const FIRES_WITH: readonly (readonly [EventName, EventName])[] = [
   ['set_rc', 'set_rc_ret'],
 ]
 
-/** @internal What the lines of a recording that differs suggest, a sentence each. */
+/** @internal The mistakes that the lines of a recording suggest, a sentence for each. */
 export function parserHints(parser: TraceParser): string[] {
   const hints: string[] = []
   if (parser.backwardsAt > 0) {
@@ -27,7 +27,7 @@ export function parserHints(parser: TraceParser): string[] {
   }
   for (const [name, other] of FIRES_WITH) {
     if (parser.count(name) > 0 && parser.count(other) === 0) {
-      hints.push(`there are ${name} events and no ${other}: its probe was not set, not switched on, or never fires`)
+      hints.push(`there are ${name} events and no ${other}: its probe was not defined, not enabled, or never fires`)
     }
   }
   const created = parser.count('pte_create')

@@ -1,6 +1,6 @@
 /**
- * The inserts of a recording (spec 3): the model's own insert, compared with the leaf that the task is creating, which
- * calls for it, and with the outcome that the kernel shows.
+ * The inserts of a recording (spec 3). The kernel's entry and slot must follow from the leaf that the task is creating.
+ * The outcome of the model's insert must be the kernel's.
  */
 import { LineError } from '../base/lines'
 import { MAX_LPID } from '../base/units'
@@ -27,16 +27,16 @@ export const OUTCOMES: ReadonlySet<EventName> = new Set([
 export class Inserts {
   /** Inserts by outcome. */
   readonly counts = { empty: 0, second: 0, list: 0, duplicate: 0 }
-  /** By LPID, 1 for one that was ever inserted. */
+  /** By LPID: 1 if it was ever inserted. */
   readonly lpids = new Uint8Array(MAX_LPID + 1)
-  /** Shown each insert: its slot, and its outcome in the model. */
+  /** Called for each insert, with the address of the slot and the model's outcome. */
   onInsert: ((slot: bigint, outcome: InsertOutcome) => void) | undefined
 
   readonly #slots: KernelSlots
   readonly #creations: Creations
   readonly #checks: SlotChecks
   readonly #found: Differences
-  /** Whether the recording has the outcomes of inserts: its first insert shows it. */
+  /** Whether the recording has the outcome events of inserts; undefined until its first insert shows it. */
   #hasOutcomes: boolean | undefined
 
   constructor(slots: KernelSlots, creations: Creations, checks: SlotChecks, found: Differences) {
@@ -86,7 +86,7 @@ export class Inserts {
     const want = task.outcome
     task.outcome = undefined
     this.#hasOutcomes ??= true
-    if (want === undefined) return this.#found.at(event, 'no insert in progress', 'its outcome')
+    if (want === undefined) return this.#found.at(event, 'no insert in progress', event.name)
     const { chunk, index, outcome, slotHi, slotLo, nodeHi, nodeLo, beforeHi, beforeLo } = want
     const name = outcome === 'empty' || outcome === 'duplicate' ? `rmap_insert_${outcome}` : 'rmap_insert_node'
     if (event.name !== name) {
@@ -115,13 +115,13 @@ export class Inserts {
     }
   }
 
-  /** An insert is over: its outcome would be the task's next event, in a recording that has outcomes. */
+  /** The task's next event is not the outcome of its insert: a difference, if the recording has outcomes. */
   missed(event: TraceEvent, { line, outcome }: PendingOutcome): void {
     this.#hasOutcomes ??= false
-    if (this.#hasOutcomes) this.#found.at(event, `the insert of line ${line} was ${outcome}`, 'no outcome')
+    if (this.#hasOutcomes) this.#found.at(event, `the insert of line ${line} was ${outcome}`, 'no outcome event')
   }
 
-  /** The entry and the slot must be those that the creation calls for; its leaf is set just before. */
+  /** The entry and the slot must be those of the leaf that is being created. The leaf is set just before. */
   #checkCreation(event: TraceEvent, creation: Creation | undefined): void {
     if (creation === undefined || creation.guest === null || creation.inserted) {
       return this.#found.at(event, 'no leaf of a nested guest is being created', 'an insert')

@@ -2,10 +2,10 @@
  * The guests of a recording, and their tables: L1 with its own page table, and the nested guests with a shadow table
  * each (spec 9).
  *
- * Events name a table by the LPID that the hardware knows: L1's own, or a nested guest's shadow LPID. Entries hold the
- * number that L1 gave the guest. `nested_update` ties the two; `nested_release` ends a guest.
+ * Events name a table by the LPID that the hardware uses: that of L1, or the shadow LPID of a nested guest. Entries
+ * contain L1's number for the guest. `nested_update` shows both numbers; `nested_release` ends a guest.
  *
- * This file never reads or changes a leaf, except to clear a whole table.
+ * This file changes no leaf, except that it clears all leaves of a guest that ends.
  */
 import { type Lpid, MAX_LPID, type PageShift } from '../base/units'
 import { hex, wordOf } from '../base/word'
@@ -17,21 +17,21 @@ import type { TraceEvent } from './trace-event'
 
 /** A nested guest, as the recording shows it. */
 export interface TraceGuest {
-  /** L1's number for it. */
+  /** L1's number for the guest. */
   readonly lpid: Lpid
   readonly shadowLpid: number
   readonly shadow: RadixTable
   /** The kernel's address of the table's root; 0 while no event has shown it. */
   readonly root: { hi: number; lo: number }
   /**
-   * L0 has read its partition entry again, as it does before it drops a guest. A guest that is dropped while a vCPU
-   * holds it is released later; only what the kernel looks up by LPID (a range removal, an invalidation by L1) tells the
-   * two cases apart.
+   * L0 has read its partition entry again, so it may have dropped the guest. If a vCPU holds the guest, its release
+   * comes later. Until then only a lookup by LPID (an rmap range removal, an invalidation by L1) shows whether it was
+   * dropped.
    */
   maybeDropped: boolean
 }
 
-/** A guest that a range removal met before any event had named it: its `nested_update` must follow. */
+/** A guest that an rmap range removal found before any event named it: its `nested_update` must follow. */
 interface ExpectedGuest {
   readonly line: number
   readonly name: string
@@ -41,12 +41,12 @@ interface ExpectedGuest {
 /** The number of lines within which the `nested_update` of an expected guest must follow. */
 const MOST_LINES_TO_UPDATE = 4096
 
-/** L1, the nested guests, and who has which LPID. */
+/** L1, the nested guests and their LPIDs. */
 export class KernelGuests {
   readonly pageShift: PageShift
   /** L1's own table, as far as the recording shows it. */
   readonly host: RadixTable
-  /** The nested guests by L1's number: where the walker looks them up. */
+  /** The nested guests by L1's number: the walker looks them up here. */
   readonly byLpid = new Map<Lpid, TraceGuest>()
 
   readonly #differences: Differences
@@ -55,7 +55,7 @@ export class KernelGuests {
   /** Every shadow LPID that was ever released. */
   readonly #released = new Set<number>()
   readonly #expected = new Map<Lpid, ExpectedGuest>()
-  /** A guest that two vCPUs made at once, and of which this task has just released the second one. */
+  /** A duplicate guest, made by a second vCPU at the same time, which this task has just released. */
   #duplicate: { readonly pid: number; readonly line: number; readonly shadowLpid: number } | undefined
   #l1Lpid: number | undefined
   readonly #l1Root = { hi: 0, lo: 0 }
@@ -78,7 +78,7 @@ export class KernelGuests {
     return event.numberAt(FIELD.lpid) === this.#l1Lpid
   }
 
-  /** Notes that an event about L1's own table carries this LPID; the first one counts. */
+  /** An event about L1's own table has this LPID. The first call sets it. */
   learnL1(lpid: number): void {
     this.#l1Lpid ??= lpid
   }
@@ -88,7 +88,7 @@ export class KernelGuests {
     return this.#byShadowLpid.get(event.numberAt(FIELD.lpid))
   }
 
-  /** Whether a nested guest has, or had when it was dropped and is still held, this number of L1's. */
+  /** Whether a nested guest has this number of L1; also one that was dropped and that a vCPU still holds. */
   exists(lpid: Lpid): boolean {
     if (this.byLpid.has(lpid)) return true
     for (const guest of this.#byShadowLpid.values()) if (guest.lpid === lpid) return true
@@ -96,7 +96,7 @@ export class KernelGuests {
   }
 
   /**
-   * An event names the root of a table. It stays where it is as long as the table exists.
+   * An event names the root of a table, whose address must not change while the table exists.
    *
    * @param guest null for L1
    */
@@ -124,7 +124,7 @@ export class KernelGuests {
     if (lpid > MAX_LPID || shadowLpid > MAX_LPID || shadowLpid === this.#l1Lpid) {
       return this.#differences.at(
         event,
-        `numbers of 12 bits, and not L1's own`,
+        `numbers of 12 bits, and a shadow LPID that is not L1's`,
         `l1_lpid ${lpid}, shadow_lpid ${shadowLpid}`,
       )
     }
@@ -151,8 +151,8 @@ export class KernelGuests {
   }
 
   /**
-   * A range removal has met a guest that no event has named yet. The kernel registers a guest under the lock, and reads
-   * its partition entry, which is what `nested_update` shows, a moment later.
+   * An rmap range removal has found a guest that no event has named yet. The kernel registers a guest under the lock,
+   * and reads its partition entry after that: `nested_update` shows the read.
    */
   expect(event: TraceEvent, lpid: Lpid): void {
     if (this.byLpid.has(lpid) || this.#expected.has(lpid)) return
@@ -166,7 +166,7 @@ export class KernelGuests {
     }
   }
 
-  /** The recording has shown that no guest has this one's LPID: it was dropped, and a vCPU still holds it. */
+  /** The recording has shown that the guest was dropped: no guest has its LPID now. A vCPU may still hold the guest. */
   unregister(guest: TraceGuest): void {
     if (this.byLpid.get(guest.lpid) === guest) this.byLpid.delete(guest.lpid)
   }
@@ -177,7 +177,7 @@ export class KernelGuests {
     const shadowLpid = event.numberAt(FIELD.shadow_lpid)
     const guest = this.#byShadowLpid.get(shadowLpid)
     if (guest === undefined && this.byLpid.has(lpid) && shadowLpid <= MAX_LPID && shadowLpid !== this.#l1Lpid) {
-      // Two vCPUs made this guest at once, and the second one is released: no other event names it. Its table_free follows.
+      // A duplicate guest, made by a second vCPU at the same time: no other event names it. Its table_free follows.
       this.#duplicate = { pid: event.pid, line: event.line, shadowLpid }
       this.#released.add(shadowLpid)
       return
@@ -190,7 +190,7 @@ export class KernelGuests {
     this.#drop(guest)
   }
 
-  /** `table_free`. @returns the table whose leaves are freed; undefined where it has none that is known */
+  /** `table_free`. @returns the table whose leaves are freed; undefined for an unknown table */
   freed(event: TraceEvent): RadixTable | undefined {
     const lpid = event.numberAt(FIELD.lpid)
     const duplicate = this.#duplicate
@@ -204,10 +204,10 @@ export class KernelGuests {
     }
     const guest = this.isL1(event) ? null : this.of(event)
     if (guest !== undefined && event.hasAt(FIELD.pgd)) this.checkRoot(event, guest, FIELD.pgd)
-    if (guest === null) this.#l1Root.hi = this.#l1Root.lo = 0 // L1 ends, or gets another table
+    if (guest === null) this.#l1Root.hi = this.#l1Root.lo = 0 // L1 ends, or gets a new table
     const table = guest === null ? this.host : guest?.shadow
     if (table === undefined && !this.#released.has(lpid)) {
-      this.#differences.at(event, `no table ever had lpid ${lpid}`, 'it is freed')
+      this.#differences.at(event, `no table ever had lpid ${lpid}`, 'frees it')
     }
     return table
   }

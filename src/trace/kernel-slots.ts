@@ -1,9 +1,9 @@
 /**
- * The model's slots under the kernel's addresses: what a replay compares a recording with.
+ * The model's rmap slots by the kernel's addresses: a replay compares them with a recording.
  *
- * A recording names a slot by the address of its word and a node by the kernel's address for it. Slots live in
- * memslots of a fixed size, made where the kernel's addresses lead; every node of the model stands for one of the
- * kernel's, whose address is kept beside it.
+ * A recording names a slot by the address of its word, and a node by its address in the kernel. Here the slots are in
+ * memslots of a fixed size (chunks), created when an event names an address in them. For each node of the model, the
+ * address of the kernel's node is kept.
  */
 import { withJson } from '../base/json'
 import { hiOf, loOf, wordOf } from '../base/word'
@@ -12,30 +12,30 @@ import { TAG } from '../rmap/entry'
 import { MAX_NPAGES, Memslot, type InsertOutcome } from '../rmap/memslot'
 import { NodeHeap } from '../rmap/node-heap'
 
-/** Slots of one chunk: a 4 KiB page of the kernel's memory. */
+/** Rmap slots of one chunk: a 4 KiB page of the kernel's memory. */
 const CHUNK_SLOTS = 512
 const CHUNK_SHIFT = 12
 
-/** Slots whose words lie side by side in the kernel's memory. */
+/** The rmap slots of one 4 KiB page of the kernel's memory. */
 export class Chunk {
   readonly memslot: Memslot
   /** The slots that ever had an insert. */
   readonly touched = new Uint8Array(CHUNK_SLOTS)
 
   constructor(nodes: NodeHeap) {
-    // The kernel checks no lower bound of an LPID, so neither does a replay (spec 11).
+    // The kernel does not check an LPID's lower bound, so a replay does not either (spec 11).
     this.memslot = new Memslot({ baseGfn: 0, npages: CHUNK_SLOTS, nodes, allowLpidZero: true })
   }
 }
 
-/** A node of a list under the kernel's address for it. */
+/** A list node with the kernel's addresses. */
 export interface KernelNode {
   readonly address: bigint
   readonly next: bigint
   readonly entry: bigint
 }
 
-/** All slots of a recording, by the kernel's addresses. */
+/** All rmap slots of a recording, by the kernel's addresses. */
 export class KernelSlots {
   readonly nodes = new NodeHeap()
   readonly #gate: AllocationGate
@@ -43,7 +43,7 @@ export class KernelSlots {
   #chunks = new Map<number, Chunk>()
   #lastKey = -1
   #lastChunk: Chunk | undefined
-  /** Something was put into a slot since all were emptied. */
+  /** Whether a slot may have an entry. */
   #filled = false
   // The kernel's address of each node, by the node's number in the heap.
   #addressHi = new Int32Array(64)
@@ -68,12 +68,12 @@ export class KernelSlots {
     return chunk
   }
 
-  /** The place in its chunk of the slot at an address. */
+  /** The index in its chunk of the slot at an address. */
   indexAt(lo: number): number {
     return (lo >>> 3) & (CHUNK_SLOTS - 1)
   }
 
-  /** The parts of an array that ever held something, in order: `npages` slots of a chunk from `index` on. */
+  /** The parts of an array that have a chunk, in order: `npages` slots of the chunk from `index` on. */
   *parts(
     hi: number,
     lo: number,
@@ -91,7 +91,7 @@ export class KernelSlots {
     }
   }
 
-  /** The chunks' keys of `from..to-1`, in order: for an array that is larger than all that was ever met of any. */
+  /** The keys in `from..to-1` that have a chunk, in order: for an array that has more keys than there are chunks. */
   #keysBetween(from: number, to: number): number[] {
     return [...this.#chunks.keys()].filter((key) => key >= from && key < to).sort((a, b) => a - b)
   }
@@ -111,7 +111,7 @@ export class KernelSlots {
     }
   }
 
-  /** Whether a slot's word is what the kernel says: pointers by what the head node stands for. */
+  /** Whether a slot's word equals the kernel's. Pointers are compared by the kernel's address of the head node. */
   holds(chunk: Chunk, index: number, hi: number, lo: number): boolean {
     const ownLo = chunk.memslot.loAt(index)
     const ownHi = chunk.memslot.hiAt(index)
@@ -135,7 +135,7 @@ export class KernelSlots {
     )
   }
 
-  /** The model's own insert; a node that it takes stands for the one that the kernel brought along. */
+  /** The model's insert. If it links a node, the node gets the address of the one that the kernel allocated. */
   insert(chunk: Chunk, index: number, hi: number, lo: number, nodeHi: number, nodeLo: number): InsertOutcome {
     this.#filled = true
     const outcome = chunk.memslot.insertEntry(index, hi, lo)
@@ -144,8 +144,8 @@ export class KernelSlots {
   }
 
   /**
-   * Makes a slot's word the kernel's, as far as it tells: for a pointer the head of the list gets that address; what
-   * would be behind it is not known where there is no list.
+   * Adopts the kernel's slot word. For a pointer, the head of the model's list gets its address; if the model has no
+   * list, nothing changes, because the kernel's list is not known.
    */
   adoptWord(chunk: Chunk, index: number, hi: number, lo: number): void {
     if ((lo & TAG) === 0 && (lo | hi) !== 0) {
@@ -158,7 +158,7 @@ export class KernelSlots {
     chunk.memslot.writeAt(index, hi, lo)
   }
 
-  /** Pushes what the kernel pushed and the model would not have: without a scan. */
+  /** Inserts an entry that the kernel inserted and the model did not, without a scan. */
   adoptPush(chunk: Chunk, index: number, hi: number, lo: number, nodeHi: number, nodeLo: number): void {
     const { memslot } = chunk
     const address = memslot.isEmptyAt(index) ? 0 : this.nodes.allocate()
@@ -168,7 +168,7 @@ export class KernelSlots {
     this.#nameHead(chunk, index, nodeHi, nodeLo)
   }
 
-  /** Takes back the newest entry of a slot, which the kernel did not push. */
+  /** Removes the newest entry of a slot, which the kernel did not insert. */
   adoptPop(chunk: Chunk, index: number): void {
     const { memslot } = chunk
     const address = memslot.loAt(index)
@@ -179,7 +179,7 @@ export class KernelSlots {
     this.nodes.free(address)
   }
 
-  /** Empties the slots of an array that the kernel has freed, whatever lists are left in it. */
+  /** Empties the slots of an array that the kernel has freed. */
   free(hi: number, lo: number, npages: number): void {
     for (const { chunk, index, npages: slots } of this.parts(hi, lo, Math.min(npages, MAX_NPAGES))) {
       for (let i = index; i < index + slots; i++) chunk.memslot.take(i)
@@ -212,7 +212,7 @@ export class KernelSlots {
   }
 }
 
-/** A number for the chunk that an address lies in: exact, as an address has 52 bits above a chunk's. */
+/** The number of the chunk that contains an address: exact, because it has 52 bits. */
 function chunkKey(hi: number, lo: number): number {
   return (hi >>> 0) * 2 ** (32 - CHUNK_SHIFT) + (lo >>> CHUNK_SHIFT)
 }

@@ -1,9 +1,9 @@
 /**
- * The page tables of a recording: leaves are cleared where the kernel clears them, and compared with what the kernel
- * says it found there.
+ * Clears leaves of the model's page tables when the kernel clears them, and compares them with the leaves that the
+ * kernel shows.
  *
- * This file clears leaves; {@link Creations} sets them, {@link KernelGuests} knows whose table is whose. It never
- * decides which leaves ought to be cleared: that is for the callers (range removals, L1's invalidations).
+ * {@link Creations} sets leaves; {@link KernelGuests} finds a guest's table. The callers decide whether a leaf should
+ * be cleared (rmap range removals, L1's invalidations).
  */
 import { type Gpa, type Hpa, type LeafShift } from '../base/units'
 import { hex, hexWord, hiOfNumber, wordOf } from '../base/word'
@@ -18,17 +18,17 @@ import type { LeafWatches } from './leaf-watch'
 import type { TraceEvent } from './trace-event'
 import type { RcBits } from './rc-bits'
 
-/** A leaf of L1's own table that has just been unmapped: the range removal after it must be about this leaf. */
+/** A host leaf that has just been unmapped: the next rmap range removal must be for this leaf. */
 export interface UnmappedHostLeaf {
   readonly line: number
   readonly gpa: Gpa
   readonly hpa: Hpa
   readonly shift: LeafShift
-  /** Whether it came with a memslot, so that a range removal must follow. */
+  /** Whether it is in a memslot, so that an rmap range removal must follow. */
   readonly inMemslot: boolean
 }
 
-/** What the kernel clears in the tables. */
+/** Clears leaves and tables as the kernel does. */
 export class KernelTables {
   readonly #guests: KernelGuests
   readonly #creations: Creations
@@ -53,7 +53,7 @@ export class KernelTables {
     this.#differences = differences
   }
 
-  /** The leaf size that `pte_unmap` shows: 0 is a base page too. */
+  /** log2 of the leaf size that `pte_unmap` shows (0 is a base page too); undefined for an invalid value. */
   shiftOf(event: TraceEvent): LeafShift | undefined {
     const { pageShift } = this.#guests
     const shift = event.numberAt(FIELD.shift)
@@ -63,7 +63,7 @@ export class KernelTables {
     return shift === 0 || shift === pageShift ? pageShift : shift === 21 || shift === 30 ? shift : undefined
   }
 
-  /** The guest whose leaf a `pte_unmap` clears, null for L1; undefined, with a difference, where it makes no sense. */
+  /** The guest whose leaf a `pte_unmap` clears, null for L1. Undefined, with a difference, if no table has it. */
   ownerOf(event: TraceEvent): TraceGuest | null | undefined {
     const guests = this.#guests
     const inMemslot = !event.isZeroAt(FIELD.memslot)
@@ -81,13 +81,13 @@ export class KernelTables {
   }
 
   /**
-   * `pte_unmap`, outside a range removal.
+   * `pte_unmap` outside an rmap range removal.
    *
-   * @param guest whose leaf it is; null for L1
-   * @param own what the task is creating
-   * @param aligned whether the kernel names the leaf by an address that is a multiple of the base page size. After a
-   *   refused access it names the address of the access, which may be in the middle of the page.
-   * @returns the leaf, where it was one of L1's own table
+   * @param guest the guest that has the leaf; null for L1
+   * @param own the creation of the task, if any
+   * @param aligned whether the event's address must be a multiple of the base page size. After a refused access it is the
+   *   address of the access, which may be in the middle of the page.
+   * @returns the leaf, if it was one of L1's own table
    */
   unmap(
     event: TraceEvent,
@@ -104,7 +104,7 @@ export class KernelTables {
     return { line: event.line, gpa: gpa - (gpa % (1 << shift)), hpa: leafHpa(hi, lo, shift), shift, inMemslot }
   }
 
-  /** `table_free`. @returns whether it was L1's own table: L1 ends, and all that its rmap slots hold is freed (spec 9) */
+  /** `table_free`. @returns whether it was L1's own table: then L1 ends, and all its rmap slots are freed (spec 9) */
   free(event: TraceEvent): boolean {
     const table = this.#guests.freed(event)
     if (table !== undefined) {
@@ -132,7 +132,7 @@ export class KernelTables {
     }
     const ref = table.find(hi, lo)
     const raced = this.#creations.race(table, hi, lo, shift, own)
-    // What L1's own table held before the recording began is not known.
+    // The leaves that L1's own table had before the recording began are not known.
     if (ref === NONE && guest === null) return
     const isSize = ref !== NONE && table.shiftOf(ref) === shift
     const first = ref === NONE ? lo : lo & (-1 << table.shiftOf(ref))
@@ -164,7 +164,7 @@ export class KernelTables {
   }
 }
 
-/** A small leaf under a new large one: Linux clears it under the leaf's frame instead of its address (spec 5, step 3). */
+/** A small leaf under a new large one. Quirk: Linux names it by its frame, not its address (spec 5, step 3). */
 function misnamedLeaf({ table, gpaHi, gpaLo, shift }: Creation, word: bigint): Leaf | undefined {
   if (shift === table.pageShift) return undefined
   return table.leavesBelow(gpaHi, gpaLo, shift).find((leaf) => withoutRc(leaf.word) === withoutRc(word))

@@ -1,16 +1,17 @@
 /**
- * Chooses the events of one VM. A replay is of one L1, and a host can run several: the field `kvm` tells them apart.
+ * Selects the events of one VM: a host can run several L1, a replay is of one. The field `kvm` identifies the VM.
  *
- * Not all events have it. One that has none belongs to the VM that its task named last: a vCPU has one VM, and a host's
- * thread names the VM first (`pte_unmap`, `rmap_remove_range`) and its rmap slots after that. If its task has named none
- * yet (a vCPU's first `nested_update`), it and all later events wait until it does, so that their order is kept.
+ * Not all events have it. An event without it belongs to the VM that its task named last: a vCPU belongs to one VM, and
+ * a thread of the host names the VM (`pte_unmap`, `rmap_remove_range`) before its rmap slots. If the task has named no
+ * VM yet (a vCPU's first `nested_update`), this event and all later ones wait until it does, so that their order is
+ * kept.
  */
 import { LineError } from '../base/lines'
 import { hex } from '../base/word'
 import { FIELD } from './events'
 import type { TraceEvent } from './trace-event'
 
-/** Most VMs and tasks that are remembered, and events that wait. */
+/** Limits: the VMs and tasks that are remembered, and the events that wait. */
 const MOST_VMS = 1024
 const MOST_TASKS = 2 ** 16
 const MOST_WAITING = 4096
@@ -20,9 +21,9 @@ interface VmEvents {
   events: number
 }
 
-/** Passes on the events of one VM. */
+/** Forwards the events of one VM. */
 export class KvmFilter {
-  /** Events passed on. */
+  /** Events forwarded. */
   events = 0
   /** Events of other VMs. */
   others = 0
@@ -40,13 +41,13 @@ export class KvmFilter {
   #secondAt = 0
   #waiting: { readonly event: TraceEvent; vm: VmEvents | undefined }[] = []
 
-  /** @param kvm the address of the VM; undefined for a recording of a single one */
+  /** @param kvm the address of the VM; undefined for a recording of a single VM */
   constructor(kvm: bigint | undefined, onEvent: (event: TraceEvent) => void) {
     this.#kvm = kvm
     this.#onEvent = onEvent
   }
 
-  /** Whether there are events of several VMs and none was chosen: none is passed on from the second VM's first one. */
+  /** Whether there are several VMs and none was chosen: none is forwarded from the second VM's first event on. */
   get isMixed(): boolean {
     return this.#kvm === undefined && this.#secondAt > 0
   }
@@ -64,7 +65,7 @@ export class KvmFilter {
   /**
    * The recording has ended.
    *
-   * @throws LineError if it has events of several VMs and none was chosen; RangeError if it has none of the chosen one
+   * @throws LineError if it has events of several VMs and none was chosen; RangeError if it has no event of the chosen VM
    */
   end(): void {
     const list = [...this.#vms.values()]
@@ -82,7 +83,7 @@ export class KvmFilter {
     }
   }
 
-  /** An event names another VM than the one before it. */
+  /** An event names another VM than the event before it. */
   #name(event: TraceEvent): void {
     const kvm = event.wordAt(FIELD.kvm)
     let vm = this.#vms.get(kvm)
@@ -91,7 +92,7 @@ export class KvmFilter {
       if (this.#vms.size < MOST_VMS) this.#vms.set(kvm, vm)
       if (this.#vms.size === 2 && this.#secondAt === 0) {
         this.#secondAt = event.line
-        if (this.#kvm === undefined) this.#last!.events = this.events // all up to here
+        if (this.#kvm === undefined) this.#last!.events = this.events // all events up to here
       }
     }
     this.#last = vm
@@ -99,12 +100,12 @@ export class KvmFilter {
     this.#lo = event.lo[FIELD.kvm]!
   }
 
-  /** The VM of an event: then it is counted, and passed on if its VM is the chosen one. */
+  /** Finds the VM of an event, counts the event, and forwards it if its VM is the chosen one. */
   #choose(event: TraceEvent, hasKvm: boolean): void {
     if (hasKvm) this.#learn(event.pid, this.#last!)
     const vm = this.#tasks.get(event.pid)
     if (this.#kvm === undefined) {
-      // Nothing is replayed: a task that has named none since the second VM appeared is the first one's.
+      // Nothing is replayed any more. A task that has named no VM since the second one appeared belongs to the first.
       ;(vm ?? this.#vms.values().next().value!).events++
     } else if (this.#waiting.length === 0 && vm !== undefined) {
       this.#decide(event, vm)
@@ -122,7 +123,7 @@ export class KvmFilter {
     this.#tasks.set(pid, vm)
   }
 
-  /** Passes on what waits, up to the first event whose VM is not known; with more than `most` waiting, that one too. */
+  /** Forwards waiting events up to the first whose VM is unknown; also that one while more than `most` events wait. */
   #release(most: number): void {
     let done = 0
     for (const { event, vm } of this.#waiting) {
@@ -133,7 +134,7 @@ export class KvmFilter {
     if (done > 0) this.#waiting = this.#waiting.slice(done)
   }
 
-  /** Passes on an event of the chosen VM, or of a task that named none. */
+  /** Forwards an event of the chosen VM, or of a task that named no VM. */
   #decide(event: TraceEvent, vm: VmEvents | undefined): void {
     if (vm !== undefined) vm.events++
     if (vm === undefined || vm.kvm === this.#kvm) this.#pass(event)

@@ -1,12 +1,13 @@
 /**
- * What L1 asks L0 to invalidate, with `tlb_invalidate` or `rpt_invalidate`, is cleared by the same task before its next
- * event of another kind (spec 8).
+ * L1's invalidations (spec 8): after `tlb_invalidate` or `rpt_invalidate` the task must clear what L1 requested before
+ * its next event of another kind.
  *
- * Asked by page: every shadow leaf in the page. Asked by LPID: the whole table, which `table_free` shows. What another
- * task clears first need not be cleared again; what another task creates meanwhile may be cleared or not.
+ * A request by page clears every shadow leaf in the page. A request by LPID clears the whole table, which `table_free`
+ * shows. A leaf that another task clears first need not be cleared again. A leaf that another task creates meanwhile
+ * may be cleared or not.
  *
- * Nothing is expected where L1's request is an error, where no nested guest has the LPID, or, since Linux's result is
- * undefined there, of a page size below the base page.
+ * Nothing is expected if L1's request is an error, or if no nested guest has the LPID. The same holds from the first page
+ * size of a request that is below the base page: Linux's result is undefined there.
  */
 import { type Gpa, type LeafShift, MAX_GPA } from '../base/units'
 import { hex, hiOfNumber, numberOf, pow2 } from '../base/word'
@@ -18,35 +19,35 @@ import { FIELD, type EventName } from './events'
 import type { KernelGuests, TraceGuest } from './kernel-guests'
 import type { TraceEvent } from './trace-event'
 
-/** What one request still asks for. */
+/** A request of L1, and what must still be cleared for it. */
 export interface PendingInvalidation {
   readonly line: number
   readonly name: string
-  /** Whose leaves are named by page, and where: leaves there may be cleared even where none is required. */
+  /** The guest and the addresses of a request by page: any leaf there may be cleared, also one that need not be. */
   guest: TraceGuest | undefined
   from: Gpa
   to: Gpa
-  /** The first leaf that must be cleared, by its first address, and the address under which the kernel names it; or -1. */
+  /** The first leaf that must be cleared: its first address, and the address that the kernel uses; -1 if none. */
   leaf: Gpa
   leafNamed: Gpa
-  /** The other leaves that must be cleared; most requests are about one page. */
+  /** The other leaves that must be cleared, in the same form; most requests have none. */
   others: Map<Gpa, Gpa> | undefined
-  /** The guests whose whole tables must be freed; L0 may read their partition entries again, and drop them. */
+  /** The guests whose whole tables must be freed. L0 may read their partition entries again, and drop the guests. */
   tables: Set<TraceGuest> | undefined
 }
 
-/** H_RPT_INVALIDATE's types: a bit each. */
+/** The bits of H_RPT_INVALIDATE's `type`. */
 const NESTED = 1
 const TLB = 2
 const ALL_NESTED = 2 | 4 | 8
-/** H_RPT_INVALIDATE's page sizes, smallest first: a bit each. */
+/** The bits of H_RPT_INVALIDATE's `pg_sizes`, smallest page first. */
 const RPT_SIZES: readonly (readonly [bit: number, shift: LeafShift])[] = [
   [1, 12],
   [2, 16],
   [4, 21],
   [8, 30],
 ]
-/** More pages of one size than this, and the whole LPID is invalidated. */
+/** A range with more pages than this invalidates the whole LPID. */
 const MAX_RANGE_PAGES = 33
 
 /** L1's requests that are not finished. */
@@ -81,13 +82,13 @@ export class L1Invalidations {
     return request
   }
 
-  /** `pte_unmap` of a shadow leaf, by the task that L1 asked. @returns whether it is part of the request */
+  /** `pte_unmap` of a shadow leaf, by the task of the request. @returns whether it belongs to the request */
   unmaps(event: TraceEvent, guest: TraceGuest, request: PendingInvalidation): boolean {
     const gpa = event.numberAt(FIELD.gpa)
     return guest === request.guest && gpa >= request.from && gpa < request.to
   }
 
-  /** A leaf was cleared, whoever did it: no request needs to clear it any more. */
+  /** A leaf was cleared, by any task: no request needs to clear it any more. */
   cleared(table: RadixTable, hi: number, lo: number): void {
     if (this.#pending.size === 0) return
     for (const request of this.#pending) {
@@ -109,7 +110,7 @@ export class L1Invalidations {
     }
   }
 
-  /** The task has gone on to another event: all that L1 asked for must be cleared. */
+  /** The task has another event now: everything that L1 requested must be cleared. */
   end(event: TraceEvent, request: PendingInvalidation): void {
     this.#pending.delete(request)
     const { line, name, leaf, leafNamed, others, tables } = request
@@ -120,13 +121,17 @@ export class L1Invalidations {
       if (this.#guests.byLpid.get(guest.lpid) !== guest || this.#wasDropped(guest)) continue
       this.#differences.at(
         event,
-        `the ${name} of line ${line} asked for all of LPID ${guest.lpid}, so its table is freed`,
-        'it stays',
+        `the ${name} of line ${line} invalidates all of LPID ${guest.lpid}, so its table is freed`,
+        'it is not freed',
       )
     }
   }
 
-  /** The kernel has not cleared what L1 asked for: a guest that may have been dropped was dropped. */
+  /**
+   * The kernel has not cleared what L1 requested: if the guest may have been dropped, it was.
+   *
+   * @returns whether it was
+   */
   #wasDropped(guest: TraceGuest): boolean {
     if (guest.maybeDropped) this.#guests.unregister(guest)
     return guest.maybeDropped
@@ -136,8 +141,8 @@ export class L1Invalidations {
     if (guest!.shadow.refAt(gpa) === NONE || this.#wasDropped(guest!)) return // released with its guest, or not found
     this.#differences.at(
       event,
-      `the ${name} of line ${line} asked for ${hex(named)} of LPID ${guest!.lpid}, so its leaf is cleared`,
-      'it stays',
+      `the ${name} of line ${line} invalidates ${hex(named)} of LPID ${guest!.lpid}, so its leaf is cleared`,
+      'it is not cleared',
     )
   }
 
@@ -185,7 +190,7 @@ export class L1Invalidations {
     }
   }
 
-  /** Every shadow leaf in a page: a larger one is named by the page's first address, smaller ones by their own. */
+  /** Requests every shadow leaf in a page. The kernel names a larger leaf by the page, a smaller one by itself. */
   #askForPage(
     request: PendingInvalidation,
     guest: TraceGuest,
@@ -221,7 +226,7 @@ function addLeaf(request: PendingInvalidation, gpa: Gpa, named: Gpa): void {
   } else (request.others ??= new Map<Gpa, Gpa>()).set(gpa, named)
 }
 
-/** Whether a request may go on with an event: of several guests, each is freed, read again and released in turn. */
+/** Whether an event may belong to a request. For all LPIDs, each guest in turn is freed, read again and released. */
 export function isPartOf({ tables }: PendingInvalidation, name: EventName): boolean {
   return (
     name === 'pte_unmap' ||
@@ -229,7 +234,7 @@ export function isPartOf({ tables }: PendingInvalidation, name: EventName): bool
   )
 }
 
-/** RIC 1 is about the page walk cache, of which L0 keeps none. */
+/** Requests a whole table; nothing for RIC 1, which invalidates the page walk cache: L0 has none. */
 function askForTable(request: PendingInvalidation, guest: TraceGuest, ric: number): void {
   if (ric === 1) return
   request.tables ??= new Set()

@@ -1,16 +1,16 @@
 /**
- * What one place of a page table may have held while a task looked at it.
+ * The leaves that may have been at an address of a page table while a task read it.
  *
- * The kernel reads a leaf at a moment that no event shows: a nested fault reads the host leaf somewhere between
- * `nested_walk` and its first `pte_create`, set-rc the leaf somewhere between `set_rc` and `set_rc_ret`. Other tasks may
- * change the leaf meanwhile, and a creation in progress may have set it already. So every state that the place may have
- * had is kept, and what the kernel did must follow from one of them.
+ * No event shows when the kernel reads a leaf: a nested fault reads the host leaf between `nested_walk` and its first
+ * `pte_create`; set-rc reads the leaf between `set_rc` and `set_rc_ret`. Meanwhile other tasks may change the leaf, and
+ * a creation in progress may have set it already. So a watch keeps every possible state, and what the kernel did must
+ * follow from one of them.
  */
 import type { LeafShift } from '../base/units'
 import { NONE, type RadixTable } from '../page-table/radix-table'
 import type { RcBits } from './rc-bits'
 
-/** A leaf as it may have been. */
+/** A possible state of a leaf. */
 export interface LeafState {
   readonly hi: number
   readonly lo: number
@@ -19,15 +19,15 @@ export interface LeafState {
   readonly doubt: number
 }
 
-/** One place that a task looks at. */
+/** An address that a task reads. */
 export class LeafWatch {
   readonly table: RadixTable
-  /** The address looked at, below 2^52. */
+  /** The address, below 2^52. */
   readonly hi: number
   readonly lo: number
-  /** What the place may have held, oldest first; undefined: no leaf. */
+  /** The possible leaves at the address, oldest first; undefined: no leaf. */
   states: (LeafState | undefined)[] = []
-  /** Bits that ageing or harvest cleared there meanwhile. */
+  /** Bits that ageing or harvest cleared in the leaf meanwhile. */
   aged = 0
 
   constructor(table: RadixTable, hi: number, lo: number) {
@@ -37,7 +37,7 @@ export class LeafWatch {
   }
 }
 
-/** The places that tasks are looking at now: a few at most. */
+/** The addresses that tasks are reading now: a few at most. */
 export class LeafWatches {
   readonly #rc: RcBits
   readonly #active = new Set<LeafWatch>()
@@ -46,12 +46,12 @@ export class LeafWatches {
     this.#rc = rc
   }
 
-  /** Whether a task is looking at a place now. */
+  /** Whether a task is reading a leaf now. */
   get isActive(): boolean {
     return this.#active.size > 0
   }
 
-  /** A task begins to look at a place. */
+  /** A task begins to read the leaf at an address. */
   begin(table: RadixTable, hi: number, lo: number): LeafWatch {
     const watch = new LeafWatch(table, hi, lo)
     watch.states.push(this.stateAt(watch))
@@ -59,7 +59,7 @@ export class LeafWatches {
     return watch
   }
 
-  /** The task has looked. */
+  /** The task has read the leaf. */
   end(watch: LeafWatch): void {
     this.#active.delete(watch)
   }
@@ -87,14 +87,14 @@ export class LeafWatches {
     }
   }
 
-  /** The same for one watch that has just begun. The leaf may be new, or its bits may be OR-ed into one of its size. */
+  /** The same for one watch. The leaf may be new, or its bits may be OR-ed into a leaf of the same size. */
   expect(watch: LeafWatch, state: LeafState): void {
     const now = this.stateAt(watch)
     watch.states.unshift(state) // before the current state, which stays last
     if (now?.shift === state.shift) watch.states.unshift({ ...state, hi: now.hi | state.hi, lo: now.lo | state.lo })
   }
 
-  /** What the place holds now, as far as the model knows. */
+  /** The model's leaf at the address now. */
   stateAt({ table, hi, lo }: LeafWatch): LeafState | undefined {
     const ref = table.find(hi, lo)
     if (ref === NONE) return undefined
@@ -108,7 +108,7 @@ export class LeafWatches {
   }
 }
 
-/** Whether a leaf at an address maps the place of a watch. */
+/** Whether a leaf of this size at an address maps the address of a watch. */
 export function covers(watch: LeafWatch, table: RadixTable, hi: number, lo: number, shift: LeafShift): boolean {
   return watch.table === table && watch.hi === (hi & 0xfffff) && ((watch.lo ^ lo) & (-1 << shift)) === 0
 }

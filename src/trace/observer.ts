@@ -1,16 +1,16 @@
-/** Who may watch a replay: the report is made of what an observer is shown. Not part of the public API. */
+/** What the report needs to know of a replay while it runs. Not part of the public API. */
 import type { EntryFate } from '../rmap/invalidate'
 import type { InsertOutcome } from '../rmap/memslot'
 import type { TraceEvent } from './trace-event'
 
-/** Shown what a replay does, as it does it. */
+/** Is called by a replay for each event and each step. */
 export interface ReplayObserver {
-  /** An event comes. It is the same object for all. */
+  /** Before an event. All events are the same object. */
   before(event: TraceEvent): void
-  /** The model's insert, at this event. */
+  /** The model's insert for this event. */
   insert(slot: bigint, outcome: InsertOutcome): void
-  /** A range removal, at this event, took an entry from a slot. */
+  /** The rmap range removal of this event has detached an entry from a slot. */
   taken(slot: bigint, fate: EntryFate): void
-  /** The event was dealt with. */
+  /** After the event. */
   after(event: TraceEvent): void
 }

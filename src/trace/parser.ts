@@ -1,12 +1,12 @@
 /**
- * Reads the lines of a recording as events. ftrace's plain form is read byte by byte, without a string or any other allocation:
+ * Reads the lines of a recording as events. ftrace's plain form is read byte by byte, without any allocation:
  *
  *      qemu-system-ppc-196     [001] .....   228.464931: nr:pte_create: (kvmppc_create_pte+0xc/0xa70 [kvm_hv]) kvm=0x...
  *      task name   -pid         cpu  flags   time        group event    where                                  fields
  *
- * Flags and group may be missing. Any other line takes the slower way: it is cleaned (text.ts) and tried in every form
- * (forms/). The parser never throws for what it reads: a line that names a known event and cannot be read as one is counted
- * as *unread*, with the reason, because a verdict must not rest on what was not read.
+ * Flags and group may be missing. Any other line is read more slowly: it is cleaned (text.ts) and compared with every
+ * form (forms/). The parser never throws for a bad line: a line that names a known event but cannot be read is counted
+ * as *unread*, with the reason, and makes the verdict incomplete.
  */
 import { Byte, bytesOf, isDigit, printable, skipSpaces, skipWord, textOf } from './bytes'
 import { EVENT_NAMES, type EventName } from './events'
@@ -21,7 +21,7 @@ export { TraceEvent } from './trace-event'
 export interface UnreadLine {
   /** The number of the line, from 1. */
   readonly line: number
-  /** The line's first 200 characters; those that cannot be printed as `?`. */
+  /** The line's first 200 characters; `?` for each that cannot be printed. */
   readonly text: string
   /** Why it could not be read. */
   readonly reason: string
@@ -39,23 +39,23 @@ const TASK_NAME = 15
 export class TraceParser {
   /** Lines of known events that were read. */
   events = 0
-  /** Lines of other events, and lines that are none. */
+  /** Lines of other events, and lines that are not events. */
   skipped = 0
-  /** Lines that name a known event and could not be read as one. */
+  /** Lines that name a known event but could not be read. */
   unread = 0
   /** The first ten of the unread lines. */
   readonly firstUnread: UnreadLine[] = []
   /** Whether the recording itself says that events were lost. */
   lost = false
-  /** The first line whose time is before that of the event before it; 0 if there is none. */
+  /** The first line whose time is earlier than that of the event before it; 0 if there is none. */
   backwardsAt = 0
-  /** The last line, if it has no line end and may be cut off: its number, else 0. Such a line is not read. */
+  /** The number of the last line if it has no line end and may be cut off; else 0. Such a line is not read. */
   cutAt = 0
 
   readonly #event = new TraceEvent()
   readonly #fields = new FieldReader()
   readonly #counts = new Uint32Array(EVENT_NAMES.length)
-  /** By event and field, the longest value that a line of it ended with. */
+  /** By event and field: the length of the longest value that ended a line. */
   readonly #longest = new Uint8Array(EVENT_NAMES.length * MOST_FIELDS)
   /** The time of the last event: its seconds, and the digits after the point. */
   #seconds = 0
@@ -71,7 +71,7 @@ export class TraceParser {
    * Reads a line, given without its line end.
    *
    * @param line its number, from 1
-   * @returns the event; undefined if the line is not an event that is known, or cannot be read as one ({@link unread})
+   * @returns the event; undefined if the line is no known event, or cannot be read ({@link unread})
    */
   parseLine(bytes: Uint8Array, start: number, end: number, line: number): TraceEvent | undefined {
     start |= 0
@@ -107,7 +107,7 @@ export class TraceParser {
     const timeEnd = at
     let nameEnd = endOfName(bytes, at, end)
     if (nameEnd + 1 < end && bytes[nameEnd] === Byte.COLON && bytes[nameEnd + 1]! > Byte.SPACE) {
-      at = nameEnd + 1 // that was its group
+      at = nameEnd + 1 // after the group
       nameEnd = endOfName(bytes, at, end)
     }
     const form = hasTime && bytes[nameEnd] === Byte.COLON ? eventForm(bytes, at, nameEnd) : undefined
@@ -125,8 +125,8 @@ export class TraceParser {
   }
 
   /**
-   * Reads the last line of a recording, if it has no line end. It may have been cut off anywhere, so it is read only if its
-   * last value is known to be complete; otherwise {@link cutAt} says so, and it is as if the line were not there.
+   * Reads the last line of a recording, if it has no line end. It may be cut off, so it is read only if its last value
+   * is certainly complete; otherwise it is ignored, and {@link cutAt} is set.
    */
   parseCutLine(bytes: Uint8Array, start: number, end: number, line: number): TraceEvent | undefined {
     this.#isLast = true
@@ -164,8 +164,8 @@ export class TraceParser {
   }
 
   /**
-   * Whether the value that ends the input is complete: nothing can follow it, or no value of this field was longer so far. (An input
-   * of one event is not a recording that was cut off.)
+   * Whether the value that ends the input is complete: no digit can follow it, or no value of this field was longer so
+   * far. (An input of a single event is taken as complete.)
    */
   #isComplete(bytes: Uint8Array, start: number, end: number, key: number, isRet: boolean): boolean {
     if (this.events === 0) return true
@@ -192,7 +192,7 @@ export class TraceParser {
     const name = bytesOf(head.event)
     const form = eventForm(name, 0, name.length)
     if (form === undefined) {
-      this.skipped++ // another event, whose text names one of ours
+      this.skipped++ // another event, whose text names a known event
       return undefined
     }
     const rest = bytesOf(text)
@@ -222,7 +222,7 @@ function isCpu(bytes: Uint8Array, at: number, end: number): boolean {
   return next > at + 1 && next + 1 < end && bytes[next] === Byte.BRACKET_END && bytes[next + 1] === Byte.SPACE
 }
 
-/** The number at the end of `task-pid`, or of `task-pid  (tgid)`, that ends before `cpu`; -1 where there is none. */
+/** The pid of `task-pid` or `task-pid  (tgid)` just before `cpu`; -1 if there is none. */
 function pidBefore(bytes: Uint8Array, start: number, cpu: number): number {
   let at = cpu
   while (at > start && bytes[at - 1] === Byte.SPACE) at--
@@ -238,7 +238,7 @@ function pidBefore(bytes: Uint8Array, start: number, cpu: number): number {
   return pid
 }
 
-/** Whether the `[cpu]` at `at` may be part of a task's name that begins at `first`: a `-` follows within its length. */
+/** Whether the `[cpu]` at `at` may be in a task's name from `first` on: a `-` follows within a name's length. */
 function isInName(bytes: Uint8Array, at: number, first: number, end: number): boolean {
   const nameEnd = Math.min(first + TASK_NAME, end - 1)
   for (; at <= nameEnd; at++) if (bytes[at] === Byte.MINUS) return true
@@ -251,12 +251,12 @@ function endOfName(bytes: Uint8Array, at: number, end: number): number {
   return at
 }
 
-/** Whether a text can be the name of an event, with its group or without, or of a function. */
+/** Whether a text can be the name of an event, with or without its group, or of a function. */
 function isName(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (IN_NAMES[bytes[at]!] === 0) return false
   return end > start
 }
 
-/** 1 for the bytes that names have. */
+/** 1 for each byte that a name may contain. */
 const IN_NAMES = new Uint8Array(256)
 for (const byte of bytesOf('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-')) IN_NAMES[byte] = 1

@@ -6,11 +6,10 @@
  *     Nested LPID 3: pgdir: c00000002f530000         the shadow table of L1's guest 3; it may have no leaf
  *      100a0000: c00000002db60387 16
  *
- * What copying does to such a file is accepted: a byte order mark, blanks at a line's ends, CR LF, and the banner of `head` or
- * `tail` (`==> .../radix <==`). Any other line is refused.
+ * Changes that copying makes to such a file are accepted: a byte order mark, blanks at the ends of a line, CR LF, and
+ * the banner of `head` or `tail` (`==> .../radix <==`). Any other line is refused.
  *
- * {@link RadixDumpReader} streams: it keeps no more than a line, however long the file is. {@link RadixDumpTables}
- * builds the tables.
+ * {@link RadixDumpReader} streams: it keeps one line at most. {@link RadixDumpTables} builds the tables.
  */
 import { checkFunction, checkInteger, checkObject, checkOneOf, checkOptionNames } from '../base/args'
 import { LineError, LineSplitter } from '../base/lines'
@@ -20,7 +19,7 @@ import { AllocationGate, MAX_READER_PAGES, ROOT_PAGES } from '../page-table/allo
 import { LEAF, PRESENT } from '../page-table/leaf'
 import { RadixTable, TableLeaf, type Leaf } from '../page-table/radix-table'
 
-/** Shown what a dump holds, in its order. A guest is L1's number for it, or null for L1's own table. */
+/** Receives the tables and leaves of a dump, in order. `lpid`: L1's number for the guest, null for L1's own table. */
 export interface RadixDumpVisitor {
   /** A table begins. `pgdir` is the host's address of its root. */
   table?(lpid: Lpid | null, pgdir: bigint, line: number): void
@@ -33,9 +32,9 @@ const LEAF_LINE = /^[ \t]*([0-9a-f]{1,16}): ([0-9a-f]{1,16}) (\d{1,3})[ \t]*$/
 const BANNER = /^==> .* <==[ \t]*$/
 const BYTE_ORDER_MARK = /^\xef\xbb\xbf/
 const FORMS = '"pgdir: ADDRESS", "Nested LPID N: pgdir: ADDRESS" or " GPA: WORD SHIFT"'
-const LONGEST = 200 // bytes of a line that are looked at: more than any line of these forms
+const LONGEST = 200 // bytes of a line that are examined: more than any line of these forms has
 
-/** Reads a dump in chunks of bytes. Time goes with the bytes, memory is a line's at most (1 MiB). */
+/** Reads a dump in chunks of bytes. Time is proportional to the bytes; memory is one line, at most 1 MiB. */
 export class RadixDumpReader {
   readonly #visitor: RadixDumpVisitor
   readonly #lines = new LineSplitter()
@@ -44,7 +43,7 @@ export class RadixDumpReader {
   #baseShift = 0
 
   /**
-   * @param visitor what it throws comes out of `feed` and `end`
+   * @param visitor called by `feed` and `end`, which also throw its errors
    * @throws TypeError
    */
   constructor(visitor: RadixDumpVisitor) {
@@ -53,7 +52,7 @@ export class RadixDumpReader {
     if (visitor.leaf !== undefined) checkFunction('visitor.leaf', visitor.leaf)
   }
 
-  /** Reads on. @throws LineError for a line of no known form or with a bad value; TypeError */
+  /** Reads the next bytes. @throws LineError for a line of no known form or with a bad value; TypeError */
   feed(chunk: Uint8Array): void {
     this.#lines.feed(chunk, this.#onLine)
   }
@@ -95,7 +94,8 @@ export class RadixDumpReader {
     }
     if (shift < 21) {
       if (this.#baseShift === 0) this.#baseShift = shift
-      if (this.#baseShift !== shift) throw new LineError(line, 'shift: 12 and 16 in one dump')
+      if (this.#baseShift !== shift)
+        throw new LineError(line, `shift: expected ${this.#baseShift} as in earlier leaves, got ${shift}`)
     }
     const gpa = Number.parseInt(gpaText!, 16)
     if (gpa > MAX_GPA) throw new LineError(line, `gpa: expected at most ${hex(MAX_GPA)}, got 0x${gpaText}`)
@@ -118,11 +118,11 @@ export interface RadixDumpOptions {
   readonly maxPages?: number
 }
 
-/** The tables of a dump. Memory goes with the tables, up to a limit. */
+/** The tables of a dump. Memory is proportional to the tables, at most `maxPages`. */
 export class RadixDumpTables {
   /** L1's own table: gpa to host address; undefined if the dump has none. */
   host: RadixTable | undefined
-  /** The shadow tables by L1's number for the guest, empty ones too. */
+  /** The shadow tables by L1's number for the guest, including empty ones. */
   readonly shadows = new Map<Lpid, RadixTable>()
 
   readonly #reader: RadixDumpReader
@@ -138,7 +138,7 @@ export class RadixDumpTables {
     const gate = new AllocationGate(Infinity)
     const checkPages = (line: number): void => {
       if (gate.pages <= maxPages) return
-      throw new LineError(line, `tables take more than ${maxPages} pages: give RadixDumpTables more maxPages`)
+      throw new LineError(line, `the tables need more than ${maxPages} pages: give RadixDumpTables a larger maxPages`)
     }
     let table: RadixTable
     this.#reader = new RadixDumpReader({
@@ -169,7 +169,7 @@ export class RadixDumpTables {
     })
   }
 
-  /** Reads on. @throws LineError, TypeError */
+  /** Reads the next bytes. @throws LineError, TypeError */
   feed(chunk: Uint8Array): void {
     this.#reader.feed(chunk)
   }

@@ -1,6 +1,6 @@
 /**
- * A range removal of a recording (spec 6): the model's own walker runs over the range at once, as the kernel does
- * under one lock, and what it did is what the task's next events must show, in its order.
+ * The rmap range removals of a recording (spec 6). The model's walker runs over the range at once, as the kernel does
+ * under one lock. The task's next events must show what the walker did, in the same order.
  */
 import type { Hpa, LeafShift } from '../base/units'
 import { hiOf, hiOfNumber, loOf, wordOf } from '../base/word'
@@ -17,7 +17,7 @@ import type { TraceEvent } from './trace-event'
 import type { RcBits } from './rc-bits'
 import { eventText, expectedText, type Expected, type ExpectedTake, type ExpectedUnmap } from './removal-steps'
 
-/** The range that one leaf of L1 mapped. */
+/** The rmap range of one host leaf. */
 export interface KernelRange {
   /** The address of the first slot. */
   readonly address: bigint
@@ -28,11 +28,12 @@ export interface KernelRange {
   readonly shift: LeafShift
 }
 
-/** What a task still has to show of the range that it removes. */
+/** An rmap range removal in progress: what the task's events must show. */
 export interface Removal {
   readonly expected: readonly Expected[]
+  /** The index of the next expected step. */
   next: number
-  /** Takes that did not come, in a range that has not shown yet whether the recording has any. */
+  /** Missing take events, while it is not known whether the recording has take events at all. */
   readonly missed: Difference[]
 }
 
@@ -44,13 +45,13 @@ const FATE_COUNTER = {
   'other-frame': 'staleOtherFrame',
 } as const
 
-/** How far ahead a step is looked for that fits an event out of order. */
+/** An event out of order may match one of this many next steps. */
 const FURTHEST_SKIP = 1000
 
-/** The range removals of a recording. */
+/** The rmap range removals of a recording. */
 export class RangeRemovals {
   readonly counters = new RangeCounters()
-  /** Shown each entry that a range takes: the address of its slot, and its fate. */
+  /** Called for each detached entry, with the address of its slot and its fate. */
   onTaken: ((slot: bigint, fate: EntryFate) => void) | undefined
 
   readonly #guests: KernelGuests
@@ -59,11 +60,11 @@ export class RangeRemovals {
   readonly #rc: RcBits
   readonly #slots: KernelSlots
   readonly #differences: Differences
-  /** Whether the recording has take events: its first range that meets an entry shows it. */
+  /** Whether the recording has take events; undefined until the first range with an entry shows it. */
   #hasTakes: boolean | undefined
   /**
-   * Whether the recording has the take event of a tagged last entry whose LPID no nested guest has. Its probe is not
-   * reached on some kernel builds, and always reached on others: the first such entry shows it.
+   * Whether the recording has the take event of a tagged last entry whose LPID no nested guest has: some kernel builds
+   * never reach its probe, others always do. Undefined until the first such entry shows it.
    */
   #hasStaleTerminators: boolean | undefined
 
@@ -83,7 +84,7 @@ export class RangeRemovals {
     this.#differences = differences
   }
 
-  /** Runs the walker. Undefined: there was nothing to take. */
+  /** Runs the walker. @returns undefined if the range has no entry */
   run(range: KernelRange): Removal | undefined {
     const expected: Expected[] = []
     const { address, npages } = range
@@ -98,7 +99,8 @@ export class RangeRemovals {
   ): void {
     const { chunk, index, npages } = part
     const { memslot } = chunk
-    // What the walk will take, as the kernel's events will show it; entries that it will not reach have no step.
+    // The lists, with the kernel's addresses, before the walk clears them. The walk adds a step for each entry it
+    // reaches.
     const before: { index: number; word: bigint; nodes: KernelNode[] }[] = []
     for (let i = index; i < index + npages; i++) {
       if (!memslot.isEmptyAt(i))
@@ -146,7 +148,7 @@ export class RangeRemovals {
     for (const slot of steps) for (const step of slot) expected.push(step)
   }
 
-  /** Whether the task's event is one of the removal, and checks it; if it is none, the removal is to be ended. */
+  /** Checks the task's next event. @returns false if it does not belong to the removal, which then ends */
   continues(event: TraceEvent, removal: Removal): boolean {
     const isTake = event.name === 'rmap_take' || event.name === 'rmap_take_node'
     const isUnmap = event.name === 'pte_unmap' && !this.#guests.isL1(event)
@@ -156,7 +158,7 @@ export class RangeRemovals {
       this.#hasTakes = true
       for (const { line, event: name, message } of removal.missed) this.#differences.add(line, name, message)
     }
-    // Where the kernel's order is another, the walk goes on from the step that fits, if there is one.
+    // If the kernel's order differs, continue after the step that matches the event, if there is one.
     let at = removal.next
     const end = Math.min(expected.length, at + FURTHEST_SKIP)
     while (at < end && !this.#fits(event, expected[at]!)) at++
@@ -171,7 +173,7 @@ export class RangeRemovals {
       this.#skip(event, removal, to)
     }
     const want = expected[removal.next]
-    if (want === undefined && isUnmap) return false // the task goes on to clear another leaf
+    if (want === undefined && isUnmap) return false // the removal is over, and the task clears another leaf
     this.#differences.at(
       event,
       want === undefined ? 'nothing more in this range' : expectedText(want),
@@ -184,13 +186,13 @@ export class RangeRemovals {
     return true
   }
 
-  /** The removal is over, at an event that is none of it. */
+  /** Ends the removal, at an event that does not belong to it. */
   end(event: TraceEvent, removal: Removal): void {
     this.#skip(event, removal, removal.expected.length)
     this.#hasTakes ??= false
   }
 
-  /** The kernel went on without these. */
+  /** The kernel did not show the steps before `to`: each is a difference, unless the recording cannot show it. */
   #skip(event: TraceEvent, removal: Removal, to: number): void {
     const { expected } = removal
     for (; removal.next < to; removal.next++) {
@@ -217,7 +219,7 @@ export class RangeRemovals {
     }
   }
 
-  /** Whether a step is the take of a tagged last entry whose LPID no nested guest may have, and its probe is not reached. */
+  /** Whether a step is the take of a tagged last entry without a guest, which this kernel build may not show. */
   #mayBeUnseen(want: Expected): want is ExpectedTake {
     return (
       want.name === 'rmap_take_node' &&
@@ -227,7 +229,7 @@ export class RangeRemovals {
     )
   }
 
-  /** The kernel has found no guest where the model has one that may have been dropped: it was, and a vCPU still holds it. */
+  /** The kernel has found no guest where the model has one: it was dropped, and a vCPU still holds it. */
   #wasDropped({ guest, unmap, fate }: ExpectedTake): void {
     this.#guests.unregister(guest!)
     if (unmap !== undefined) unmap.expectedStale = true
@@ -235,12 +237,12 @@ export class RangeRemovals {
     this.counters.staleNoGuest++
   }
 
-  /** The kernel has not cleared what the model has cleared: it is set again. */
+  /** The kernel has not cleared this leaf, but the model has: sets it again. */
   #restore({ guest, leaf }: ExpectedUnmap): void {
     if (guest.shadow.lookup(leaf.gpa) === undefined) guest.shadow.set(leaf.gpa, leaf.shift, leaf.word)
   }
 
-  /** The kernel has cleared a leaf that the model has not. */
+  /** The kernel has cleared a leaf that the model has not: clears it. */
   #clearOther(event: TraceEvent): void {
     const shadow = this.#guests.of(event)?.shadow
     const ref = shadow?.find(event.hi[FIELD.gpa]!, event.lo[FIELD.gpa]!) ?? NONE
@@ -248,8 +250,9 @@ export class RangeRemovals {
   }
 
   /**
-   * `gp` is 0 exactly where no guest has the LPID. If it is 0, a guest that may have been dropped was dropped; if it is
-   * not, a guest that no event has named yet exists, and its `nested_update` must follow.
+   * `gp` is 0 if and only if no guest has the LPID. If it is 0 and the model has a guest that may have been dropped,
+   * the guest was dropped. If it is not 0 and the model has no guest, the guest is new: its `nested_update` must
+   * follow.
    */
   #fitsGuest(event: TraceEvent, want: ExpectedTake): boolean {
     const { lpid, guest, node } = want

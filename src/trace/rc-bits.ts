@@ -1,9 +1,9 @@
 /**
- * How well the referenced and changed bits of the model's leaves are known.
+ * Which referenced and changed bits of the model's leaves are known, and so can be compared.
  *
- * A recording shows who sets and clears them (creations, set-rc, ageing, harvest) only if it has the events of the fault
- * path; without these the bits are not compared at all. And where two tasks change one leaf at once, the recording does
- * not show whose change came first: such a bit is *in doubt* until the kernel shows the word, and is not compared.
+ * Creations, set-rc, ageing and harvest change them. A recording shows all of these only if it has the events of the
+ * fault path; without them the bits are not compared. If two tasks change one leaf at the same time, the recording does
+ * not show which change came first: such a bit is *in doubt*, and not compared, until an event shows the word.
  */
 import { numberOf } from '../base/word'
 import { RC } from '../page-table/leaf'
@@ -11,19 +11,19 @@ import type { RadixTable } from '../page-table/radix-table'
 
 /** Which referenced and changed bits are compared. */
 export class RcBits {
-  /** Whether the recording shows all that sets and clears the bits. */
+  /** Whether the recording shows all changes of the bits, so that they are compared. */
   judged = false
   /** Bits in doubt, by table and by the leaf's first address. Nearly always empty. */
   readonly #doubts = new Map<RadixTable, Map<number, number>>()
 
-  /** The bits of the leaf with this first address that are not to be compared. */
+  /** The bits that must not be compared, for the leaf with this first address. */
   ignored(table: RadixTable, hi: number, lo: number): number {
     if (!this.judged) return RC
     if (this.#doubts.size === 0) return 0
     return this.#doubts.get(table)?.get(keyOf(hi, lo)) ?? 0
   }
 
-  /** These bits of a leaf may be set or not. */
+  /** Puts bits of a leaf in doubt: they may be set or not. */
   doubt(table: RadixTable, hi: number, lo: number, bits: number): void {
     if (bits === 0) return
     let leaves = this.#doubts.get(table)
@@ -32,7 +32,7 @@ export class RcBits {
     leaves.set(key, (leaves.get(key) ?? 0) | bits)
   }
 
-  /** These bits of a leaf are known again: the kernel has shown, set or cleared them. */
+  /** Bits of a leaf are known again: the kernel has shown, set or cleared them. */
   settle(table: RadixTable, hi: number, lo: number, bits: number = RC): void {
     if (this.#doubts.size === 0) return
     const leaves = this.#doubts.get(table)

@@ -1,7 +1,7 @@
 /**
- * Ageing and dirty harvest in a recording: `rmap_update_rc` shows each gfn whose host leaf had its referenced or changed
- * bit cleared (spec 6). The model clears the bit in the host leaf, and, through the gfn's own rmap slot, in the shadow
- * leaves that map a page of it.
+ * Ageing and dirty harvest in a recording (spec 6). `rmap_update_rc` shows that the kernel clears the referenced or
+ * changed bit of a gfn's host leaf. The model clears the bit in that host leaf, and in the shadow leaves that the gfn's
+ * rmap slot leads to.
  */
 import type { LeafShift } from '../base/units'
 import { hex, hiOfNumber } from '../base/word'
@@ -33,7 +33,7 @@ export class RcUpdates {
   readonly #arrays: KernelArrays
   readonly #checks: SlotChecks
   readonly #found: Differences
-  /** What a walk of a slot counts: nobody reads it. */
+  /** The counters that a walk of a slot needs; not used. */
   readonly #uncounted = { entries: 0, staleNoGuest: 0, staleNoLeaf: 0, staleOtherFrame: 0 }
 
   constructor(parts: {
@@ -103,7 +103,7 @@ export class RcUpdates {
     this.#watches.changed(host)
   }
 
-  /** No event has shown the slot's array, so its gfn is not known: every host leaf of the frame may be the one. */
+  /** No event has shown the slot's array, so its gfn is unknown: any host leaf of the frame may be meant. */
   #ageFrame(event: TraceEvent, bits: number): void {
     if (!this.#rc.judged) return
     const { host, pageShift } = this.#guests

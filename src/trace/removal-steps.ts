@@ -1,6 +1,6 @@
 /**
- * The steps of a range removal (spec 6), as a task's events must show them: a slot is taken, the leaf of an entry is
- * cleared, an entry is taken. And how a message words them.
+ * The steps of an rmap range removal (spec 6), as a task's events must show them: a slot's list is detached, the shadow
+ * leaf of an entry is cleared, the entry is handled. And the text of a step in a message.
  */
 import type { Lpid, NestedGpa } from '../base/units'
 import { hex, hexWord, wordOf } from '../base/word'
@@ -12,24 +12,24 @@ import { FIELD, type FieldName } from './events'
 import type { TraceGuest } from './kernel-guests'
 import type { TraceEvent } from './trace-event'
 
-/** What an event of a range removal must show. */
+/** What an event of an rmap range removal must show. */
 export type Expected =
   | { readonly name: 'rmap_take'; readonly slotp: bigint; readonly old: bigint; readonly idx: bigint }
   | ExpectedTake
   | ExpectedUnmap
 
-/** An entry that is taken. */
+/** An entry of a detached list. */
 export interface ExpectedTake {
   readonly name: 'rmap_take_node'
   /** The node's address; 0 for the tagged last entry, which is in no node. */
   readonly node: bigint
   readonly next: bigint
-  /** The entry; undefined for the tagged last entry, of which the event shows nothing. */
+  /** The entry; undefined for the tagged last entry, which the event does not show. */
   readonly rmap: bigint | undefined
   readonly lpid: Lpid
   readonly guest: TraceGuest | undefined
   readonly fate: EntryFate
-  /** What the kernel clears before, if it is to clear something. */
+  /** The shadow leaf that the kernel clears just before, if any. */
   readonly unmap: ExpectedUnmap | undefined
 }
 
@@ -43,11 +43,11 @@ export interface ExpectedUnmap {
   readonly ignored: number
   /** The creations of this leaf in progress: they may have OR-ed their bits in. */
   readonly raced: readonly Creation[]
-  /** Its guest was dropped, and a vCPU still holds it: the kernel does not find the guest, so the entry is stale. */
+  /** The guest was dropped while a vCPU holds it: the kernel finds no guest, so it clears no leaf. */
   expectedStale: boolean
 }
 
-/** What the model expects, for a message. */
+/** A step that the model expects, for a message. */
 export function expectedText(want: Expected): string {
   switch (want.name) {
     case 'rmap_take':
@@ -63,7 +63,7 @@ export function expectedText(want: Expected): string {
   }
 }
 
-/** What the kernel shows, for a message. */
+/** The step that an event shows, for a message. */
 export function eventText(event: TraceEvent): string {
   const fields: readonly FieldName[] =
     event.name === 'rmap_take'

@@ -6,67 +6,68 @@ import type { UnreadLine } from './parser'
 /** What a replay counted and found: the object that `nested-rmap replay --json` prints. All numbers are counts. */
 export interface ReplayResult {
   /**
-   * `match`: all was read, and the model matches the recording. `differences`: all was read, and they differ. `incomplete`: there
-   * is no event, or lines could not be read (`unread`), or the recording says that events were lost (`lost`); what was
-   * read is compared all the same, and `differences` counts what differs.
+   * `match`: all events were read, and the model matches the recording. `differences`: all events were read, and the
+   * model differs. `incomplete`: no event was found, or lines could not be read (`unread`), or the recording says that
+   * events were lost (`lost`). The events that were read are compared in any case, and `differences` counts their
+   * differences.
    */
   verdict: 'match' | 'differences' | 'incomplete'
   /** Lines that were read as events of the nested rmap (the names in `EVENT_FIELDS`). */
   events: number
-  /** Lines of other events and of other VMs, and lines that are not events. They are passed over. */
+  /** Lines of other events and of other VMs, and lines that are not events. They are ignored. */
   skipped: number
-  /** Lines that name an event of `EVENT_FIELDS` and could not be read as one. */
+  /** Lines that name an event of `EVENT_FIELDS` but could not be read. */
   unread: number
   /** The first ten of these lines, and why they could not be read. */
   firstUnread: UnreadLine[]
-  /** The number of the last line, from 1, if it has no line end and is cut off: it was not read. Null for other recordings. */
+  /** The number of the last line, from 1, if it was not read because it is cut off (it has no line end); else null. */
   cutLine: number | null
-  /** Whether the recording itself says that events were lost. Differences may then be no fault of the kernel. */
+  /** Whether the recording itself says that events were lost. Lost events can cause differences. */
   lost: boolean
   /** Why the verdict is `incomplete`, in words; null for another verdict. */
   incomplete: string | null
   /** Inserts into rmap slots, by outcome (spec 3). */
   inserts: {
-    /** The slot was empty: the entry went into its word. */
+    /** The slot was empty: the entry was stored in its word. */
     empty: number
-    /** The slot held one entry in its word: the first node was linked. */
+    /** The slot had one entry, in its word: the first node was linked. */
     second: number
-    /** The slot held a list: a node was linked at its head. */
+    /** The slot had a list: a node was linked at its head. */
     list: number
-    /** The entry was in the slot already: nothing was stored. */
+    /** The slot already had the entry: nothing was stored. */
     duplicate: number
   }
-  /** Entries that the kernel compared in its inserts, looking for a duplicate (spec 12). */
+  /** Entries that the kernel compared in its inserts, to find a duplicate (spec 12). */
   scanSteps: number
-  /** Rmap range removals: one for each host leaf in a memslot that the host took away (spec 6). */
+  /** Rmap range removals: one for each host leaf in a memslot that the host cleared (spec 6). */
   ranges: number
-  /** What the range removals detached. */
+  /** What the rmap range removals detached. */
   taken: {
     /** Rmap slots that were not empty. */
     slots: number
     /** Entries in them. */
     entries: number
   }
-  /** Entries whose shadow leaf a range removal cleared. */
+  /** Entries whose shadow leaf an rmap range removal cleared. */
   cleared: number
-  /** Entries that a range removal found stale, by reason (spec 6). */
+  /** Entries that an rmap range removal found stale, by reason (spec 6). */
   stale: {
     /** No nested guest has the entry's LPID. */
     noGuest: number
     /** The guest's shadow table has no leaf at the entry's address. */
     noLeaf: number
-    /** The shadow leaf there maps another host page. */
+    /** The shadow leaf at the entry's address maps another host page. */
     otherFrame: number
   }
   /** Rmap slots that ageing or dirty harvest reached (spec 6). */
   rcUpdates: number
-  /** Most entries that one rmap slot ever held. */
+  /** Most entries that one rmap slot ever had. */
   longestList: number
-  /** How many different LPIDs were ever inserted. */
+  /** Different LPIDs that were inserted. */
   lpids: number
-  /** The rmap slots that ever had an insert, by what they hold at the end. */
+  /** The rmap slots that ever had an insert, by their state at the end. */
   slots: {
-    /** Nothing. */
+    /** No entry. */
     empty: number
     /** One entry, in the slot's word. */
     single: number
@@ -78,13 +79,13 @@ export interface ReplayResult {
   /** Most list nodes that were in use at once. */
   peakNodes: number
   /**
-   * Nested faults that returned, where the recording has their events (`nested_fault` to `nested_fault_ret`); each
-   * outcome is predicted and compared where it has `nested_walk` too.
+   * Nested faults that returned, if the recording has their events (`nested_fault` to `nested_fault_ret`). If it has
+   * `nested_walk` too, each outcome is predicted and compared.
    */
   faults: {
     /** All of them. */
     total: number
-    /** By outcome, in the words of `FaultResult`; `set` is set-rc, `error` a fault that could not be handled. */
+    /** By outcome, in the words of `FaultResult`; `set`: by set-rc; `error`: the fault could not be handled. */
     byOutcome: Record<FaultOutcome, number>
   }
   /** Creations of shadow leaves whose word, size, address and rmap slot were predicted and compared. */
@@ -92,21 +93,21 @@ export interface ReplayResult {
   /** Set-rc results that were predicted and compared. */
   setRc: number
   /**
-   * Shadow leaves that were cleared for no reason that the recording shows. Without `nested_fault` events a refused
-   * access is such a reason, so these are no differences; with them it is always 0.
+   * Shadow leaves that were cleared for no reason that the recording shows. Without `nested_walk` events these are not
+   * differences, because a refused access may be the reason. With them it is always 0.
    */
   unexplained: number
-  /** The comparison of the shadow tables with a radix dump; null where there was none. */
+  /** The comparison of the shadow tables with a radix dump; null without a dump. */
   radix: {
     /** Shadow leaves in the dump. */
     leaves: number
     /** Shadow leaves that differ, that only the model has, or that only the dump has. */
     differences: number
   } | null
-  /** All differences between model and kernel, those of the radix dump included. */
+  /** All differences between model and kernel, including those of the radix dump. */
   differences: number
   /** The first ten differences, in the order of the recording; then those of the radix dump. */
   first: Difference[]
-  /** Known causes outside the kernel that may explain the differences: a sentence each. */
+  /** Known causes outside the kernel that may explain the differences, a sentence for each. */
   hints: string[]
 }

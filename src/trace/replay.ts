@@ -1,9 +1,9 @@
 /**
- * Replays a recording of a real kernel: drives the model with what the kernel was asked, and compares it with what the
- * kernel did, event by event.
+ * Replays a recording of a real kernel: the model runs the operations that the recording shows, and is compared with
+ * what the kernel did, event by event.
  *
- * This file turns bytes into events and counts; what an event does to the model is in {@link TraceModel}. A replay never
- * stops at a difference: the model takes over the kernel's state, as far as the event shows it, and goes on.
+ * This file turns bytes into events and adds up the result; {@link TraceModel} handles the events. A replay never stops
+ * at a difference: the model adopts the kernel's state, as far as the event shows it, and continues.
  */
 import { checkInteger, checkObject, checkOneOf, checkOptionNames, checkWord } from '../base/args'
 import { withJson } from '../base/json'
@@ -32,30 +32,30 @@ export type { ReplayResult } from './replay-result'
 export interface ReplayOptions {
   /** log2 of L0's base page size in bytes: 16 (64 KiB, the default) or 12 (4 KiB). */
   pageShift?: PageShift
-  /** Most pages of 4 KiB for the model's tables and rmap slots, 1..2^53-1; 2^18 (1 GiB) by default. */
+  /** Most memory for the model's tables and rmap slots, in pages of 4 KiB: 1..2^53-1; 2^18 (1 GiB) by default. */
   maxPages?: number
   /**
-   * The VM to replay, by the address that the field `kvm` has, 0..2^64-1. Needed for a recording of several VMs; the events of
+   * The VM to replay: the value of the field `kvm`, 0..2^64-1. Needed if the recording has several VMs; the events of
    * the others are skipped.
    */
   kvm?: bigint
 }
 
 /**
- * The array of slot words of one memslot (KVM: `rmap[]` of the memslot's arch part), as a recording has shown it.
+ * The array of slot words of one memslot (KVM: `rmap[]` of the memslot's arch part), as the recording shows it.
  * `JSON.stringify` writes its address as a hex string.
  */
 export interface KnownArray {
   /** The kernel's address of the first word. */
   readonly rmap: bigint
-  /** The memslot's first gfn, whose word that is. */
+  /** The memslot's first gfn: the first word is that of this gfn. */
   readonly baseGfn: Gfn
-  /** How many gfns, and words of 8 bytes. */
+  /** The number of gfns, which is the number of 8-byte words. */
   readonly npages: number
 }
 
 /**
- * Replays a recording. Time is proportional to the bytes; memory to the slots, nodes and tables that the recording names.
+ * Replays a recording. Time is proportional to the bytes, memory to the rmap slots, nodes and tables in the recording.
  *
  * @example
  * const replay = new Replay({ pageShift: 16 })
@@ -98,7 +98,7 @@ export class Replay {
     return this.#model.arrays
   }
 
-  /** @internal Whether the referenced and changed bits of the tables are the kernel's. */
+  /** @internal Which referenced and changed bits of the tables are known. */
   get rc(): RcBits {
     return this.#model.rc
   }
@@ -108,7 +108,7 @@ export class Replay {
     return this.#model.found
   }
 
-  /** @internal Sets who is shown what the replay does. */
+  /** @internal Sets the observer of the replay. */
   observe(observer: ReplayObserver): void {
     this.#observer = observer
     this.#model.inserts.onInsert = (slot, outcome) => observer.insert(slot, outcome)
@@ -140,7 +140,7 @@ export class Replay {
     return this.arrays.known.map(({ rmap, baseGfn, npages }) => withJson({ rmap, baseGfn, npages }))
   }
 
-  /** How many rmap slots hold how many entries now, empty ones aside: [entries, slots], shortest list first. */
+  /** The rmap slots with entries now, by length, shortest first: pairs of [entries of a slot, slots]. */
   listLengths(): [entries: number, slots: number][] {
     const lengths = new Map<number, number>()
     for (const { memslot } of this.slots.chunks()) {
@@ -154,11 +154,10 @@ export class Replay {
   }
 
   /**
-   * The next bytes of the recording, cut anywhere.
+   * Reads the next bytes of the recording, in chunks of any size.
    *
-   * @throws LineError for a line that is longer than 1 MiB or takes more than `maxPages`; the replay cannot be used after
-   * that. TypeError; Error when the
-   * recording has ended
+   * @throws LineError for a line that is longer than 1 MiB or needs more than `maxPages`: the replay cannot be used after
+   *   that. TypeError; Error if the recording has ended
    */
   feed(chunk: Uint8Array): void {
     this.#checkOpen('feed')
@@ -168,8 +167,8 @@ export class Replay {
   /**
    * The recording has ended.
    *
-   * @throws LineError if it has events of several VMs and none was chosen; RangeError if it has none of the chosen one; Error when it
-   * had ended before
+   * @throws LineError if it has events of several VMs and `kvm` was not given; RangeError if it has no event of that VM;
+   *   Error if it had ended before
    */
   end(): void {
     this.#checkOpen('end')
@@ -182,7 +181,7 @@ export class Replay {
   /**
    * The counts and differences up to now.
    *
-   * @param radix the result of a comparison with a radix dump, to be included: its differences are counted too
+   * @param radix the result of a comparison with a radix dump: its differences are included
    * @throws TypeError
    */
   result(radix?: RadixResult): ReplayResult {
@@ -263,7 +262,7 @@ export class Replay {
     if (this.#gate.pages > this.#maxPages) {
       throw new LineError(
         event.line,
-        `tables and slots take more than ${this.#maxPages} pages: give the replay more maxPages`,
+        `the tables and slots need more than ${this.#maxPages} pages: give the replay a larger maxPages`,
       )
     }
   }
@@ -276,7 +275,7 @@ export class Replay {
 function unexplainedHint(unexplained: number): string[] {
   if (unexplained === 0) return []
   return [
-    `${unexplained} shadow leaves were cleared for no reason that the recording shows: refused accesses, or invalidations by ` +
-      'L1 that are missing or name another page; only a recording with nested_fault and nested_walk tells these apart',
+    `${unexplained} shadow leaves were cleared for no reason that the recording shows. Refused accesses may be the reason, or ` +
+      'invalidations by L1 that are missing or name another page: a recording with nested_fault and nested_walk shows which',
   ]
 }

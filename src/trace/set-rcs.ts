@@ -1,9 +1,9 @@
 /**
- * Set-rc in a recording: software sets the referenced bit, and for a write the changed bit, where the hardware could not
- * (spec 6). Its result is 1 exactly where the leaf is present and, for a write, writable.
+ * Set-rc in a recording: L0 sets the referenced bit, and for a write the changed bit, if the hardware cannot (spec 6).
+ * The result is 1 if and only if the leaf is present and, for a write, writable.
  *
- * L0 does it in L1's own table (`nested` 0), for a fault of L1 or of an L2, and in the shadow table of whoever has the
- * LPID (`nested` 1).
+ * L0 does it in L1's own table (`nested` 0), for a fault of L1 or of an L2, and in the shadow table of the guest that
+ * has the LPID (`nested` 1).
  */
 import { numberOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
@@ -20,12 +20,12 @@ import type { RcBits } from './rc-bits'
 /** A set-rc between its two events. */
 export interface PendingSetRc {
   readonly line: number
-  /** In a shadow table; else in L1's own. */
+  /** Whether the leaf is in a shadow table; else it is in L1's own table. */
   readonly nested: boolean
   readonly writing: boolean
-  /** The leaf's place; undefined where no nested guest has the LPID. */
+  /** The leaf; undefined if no nested guest has the LPID. */
   readonly watch: LeafWatch | undefined
-  /** The guest may have been dropped, so that nobody has the LPID. */
+  /** The guest may have been dropped, so that no guest has the LPID. */
   readonly maybeDropped: boolean
 }
 
@@ -103,13 +103,13 @@ export class SetRcs {
     return isSet
   }
 
-  /** Whether L1's own table is known at a place: the memslot was made in the recording. */
+  /** Whether L1's own table is known at an address: its memslot was created in the recording. */
   #isKnown({ hi, lo }: LeafWatch): boolean {
     const gfn = Math.floor(numberOf(hi, lo) / (1 << this.#guests.pageShift))
     return this.#arrays.arrayOf(gfn)?.isNew === true
   }
 
-  /** The task has gone on without a result. */
+  /** The recording does not show the result. */
   abandon({ watch }: PendingSetRc): void {
     if (watch !== undefined) this.#watches.end(watch)
   }
@@ -122,7 +122,7 @@ export class SetRcs {
     const first = lo & (-1 << table.shiftOf(ref))
     table.writeAt(ref, table.hiAt(ref), table.loAt(ref) | bits)
     this.#rc.settle(table, hi, first, bits)
-    // Where the leaf was changed meanwhile, the bits may be those of the leaf before.
+    // If the leaf was changed meanwhile, the kernel may have set the bits before the change.
     this.#rc.doubt(table, hi, first, watch.states.length > 1 ? bits : aged & bits)
     this.#watches.changed(table)
   }

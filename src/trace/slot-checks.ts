@@ -1,4 +1,4 @@
-/** What an event says of a slot, held against the model: the word in it, and the page it is about. */
+/** Compares what an event shows of an rmap slot with the model: its word, and the page that it is for. */
 import { type Hpa, MAX_GPA } from '../base/units'
 import { hex, hexWord } from '../base/word'
 import { leafHpa } from '../page-table/leaf'
@@ -9,7 +9,7 @@ import type { KernelArrays } from './kernel-arrays'
 import type { Chunk, KernelSlots } from './kernel-slots'
 import type { TraceEvent } from './trace-event'
 
-/** The checks of slots that several events need. */
+/** The checks of rmap slots that several events need. */
 export class SlotChecks {
   readonly #slots: KernelSlots
   readonly #arrays: KernelArrays
@@ -23,7 +23,7 @@ export class SlotChecks {
     this.#found = found
   }
 
-  /** A slot's word before an event must be the model's. */
+  /** Compares a slot's word before the event with the model's. */
   word(event: TraceEvent, chunk: Chunk, index: number): void {
     if ((event.lo[FIELD.rmapp]! & 7) !== 0)
       this.#found.at(event, 'rmapp a multiple of 8', hex(event.wordAt(FIELD.rmapp)))
@@ -36,9 +36,10 @@ export class SlotChecks {
   }
 
   /**
-   * A slot is about what L1's own table maps at its gfn (spec 5, steps 4 and 5), where both are known.
+   * Checks that L1's own table maps `hpa` at the gfn of the slot (spec 5, steps 4 and 5), if gfn and host leaf are
+   * known.
    *
-   * @param whole whether `hpa` is where that leaf begins, not somewhere in it
+   * @param whole whether `hpa` must be the first address of the host leaf; else any address in it
    */
   frame(event: TraceEvent, slotHi: number, slotLo: number, hpa: Hpa, whole: boolean): void {
     const gfn = this.#arrays.gfnAt(slotHi, slotLo)
@@ -54,7 +55,7 @@ export class SlotChecks {
     }
   }
 
-  /** A slot as messages name it: by its address, and its gfn if that is known. */
+  /** The name of a slot in a message: its address, and its gfn if it is known. */
   name(slot: bigint): string {
     const gfn = this.#arrays.shownGfn(slot)
     return hex(slot) + (gfn === undefined ? '' : ` (gfn ${hex(gfn)})`)

@@ -1,6 +1,6 @@
 /**
- * The tasks of a recording. The events of one task belong together, and events of other tasks may come between them: so
- * what is expected next is kept for each task.
+ * The tasks of a recording. The events of one operation come from one task, and events of other tasks may come between
+ * them. So the expected next event is kept for each task.
  */
 import { LineError } from '../base/lines'
 import type { InsertOutcome } from '../rmap/memslot'
@@ -8,12 +8,12 @@ import type { Creation } from './creations'
 import type { Chunk } from './kernel-slots'
 import type { UnmappedHostLeaf } from './kernel-tables'
 import type { PendingInvalidation } from './l1-invalidations'
-import type { NestedFault } from './nested-faults'
+import type { NestedFault } from './nested-fault'
 import type { TraceEvent } from './trace-event'
 import type { Removal } from './range-removal'
 import type { PendingSetRc } from './set-rcs'
 
-/** What the outcome event of an insert must say. */
+/** What the outcome event of an insert must show. */
 export interface PendingOutcome {
   readonly line: number
   readonly outcome: InsertOutcome
@@ -21,10 +21,10 @@ export interface PendingOutcome {
   readonly index: number
   readonly slotHi: number
   readonly slotLo: number
-  /** The node that the kernel brought along. */
+  /** The address of the node that the kernel allocated for the insert. */
   readonly nodeHi: number
   readonly nodeLo: number
-  /** The slot's word before the insert, as the kernel has it: what a node's next holds. */
+  /** The kernel's slot word before the insert: the new node's `next`. */
   readonly beforeHi: number
   readonly beforeLo: number
   /** The entry, with tag 0. */
@@ -36,39 +36,39 @@ export interface PendingOutcome {
 const MAX_TASKS = 2 ** 16
 
 /**
- * What a task is in the middle of. Each field is set by one event and cleared by another:
+ * The operations that a task has in progress. Each field is set by one event and cleared by another:
  *
  *     fault          nested_fault .. nested_fault_ret
  *     setRc          set_rc .. set_rc_ret; in a fault, or alone for a fault of L1's own
  *     creation       pte_create .. pte_create_ret; in a fault, or alone for a host leaf of L1's own fault
  *     outcome        rmap_insert .. its outcome event, the task's next; only inside a creation
  *     unmapped       pte_unmap of a host leaf .. the task's next event, which is rmap_remove_range
- *     removal        rmap_remove_range .. the first event that is no part of it
- *     invalidation   tlb_invalidate, rpt_invalidate .. the first event that is no part of it
+ *     removal        rmap_remove_range .. the first event that does not belong to it
+ *     invalidation   tlb_invalidate, rpt_invalidate .. the first event that does not belong to it
  *
- * At most one of outcome, unmapped and removal is set: each ends where another begins. Each of the three may occur inside
- * a creation (a larger host leaf in its way is cleared with its range), and the last two inside a fault (the host takes a
- * page away to give it another). An invalidation is never inside a fault or a creation, nor a set-rc inside a creation.
+ * At most one of outcome, unmapped and removal is set: each ends where another begins. All three may occur inside a
+ * creation: a larger host leaf in its way is cleared, with its rmap range. The last two may occur inside a fault: the
+ * host replaces a page. An invalidation is never inside a fault or a creation, and set-rc is never inside a creation.
  */
 export interface TraceTask {
   readonly pid: number
-  /** An event of it was seen before. */
+  /** Whether the recording had an event of it before. */
   begun: boolean
-  /** A nested_fault of it was seen before. */
+  /** Whether the recording had a `nested_fault` of it before. */
   hasFaulted: boolean
-  /** The nested fault that it handles. */
+  /** The nested fault that it is handling. */
   fault: NestedFault | undefined
-  /** The set-rc that it does. */
+  /** The set-rc in progress. */
   setRc: PendingSetRc | undefined
   /** The leaf that it is creating. */
   creation: Creation | undefined
-  /** How its insert must have ended. */
+  /** The outcome that its insert must have. */
   outcome: PendingOutcome | undefined
-  /** What it still has to do in the range that it removes. */
+  /** What its rmap range removal must still show. */
   removal: Removal | undefined
   /** The host leaf that it has just unmapped. */
   unmapped: UnmappedHostLeaf | undefined
-  /** What L1 has just asked it to invalidate. */
+  /** The invalidation that L1 has just requested. */
   invalidation: PendingInvalidation | undefined
 }
 
@@ -101,13 +101,13 @@ export class TraceTasks {
     return task
   }
 
-  /** Forgets the tasks that are in the middle of nothing. */
+  /** Forgets the tasks that have no operation in progress. */
   #forget(line: number): void {
     for (const [pid, { fault, setRc, creation, outcome, removal, unmapped, invalidation }] of this.#tasks) {
       if ((fault ?? setRc ?? creation ?? outcome ?? removal ?? unmapped ?? invalidation) === undefined)
         this.#tasks.delete(pid)
     }
     if (this.#tasks.size <= MAX_TASKS / 2) return
-    throw new LineError(line, `more than ${MAX_TASKS / 2} tasks are in the middle of something`)
+    throw new LineError(line, `more than ${MAX_TASKS / 2} tasks have an operation in progress`)
   }
 }

@@ -1,10 +1,10 @@
 /**
- * What the parser does with a line that it cannot read byte by byte in ftrace's plain form: cleans it, finds which event it
- * names, whether it says that events were lost, and why it cannot be read.
+ * For lines that are not in ftrace's plain form: removes escape sequences, finds the event that a line names, and
+ * whether it says that events were lost.
  */
 import { EVENT_NAMES } from './events'
 
-/** A known event's name, as a line of a recording has it. */
+/** The name of a known event in a line. */
 const NAMED = new RegExp(String.raw`(?:^|[\s:])(${EVENT_NAMES.join('|')}):(?=\s|$)`)
 
 /** ECMA-48 escape sequences: colours (CSI), titles (OSC), and the two-byte ones. */
@@ -21,12 +21,12 @@ export function cleanLine(text: string): string {
   return clean.replace(BYTE_VALUES, '=$1')
 }
 
-/** The known event that a line names, wherever it does; undefined if it names none. */
+/** The known event that a line names, anywhere in it; undefined if it names none. */
 export function namedEvent(text: string): string | undefined {
   return NAMED.exec(text)?.[1]
 }
 
-/** What the tools write where events were lost. Each says so only if any were: 0 is nothing lost. */
+/** What the tools print when events were lost. No pattern matches a count of 0. */
 const LOSSES: readonly RegExp[] = [
   /\[\s*LOST\s+(?:[1-9]\d*\s+)?EVENTS?\s*\]/i, // trace_pipe: CPU:1 [LOST 3 EVENTS]
   /\[\s*(?:[1-9]\d*\s+)?EVENTS?\s+(?:DROPPED|LOST)\s*\]/i, // trace-cmd: CPU:1 [3 EVENTS DROPPED]

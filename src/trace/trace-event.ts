@@ -1,17 +1,17 @@
-/** One event of a recording, as the parser gives it: its name, its task and the words of its fields. */
+/** One event of a recording, as the parser returns it: its name, its task and the words of its fields. */
 import { checkOneOf } from '../base/args'
 import { numberOf, wordOf } from '../base/word'
 import { FIELD, FIELD_NAMES, type EventName, type FieldName } from './events'
 
 const NO_BITS = new Int32Array(FIELD_NAMES.length)
 
-/** One event of a recording. A parser has one and fills it anew for each line: copy what you keep. */
+/** One event of a recording. The parser reuses one object for all lines: copy what you keep. */
 export class TraceEvent {
   /** The number of its line in the recording, from 1. */
   line = 0
-  /** Which event it is. */
+  /** The name of the event. */
   name: EventName = 'pte_create'
-  /** The id of the task (the thread, not the process) in which it happened. */
+  /** The id of the task (the thread, not the process) in which it occurred. */
   pid = 0
   /** @internal The high halves of the fields, by {@link FIELD}. */
   readonly hi = new Int32Array(FIELD_NAMES.length)
@@ -25,25 +25,25 @@ export class TraceEvent {
   /**
    * Whether this event's line has the field.
    *
-   * @throws TypeError, RangeError for a name that is not a field's
+   * @throws TypeError, RangeError for an unknown field name
    */
   has(field: FieldName): boolean {
     return this.hasAt(FIELD[checkOneOf('field', field, FIELD_NAMES)])
   }
 
   /**
-   * A field as a 64-bit word; a negative number as its two's complement; 0 where the event does not have the field.
+   * A field as a 64-bit word, 0..2^64-1; a negative number as its two's complement; 0 if the event lacks the field.
    *
-   * @throws TypeError, RangeError for a name that is not a field's
+   * @throws TypeError, RangeError for an unknown field name
    */
   word(field: FieldName): bigint {
     return this.wordAt(FIELD[checkOneOf('field', field, FIELD_NAMES)])
   }
 
   /**
-   * A field as a number, exact below 2^53; 0 where the event does not have the field.
+   * A field as a number, exact below 2^53; 0 if the event lacks the field.
    *
-   * @throws TypeError, RangeError for a name that is not a field's
+   * @throws TypeError, RangeError for an unknown field name
    */
   number(field: FieldName): number {
     return this.numberAt(FIELD[checkOneOf('field', field, FIELD_NAMES)])
@@ -69,7 +69,7 @@ export class TraceEvent {
     return (this.hi[field]! | this.lo[field]!) === 0
   }
 
-  /** @internal A copy, for who must keep an event. */
+  /** @internal A copy that the parser does not change. */
   clone(): TraceEvent {
     const copy = new TraceEvent()
     copy.line = this.line

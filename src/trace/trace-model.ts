@@ -1,12 +1,12 @@
 /**
- * The model that a recording drives, event by event: each event is one thing that the kernel was asked, or one thing
- * that it did, and goes to the part of the model that it is about.
+ * The model of a replay: passes each event to the part of the model that handles it.
  *
- * Asked: a leaf to create (`pte_create`), an entry to insert (`rmap_insert`), a range to remove (`rmap_remove_range`).
- * Done: the words before and after, the nodes, their order, and the leaves that were cleared. After a difference the
- * model takes over the kernel's state, as far as the event shows it, and goes on.
+ * Some events begin an operation: the creation of a leaf (`pte_create`), an insert (`rmap_insert`), an rmap range
+ * removal (`rmap_remove_range`). The model runs the operation. The other events show what the kernel did: words before
+ * and after, nodes and their order, cleared leaves. The model is compared with them. After a difference it adopts the
+ * kernel's state, as far as the event shows it, and continues.
  *
- * (This file is over 300 lines: one short method for each event, and the tasks that they share.)
+ * (This file is over 300 lines: one short method for each event; all use the same tasks.)
  */
 import type { LeafShift, PageShift } from '../base/units'
 import { hex, hiOfNumber } from '../base/word'
@@ -21,7 +21,8 @@ import { KernelSlots } from './kernel-slots'
 import { KernelTables } from './kernel-tables'
 import { isPartOf, L1Invalidations } from './l1-invalidations'
 import { LeafWatches } from './leaf-watch'
-import { NestedFaults, type NestedFault } from './nested-faults'
+import type { NestedFault } from './nested-fault'
+import { NestedFaults } from './nested-faults'
 import type { TraceEvent } from './trace-event'
 import { RangeRemovals } from './range-removal'
 import { RcBits } from './rc-bits'
@@ -30,7 +31,7 @@ import { SetRcs } from './set-rcs'
 import { SlotChecks } from './slot-checks'
 import { TraceTasks, type TraceTask } from './tasks'
 
-/** What happens under the one lock that guards rmap slots and tables. */
+/** The events that occur under the lock of rmap slots and tables (KVM: `mmu_lock`). */
 const UNDER_LOCK: ReadonlySet<EventName> = new Set([
   ...OUTCOMES,
   'rmap_insert',
@@ -41,12 +42,12 @@ const UNDER_LOCK: ReadonlySet<EventName> = new Set([
   'pte_unmap',
 ])
 
-/** The flag of a memslot that refuses writes (KVM: `KVM_MEM_READONLY`). */
+/** The flag of a read-only memslot (KVM: `KVM_MEM_READONLY`). */
 const MEM_READONLY = 2
-/** The change of a memslot after which its leaves stay (KVM: `KVM_MR_FLAGS_ONLY`). A new or moved one has none. */
+/** `change`: only the flags change (KVM: `KVM_MR_FLAGS_ONLY`). The leaves stay; a new or moved memslot has none. */
 const FLAGS_ONLY = 3
 
-/** The rmap slots and page tables of a recording, as far as it has been read. */
+/** The rmap slots and page tables, as far as the recording has shown them. */
 export class TraceModel {
   readonly slots: KernelSlots
   readonly arrays = new KernelArrays()
@@ -58,7 +59,7 @@ export class TraceModel {
   readonly setRcs: SetRcs
   readonly rcUpdates: RcUpdates
   readonly rc = new RcBits()
-  /** Range removals so far. */
+  /** Rmap range removals so far. */
   ranges = 0
   /** Shadow leaves that were cleared for a reason that the recording does not show. */
   unexplained = 0
@@ -68,7 +69,7 @@ export class TraceModel {
   readonly #invalidations: L1Invalidations
   readonly #tables: KernelTables
   readonly #tasks = new TraceTasks()
-  /** The task that was last in the middle of something under the lock: it holds the lock until another task shows that it does. */
+  /** The task that last began an operation under the lock. It holds the lock until another task shows an event. */
   #holder: TraceTask | undefined
 
   /** `gate` counts the pages of tables and slots. */
@@ -90,7 +91,7 @@ export class TraceModel {
     this.setRcs = new SetRcs(guests, arrays, creations, rc, watches, found)
   }
 
-  /** The next event. @throws LineError */
+  /** Handles the next event. @throws LineError */
   onEvent(event: TraceEvent): void {
     const task = this.#tasks.of(event)
     const holder = this.#holder
@@ -108,7 +109,7 @@ export class TraceModel {
     for (const { line, event, message } of this.arrays.waiting()) this.found.add(line, event, message)
   }
 
-  /** Another task has the lock now: this one has shown all that it did under the lock. */
+  /** Another task holds the lock now, so `task` has released it: a missing event is a difference. */
   #releaseLock(event: TraceEvent, task: TraceTask): void {
     if (task.outcome !== undefined) this.inserts.missed(event, task.outcome)
     task.outcome = undefined
@@ -116,7 +117,7 @@ export class TraceModel {
     this.#holder = undefined
   }
 
-  /** Ends what a task had in progress, at an event that is no part of it: what is missing is a difference. */
+  /** Ends the task's operation, at an event that does not belong to it: a missing event is a difference. */
   #finishPending(event: TraceEvent, task: TraceTask): void {
     const { removal, outcome, unmapped } = task
     task.removal = undefined
@@ -128,7 +129,7 @@ export class TraceModel {
     if (unmapped === undefined || (event.name === 'rmap_remove_range' && event.pid === task.pid)) return
     task.unmapped = undefined
     if (unmapped.inMemslot)
-      this.found.at(event, `L1's leaf unmapped in line ${unmapped.line}, so an rmap_remove_range`, 'none')
+      this.found.at(event, `a host leaf was unmapped in line ${unmapped.line}, so an rmap_remove_range`, 'none')
   }
 
   #dispatch(event: TraceEvent, task: TraceTask): void {
@@ -150,7 +151,7 @@ export class TraceModel {
         return this.#rmapRemoveRange(event, task)
       case 'rmap_take':
       case 'rmap_take_node':
-        return this.found.at(event, 'no range removal in progress', 'an entry is taken')
+        return this.found.at(event, 'no rmap range removal in progress', event.name)
       case 'rmap_update_rc':
         return this.rcUpdates.update(event)
       case 'table_free':
@@ -178,11 +179,11 @@ export class TraceModel {
         return this.#nestedFault(event, task)
       case 'nested_walk':
         if (task.fault !== undefined) this.faults.walk(event, task.fault)
-        else if (task.hasFaulted) this.found.at(event, 'no nested fault in progress', 'its walk')
+        else if (task.hasFaulted) this.found.at(event, 'no nested fault in progress', event.name)
         return
       case 'nested_fault_ret':
         if (task.fault !== undefined) this.#nestedFaultRet(event, task, task.fault)
-        else if (task.hasFaulted) this.found.at(event, 'no nested fault in progress', 'it returns')
+        else if (task.hasFaulted) this.found.at(event, 'no nested fault in progress', event.name)
         return
       case 'set_rc':
         return this.#setRc(event, task)
@@ -208,14 +209,14 @@ export class TraceModel {
     const { creation } = task
     task.creation = undefined
     if (creation === undefined) {
-      if (task.begun) this.found.at(event, 'no creation in progress', 'it returns') // else it began before the recording
+      if (task.begun) this.found.at(event, 'no creation in progress', event.name) // else it began before the recording
       return
     }
     this.#creations.finish(event, creation)
     if (task.fault !== undefined) this.faults.created(event, task.fault, creation)
   }
 
-  /** What a leaf that is unmapped outside a range removal is unmapped for. */
+  /** `pte_unmap` outside an rmap range removal: finds the operation that explains it. */
   #pteUnmap(event: TraceEvent, task: TraceTask): void {
     const guest = this.#tables.ownerOf(event)
     const { invalidation, creation } = task
@@ -229,15 +230,15 @@ export class TraceModel {
     task.unmapped = this.#tables.unmap(event, guest, creation, guest === null || creation !== undefined)
   }
 
-  /** A shadow leaf that neither L1 nor the host nor a creation clears: only a nested fault does. */
+  /** `pte_unmap` of a shadow leaf without another explanation: a nested fault must explain it. */
   #explainUnmap(event: TraceEvent, task: TraceTask, guest: TraceGuest): void {
     const { fault } = task
     if (!this.faults.predicts) this.unexplained++
     else if (fault === undefined ? task.hasFaulted : !this.faults.unmaps(event, fault, guest)) {
       this.found.at(
         event,
-        `nothing clears a shadow leaf of LPID ${guest.lpid} here`,
-        `unmaps ${hex(event.wordAt(FIELD.gpa))}`,
+        `no reason to clear a shadow leaf of LPID ${guest.lpid}`,
+        `clears ${hex(event.wordAt(FIELD.gpa))}`,
       )
     }
   }
@@ -245,7 +246,7 @@ export class TraceModel {
   #tableFree(event: TraceEvent, task: TraceTask): void {
     const guest = this.guests.isL1(event) ? undefined : this.guests.of(event)
     if (guest !== undefined && this.faults.predicts && task.hasFaulted && !task.invalidation?.tables?.has(guest)) {
-      this.found.at(event, `nothing clears the table of LPID ${guest.lpid} here`, 'it is freed')
+      this.found.at(event, `no reason to free the table of LPID ${guest.lpid}`, 'frees it')
     }
     if (this.#tables.free(event)) this.slots.freeAll()
   }
@@ -276,7 +277,7 @@ export class TraceModel {
     }
     this.faults.beginSetRc(event, task.fault)
     if (task.fault === undefined && task.hasFaulted && !event.isZeroAt(FIELD.nested))
-      this.found.at(event, 'no nested fault in progress', 'set-rc in a shadow table')
+      this.found.at(event, 'no nested fault in progress', 'sets bits in a shadow table')
     task.setRc = this.setRcs.begin(event)
   }
 
@@ -284,7 +285,7 @@ export class TraceModel {
     const { setRc, fault } = task
     task.setRc = undefined
     if (setRc === undefined) {
-      if (task.hasFaulted) this.found.at(event, 'no set_rc in progress', 'it returns')
+      if (task.hasFaulted) this.found.at(event, 'no set_rc in progress', event.name)
       return
     }
     const isSet = this.setRcs.finish(event, setRc)
@@ -299,7 +300,7 @@ export class TraceModel {
     let hpa = event.numberAt(FIELD.hpa)
     let shift = ([this.#pageShift, 21, 30] as LeafShift[]).find((s) => event.wordAt(FIELD.nbytes) === 1n << BigInt(s))
     if (unmapped === undefined) {
-      this.found.at(event, 'no leaf of L1 was unmapped', 'its range is removed')
+      this.found.at(event, 'no host leaf was unmapped', event.name)
     } else {
       ;({ gpa, hpa, shift } = unmapped)
       this.found.same(event, FIELD.gpa, hiOfNumber(gpa), gpa | 0)

@@ -1,4 +1,4 @@
-/** L1's invalidations in a recording: what they ask for is cleared, and nothing else is (spec 8). */
+/** L1's invalidations in a recording: what they request is cleared, and nothing else (spec 8). */
 import { describe, expect, test } from 'vitest'
 import { Replay, type ReplayResult } from '../../src/trace/index'
 import { recording } from '../support/recordings'
@@ -13,7 +13,7 @@ const NEXT = mapped(1, 9, 0x3000, 0x1000000)[0]!
 const SECOND = mapped(1, 4, 0x2001, 0x80000)
 const SECOND_WORD = WORD + 0x10000n
 
-describe('as L1 asks', () => {
+describe('the kernel clears what L1 requests', () => {
   test.each<[string, (string | string[])[]]>([
     ['a page', [tlbie(0x70000 | AP_64K), unmap(1, 2, WORD, 0x70000)]],
     ['a page without a leaf', [tlbie(0x90000 | AP_64K)]],
@@ -37,7 +37,7 @@ describe('as L1 asks', () => {
     ['a range', [SECOND, rpt({ end: 0x90000 }), unmap(1, 2, WORD, 0x70000), unmap(1, 2, SECOND_WORD, 0x80000)]],
     ['an empty range: one page', [rpt({ end: 0x70000 }), unmap(1, 2, WORD, 0x70000)]],
     ['a range that ends before it starts', [rpt({ end: 0x6ffff })]],
-    ['not the TLB', [rpt({ type: 5 })]],
+    ['a type without the TLB', [rpt({ type: 5 })]],
     ['all addresses', [rpt(ALL), freed(1, 2)]],
     ['all nested types', [rpt({ type: 15, start: 0, end: 0 }), freed(1, 2), guest(1, 'nested_update', 5, 2)]],
     ['more pages than 33', [rpt({ end: 0x70000 + 34 * 0x10000 }), freed(1, 2)]],
@@ -51,9 +51,9 @@ describe('as L1 asks', () => {
       'a guest that was dropped while a vCPU holds it is not found',
       [tlbie(0x800, 0x90000), freed(1, 2), guest(1, 'nested_update', 5, 2), SECOND, tlbie(0x20), tlbie(0x800)],
     ],
-    ['the host takes the page away first', [tlbie(0x70000 | AP_64K), taken(9)]],
+    ['the host clears the leaf first', [tlbie(0x70000 | AP_64K), taken(9)]],
     [
-      'the host takes it away, and another CPU maps it again behind the invalidation',
+      'the host clears the leaf first, and another CPU maps the page again',
       [tlbie(0x70000 | AP_64K), taken(9), mapped(2, 4, 0x2001, 0x70000)],
     ],
     ['the recording ends before it is done', [tlbie(0x70000 | AP_64K)].slice(0, 1)],
@@ -63,13 +63,17 @@ describe('as L1 asks', () => {
   })
 })
 
-describe('not as L1 asks', () => {
+describe('the kernel does not clear what L1 requests', () => {
   test.each<[string, (string | string[])[], RegExp]>([
-    ['a page', [tlbie(0x70000 | AP_64K)], /the tlb_invalidate of line 8 asked for 0x70000 of LPID 5.*kernel: it stays/],
-    ['one of two', [SECOND, tlbie(0x20), unmap(1, 2, WORD, 0x70000)], /asked for 0x80000 of LPID 5/],
-    ['the whole LPID', [tlbie(0x800)], /asked for all of LPID 5, so its table is freed/],
-    ['a range', [rpt({})], /the rpt_invalidate of line 8 asked for 0x70000/],
-    ['all addresses', [rpt(ALL)], /asked for all of LPID 5/],
+    [
+      'a page',
+      [tlbie(0x70000 | AP_64K)],
+      /the tlb_invalidate of line 8 invalidates 0x70000 of LPID 5.*kernel: it is not cleared/,
+    ],
+    ['one page of two', [SECOND, tlbie(0x20), unmap(1, 2, WORD, 0x70000)], /invalidates 0x80000 of LPID 5/],
+    ['the whole LPID', [tlbie(0x800)], /invalidates all of LPID 5, so its table is freed/],
+    ['a range', [rpt({})], /the rpt_invalidate of line 8 invalidates 0x70000/],
+    ['all addresses', [rpt(ALL)], /invalidates all of LPID 5/],
   ])('%s', (_name, lines, message) => {
     const found = messages(replayLines(START, ...lines, NEXT))
     expect(found).toHaveLength(1)
@@ -89,7 +93,7 @@ describe('recording A, damaged', () => {
     text.includes(' tlb_invalidate: (') && / rb=0x\w*[0-9a-f]a0$/.test(text) ? [i] : [],
   )
 
-  test('without its tlb_invalidate lines, what they asked for is counted as unexplained', () => {
+  test('without its tlb_invalidate lines, the cleared leaves are counted as unexplained', () => {
     const unmaps = requests.filter((i) => / pte_unmap: .*memslot=0x0/.test(A[i + 1]!)).length
     const result = replay(A.filter((text) => !text.includes(' tlb_invalidate: (')))
     expect(unmaps).toBeGreaterThan(600)
@@ -97,7 +101,7 @@ describe('recording A, damaged', () => {
     expect(result.hints.join('\n')).toMatch(/shadow leaves were cleared for no reason that the recording shows/)
   })
 
-  test('with another page in one, a difference or an unexplained unmap says so', () => {
+  test('another page in a tlb_invalidate gives a difference or an unexplained pte_unmap', () => {
     for (const at of requests.filter((_, i) => i % 40 === 0)) {
       const other = A[at]!.replace(/ rb=0x(\w+)$/, (_all, rb) => ` rb=0x${(BigInt(`0x${rb}`) ^ 0x10000n).toString(16)}`)
       const { differences, unexplained } = replay(A.with(at, other))
@@ -105,9 +109,9 @@ describe('recording A, damaged', () => {
     }
   })
 
-  test('a leaf that stays is a difference', () => {
+  test('a leaf that is not cleared is a difference', () => {
     const at = requests.find((i) => / pte_unmap: .*memslot=0x0/.test(A[i + 1]!))!
     const { first } = replay(A.toSpliced(at + 1, 1))
-    expect(first[0]!.message).toMatch(new RegExp(`the tlb_invalidate of line ${at + 1} asked for 0x\\w+ of LPID`))
+    expect(first[0]!.message).toMatch(new RegExp(`the tlb_invalidate of line ${at + 1} invalidates 0x\\w+ of LPID`))
   })
 })

@@ -1,4 +1,4 @@
-/** Recordings that the model writes of random operations: the replay predicts every event, and ends with the same tables. */
+/** The model records random operations: the replay predicts every event, and ends with the same tables. */
 import { expect, test } from 'vitest'
 import type { RadixTable } from '../../src/index'
 import { recorder } from '../../src/index'
@@ -9,11 +9,11 @@ import { cases } from '../support/cases'
 const leavesOf = (table: RadixTable): string[] => [...table].map(({ gpa, shift, word }) => `${gpa} ${shift} ${word}`)
 
 for (const [name, pageShift, weights] of [
-  ['races, memslots that come and go', 16, { races: 5 }],
+  ['races; memslots that are added and removed', 16, { races: 5 }],
   ['races with base pages of 4 KiB', 12, { races: 5 }],
-  ['large pages, LPIDs that are used again', 16, { large: 5, reuse: 4 }],
+  ['large pages; LPIDs that are reused', 16, { large: 5, reuse: 4 }],
 ] as const) {
-  test(`random operations: ${name}`, () => {
+  test(`a recording of random operations: ${name}`, () => {
     for (let seed = 0; seed < cases(25); seed++) {
       const model = new VmModel({ pageShift })
       const lines: string[] = []

@@ -37,7 +37,7 @@ function tablesOf(text: string | Uint8Array, pageShift: 16 | 12 = 16): RadixDump
   return tables
 }
 
-/** The dump's text, written again from what was read. */
+/** The text of a dump, from the tables that were read. */
 function print({ host, shadows }: RadixDumpTables, pgdirs: Map<number | null, bigint>): string {
   let text = ''
   for (const [lpid, table] of [[null, host!] as const, ...shadows]) {
@@ -47,12 +47,12 @@ function print({ host, shadows }: RadixDumpTables, pgdirs: Map<number | null, bi
   return text
 }
 
-test('a real dump is read whole: written again it is the same file', () => {
+test('a real dump is read completely: written again, it is the same file', () => {
   const { tables } = read(FILE)
   expect(print(tablesOf(FILE), new Map(tables))).toBe(FILE.toString())
 })
 
-test('a dump in chunks of any size reads the same', () => {
+test('chunks of any size give the same dump', () => {
   const part = FILE.subarray(FILE.lastIndexOf('Nested LPID 6'))
   const whole = read(part)
   expect(whole.tables.length).toBe(4)
@@ -64,7 +64,7 @@ test('a dump in chunks of any size reads the same', () => {
   )
 })
 
-test('tables of guests without a leaf are there, empty', () => {
+test('a guest without a leaf has an empty table', () => {
   const { host, shadows } = tablesOf(
     `${TABLE_A}${LEAF_A}Nested LPID 1: pgdir: c000000000010000\nNested LPID 4095: pgdir: 0\n`,
   )
@@ -75,7 +75,7 @@ test('tables of guests without a leaf are there, empty', () => {
   ])
 })
 
-test('leaves of all sizes, in both geometries', () => {
+test('leaves of all sizes, with both base page sizes', () => {
   const large = ' 200000: c000000000200387 21\n 40000000: c000000040000387 30\n'
   expect([...tablesOf(TABLE_A + LEAF_A + large).host!].map((leaf) => leaf.shift)).toEqual([16, 21, 30])
   const small = ' 1000: c000000000001387 12\n'
@@ -95,24 +95,28 @@ const malformed: [name: string, text: string, message: string][] = [
     `${TABLE_A} 10000: c0000`,
     'line 2: expected "pgdir: ADDRESS", "Nested LPID N: pgdir: ADDRESS" or " GPA: WORD SHIFT", got " 10000: c0000"',
   ],
-  ['a leaf before its table', LEAF_A, 'line 1: a leaf before any table ("pgdir: ADDRESS")'],
+  ['a leaf before any table', LEAF_A, 'line 1: a leaf before any table ("pgdir: ADDRESS")'],
   ['an LPID over 12 bits', 'Nested LPID 4096: pgdir: 0\n', 'line 1: LPID: expected at most 4095, got 4096'],
   ['L1 twice', TABLE_A + TABLE_A, 'line 2: a second table of L1'],
   ['a guest twice', 'Nested LPID 7: pgdir: 1\nNested LPID 7: pgdir: 2\n', 'line 2: a second table of LPID 7'],
-  ['a shift of no leaf', `${TABLE_A} 0: c000000000000387 24\n`, 'line 2: shift: expected 12, 16, 21 or 30, got 24'],
-  ['both base pages', `${TABLE_A}${LEAF_A} 1000: c000000000001387 12\n`, 'line 3: shift: 12 and 16 in one dump'],
+  ['an invalid shift', `${TABLE_A} 0: c000000000000387 24\n`, 'line 2: shift: expected 12, 16, 21 or 30, got 24'],
+  [
+    'both base page sizes',
+    `${TABLE_A}${LEAF_A} 1000: c000000000001387 12\n`,
+    'line 3: shift: expected 16 as in earlier leaves, got 12',
+  ],
   [
     'an address over 52 bits',
     `${TABLE_A} 10000000000000: c000000000000387 16\n`,
     'line 2: gpa: expected at most 0xfffffffffffff, got 0x10000000000000',
   ],
   [
-    'an address inside its page',
+    'an address that is not aligned to the leaf',
     `${TABLE_A} 10010: c000000000000387 16\n`,
     'line 2: gpa: expected a multiple of 0x10000, got 0x10010',
   ],
   [
-    'a link for a leaf',
+    'a link instead of a leaf',
     `${TABLE_A} 10000: 8000000000000387 16\n`,
     'line 2: word: expected a present leaf, got 0x8000000000000387',
   ],
@@ -125,7 +129,7 @@ for (const [name, text, message] of malformed) {
   })
 }
 
-test('tables refuse what no table can hold', () => {
+test('leaves that overlap, or that the base page size does not allow, are refused', () => {
   const refused = (text: string): unknown => tablesOf(TABLE_A + text)
   expect(() => refused(LEAF_A + LEAF_A)).toThrow(new LineError(3, 'a second leaf at 0x10000'))
   expect(() => refused(` 0: c000000000000387 21\n${LEAF_A}`)).toThrow(/^line 3: a leaf of 2\^21 bytes maps 0x10000/)
@@ -135,7 +139,7 @@ test('tables refuse what no table can hold', () => {
   )
 })
 
-test('a damaged dump gives the documented error or none', () => {
+test('a damaged dump gives a LineError or no error', () => {
   const part = FILE.subarray(0, 600)
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.nat(599), fc.nat(255)), { minLength: 1, maxLength: 4 }), (changes) => {
@@ -151,7 +155,7 @@ test('a damaged dump gives the documented error or none', () => {
   )
 })
 
-test('bytes are asked for', () => {
+test('invalid arguments', () => {
   expect(() => tablesOf([1] as never)).toThrow(new TypeError('chunk: expected a Uint8Array, got object'))
   expect(() => new RadixDumpTables({ pageShift: 14 as never })).toThrow(
     new RangeError('pageShift: expected one of 16, 12, got 14'),

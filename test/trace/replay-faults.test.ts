@@ -1,4 +1,4 @@
-/** Recordings of Linux 6.12, which show what the fault path saw: faults, creations and set-rc are predicted bit for bit. */
+/** Recordings of Linux 6.12 with the events of the fault path: faults, creations and set-rc are predicted bit for bit. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RadixComparison, Replay, type ReplayResult } from '../../src/trace/index'
@@ -57,7 +57,7 @@ describe('as recorded', () => {
     }
   })
 
-  test("LPID 0's table, which the dump does not list, is not judged", () => {
+  test("LPID 0's table, which the dump does not list, is not compared", () => {
     const { trace, radix } = texts('Q8')
     const run = new Replay({ pageShift: 12 })
     run.feed(Buffer.from(trace, 'latin1'))
@@ -82,7 +82,7 @@ describe('as recorded', () => {
 })
 
 describe('one flipped bit in a field that is predicted', () => {
-  /** By event and field, the bits that are predicted, in the lines that match: what the kernel was asked is not. */
+  /** By event and field: the number of bits that are predicted, and in which lines. */
   const PREDICTED: [event: string, field: string, bits: number, lines?: RegExp][] = [
     ['nested_fault', 'l1_lpid', 32],
     ['nested_fault', 'gpa4', 52, / trap=0xe00/],

@@ -1,4 +1,4 @@
-/** What several CPUs may do to a recording, each in a few lines: legal, so without a difference; or with what breaks it. */
+/** Recordings of several tasks, each in a few lines: legal ones, without a difference, and broken ones. */
 import { describe, expect, test } from 'vitest'
 import {
   ARRAY,
@@ -26,9 +26,9 @@ import {
 
 describe('legal', () => {
   test.each<[string, (string | string[])[]]>([
-    ['a range in a task of its own', [START, taken(9)]],
+    ['an rmap range removal by another task', [START, taken(9)]],
     [
-      "L1's leaf is set and taken away before its creation returns",
+      'a host leaf is set and cleared before its creation returns',
       [
         create(1, 1, WORD, 0x30000),
         unmap(9, 1, WORD, 0x30000, MEMSLOT),
@@ -39,7 +39,7 @@ describe('legal', () => {
       ],
     ],
     [
-      'a leaf whose bits grow is cleared by a range, before they grew',
+      'an rmap range removal clears a leaf before bits are OR-ed in',
       [
         READ_ONLY,
         GROWS,
@@ -50,7 +50,7 @@ describe('legal', () => {
       ],
     ],
     [
-      'and after',
+      'the same, after they are OR-ed in',
       [
         READ_ONLY,
         GROWS,
@@ -60,26 +60,29 @@ describe('legal', () => {
         returns(1),
       ],
     ],
-    ['and by L1, before they grew', [READ_ONLY, GROWS, unmap(9, 2, WORD & ~2n, 0x70000), returns(1)]],
-    ['and after', [READ_ONLY, GROWS, unmap(9, 2, WORD, 0x70000), returns(1)]],
-    ['a table is freed under a creation', [READ_ONLY, GROWS, freed(9, 2), returns(1)]],
     [
-      'a fault of another task beside a range',
+      'another task clears a leaf before bits are OR-ed in',
+      [READ_ONLY, GROWS, unmap(9, 2, WORD & ~2n, 0x70000), returns(1)],
+    ],
+    ['the same, after they are OR-ed in', [READ_ONLY, GROWS, unmap(9, 2, WORD, 0x70000), returns(1)]],
+    ['a table is freed during a creation', [READ_ONLY, GROWS, freed(9, 2), returns(1)]],
+    [
+      'a fault of another task during an rmap range removal',
       [START, taken(9).flatMap((text, i) => (i === 2 ? [text, create(2, 1, WORD, 0x50000), returns(2)] : [text]))],
     ],
-    ['the recording ends in the middle of a range', [START, taken(9).slice(0, 3)]],
+    ['the recording ends during an rmap range removal', [START, taken(9).slice(0, 3)]],
     [
-      'and of an insert',
+      'the recording ends during an insert',
       [
         START,
         create(1, 2, WORD, 0x80000, ARRAY + 24n),
         line(1, 'rmap_insert', { rmapp: ARRAY + 24n, old: ENTRY | 1n, node: 0x100, new: (5n << 52n) | 0x80000n }),
       ],
     ],
-    ['it begins in the middle of a creation', [returns(1), START]],
-    ['a refused access: the leaf is unmapped by the address of the access', [START, unmap(1, 2, WORD, 0x70028)]],
+    ['the recording begins during a creation', [returns(1), START]],
+    ['a refused access: pte_unmap has the address of the access', [START, unmap(1, 2, WORD, 0x70028)]],
     [
-      'a refused access after a tlbie that found its page',
+      'a refused access after a tlbie that cleared another page',
       [
         START,
         mapped(1, 4, 0x2001, 0x80000),
@@ -89,11 +92,11 @@ describe('legal', () => {
       ],
     ],
     [
-      'a refused access after a range of the same task',
+      'a refused access after an rmap range removal by the same task',
       [START, mapped(1, 4, 0x2001, 0x80000), taken(1), unmap(1, 2, LEAF | (0x2001n << 16n), 0x80123)],
     ],
     [
-      'of two creations of a leaf of L1 only the second has set it when it goes',
+      'of two creations of a host leaf only the second has set it when it is cleared',
       [
         START,
         create(1, 1, LEAF | (0x3000n << 16n), 0x40000),
@@ -105,7 +108,7 @@ describe('legal', () => {
       ],
     ],
     [
-      'a range meets a guest whose nested_update comes a moment later',
+      'an rmap range removal finds a guest whose nested_update comes later',
       [
         START,
         freed(1, 2),
@@ -119,15 +122,15 @@ describe('legal', () => {
       ],
     ],
     [
-      'a guest that was dropped while held keeps its leaf: the range does not find it',
+      'a guest that was dropped while a vCPU holds it keeps its leaf: an rmap range removal does not find the guest',
       [START, guest(1, 'nested_update', 5, 2), taken(9).slice(0, 3), takeLast(9, 0)],
     ],
     [
-      "two vCPUs make one guest: the loser's is released, with a table that nothing has told of",
+      'two vCPUs create one guest: the duplicate guest is released, with a table that no event has named',
       [START, guest(2, 'nested_release', 5, 7), freed(2, 7)],
     ],
     [
-      'L1 goes: its table, and with it what its slots hold',
+      'L1 ends: its table and the lists of its rmap slots are freed',
       [
         START,
         freed(1, 2),
@@ -142,7 +145,7 @@ describe('legal', () => {
     expect(messages(replayLines(...lines))).toEqual([])
   })
 
-  test('what a range found of such guests is counted as the kernel saw it', () => {
+  test('the entries of a dropped and of a new guest are counted as the kernel found them', () => {
     const dropped = replayLines(START, guest(1, 'nested_update', 5, 2), taken(9).slice(0, 3), takeLast(9, 0))
     expect(dropped).toMatchObject({ cleared: 0, stale: { noGuest: 1, noLeaf: 0 } })
     const early = replayLines(
@@ -164,34 +167,42 @@ describe('broken', () => {
   const later = mapped(1, 4, 0x2001, 0x80000)
   test.each<[string, (string | string[])[], RegExp[]]>([
     [
-      'the first take of all is lost',
+      'the first rmap_take of the recording is missing',
       [START, taken(9).toSpliced(2, 1), later],
       [/takes 0x0050000000070001 from slot .*no such event before this pte_unmap/],
     ],
     [
-      "all of a task's last range is lost, and another task has the lock",
+      "all steps of a task's last rmap range removal are missing, and another task holds the lock",
       [START, taken(9).slice(0, 2), later, taken(8).slice(0, 1)],
       [/clears 0x70000 of LPID 5.*no such event before this rmap_insert/],
     ],
-    ["the end of a task's last range", [START, taken(9).slice(0, 4), later], [/node 0x0, next 0x0{16}/]],
     [
-      "the outcome of a task's last insert",
+      "the end of a task's last rmap range removal is missing",
+      [START, taken(9).slice(0, 4), later],
+      [/node 0x0, next 0x0{16}/],
+    ],
+    [
+      "the outcome of a task's last insert is missing",
       [START, mapped(2, 4, 0x2001, 0x80000).slice(0, 4), taken(9)],
       [/the insert of line 11 was empty/],
     ],
-    ["the range after a task's last unmapping", [START, taken(9).slice(0, 1), later], [/L1's leaf unmapped in line 8/]],
     [
-      'a leaf goes with bits that nothing lets grow',
+      "the rmap range removal after a task's last unmapped host leaf is missing",
+      [START, taken(9).slice(0, 1), later],
+      [/a host leaf was unmapped in line 8/],
+    ],
+    [
+      'a leaf is cleared with a bit that no creation ORs in',
       [READ_ONLY, unmap(9, 2, WORD, 0x70000)],
       [/0xc000000020000185.*kernel: 0xc000000020000187/],
     ],
     [
-      'bits grow in a table that was freed',
+      'bits are OR-ed into a leaf of a table that was freed',
       [READ_ONLY, freed(9, 2), GROWS, returns(1)],
       [/so an rmap_insert; kernel: none/],
     ],
     [
-      'ageing inside the range of another task',
+      "ageing during another task's rmap range removal",
       [
         START,
         taken(9).flatMap((text, i) =>
@@ -212,14 +223,14 @@ describe('broken', () => {
       ],
       [/clears 0x70000/],
     ],
-    ['a return without a creation, in a task that was seen', [START, returns(1)], [/no creation in progress/]],
+    ['a return without a creation, in a task with earlier events', [START, returns(1)], [/no creation in progress/]],
     [
-      'a tlbie that unmaps its page under another address',
+      'a tlbie that clears its page by an address inside it',
       [START, line(1, 'tlb_invalidate', { instr: 0x10000, rs: 5, rb: 0x700a0 }), unmap(1, 2, WORD, 0x70028)],
       [/0xc000000020000187 of 2\^16 bytes at 0x70028/],
     ],
     [
-      'the same by range',
+      'the same for a range of H_RPT_INVALIDATE',
       [
         START,
         line(1, 'rpt_invalidate', { lpid: 5, type: 3, pg_sizes: 2, start: 0x70000, end: 0x80000 }),
@@ -228,12 +239,12 @@ describe('broken', () => {
       [/at 0x70028/],
     ],
     [
-      'a word that no creation under way explains',
+      'a word that no creation in progress explains',
       [START, create(1, 2, WORD | 0x400n, 0x70000, ARRAY + 24n), unmap(9, 2, WORD | 0xc00n, 0x70000)],
       [/0xc000000020000187/],
     ],
     [
-      'a guest that a range meets, and that is never told of',
+      'a guest that an rmap range removal finds, without a nested_update',
       [
         START,
         freed(1, 2),
@@ -246,14 +257,14 @@ describe('broken', () => {
       ],
       [/no guest has LPID 5; kernel: gp 0xabc/],
     ],
-    ['a guest that is gone without a word', [START, taken(9).slice(0, 3), takeLast(9, 0)], [/clears 0x70000/]],
+    ['a guest that disappears without an event', [START, taken(9).slice(0, 3), takeLast(9, 0)], [/clears 0x70000/]],
     [
-      "a loser's guest is released, and another table is freed",
+      'a duplicate guest is released, and another table is freed',
       [START, guest(1, 'nested_release', 5, 7), freed(1, 2)],
       [/shadow LPID 7 was released in line 8/],
     ],
     [
-      'an array that lies over another',
+      'an array that overlaps another',
       [
         START,
         taken(9),
@@ -267,15 +278,18 @@ describe('broken', () => {
           rmap: ARRAY,
         }),
       ],
-      [/no leaf of L1/, /an array at 0xc008000000000000 of 16384 pages from gfn 0x0; kernel: one .* from gfn 0x1/],
+      [
+        /no host leaf was unmapped/,
+        /an array at 0xc008000000000000 of 16384 pages from gfn 0x0; kernel: one .* from gfn 0x1/,
+      ],
     ],
     [
-      'a creation that returns what is no errno',
+      'a creation that returns neither 0 nor an errno',
       [create(1, 1, WORD, 0x30000), returns(1, '4')],
       [/ret 0, -11 or -12; kernel: 4/],
     ],
     [
-      'ageing that names a frame in the middle of a page',
+      'ageing with an hpa inside a page',
       [
         START,
         taken(9).slice(0, 2),

@@ -1,6 +1,6 @@
 /**
- * Where the recording does not show when the kernel did something, everything that it may have done is allowed, and
- * nothing else: a nested fault and what other tasks do beside it, each in a few lines.
+ * Nested faults, with events of other tasks between theirs. If the recording does not show which came first, every
+ * possible result is allowed, and no other.
  */
 import { describe, expect, test } from 'vitest'
 import {
@@ -60,7 +60,7 @@ const hostTaken = (word = WORD): string[] => [unmap(9, 1, word, 0x30000, MEMSLOT
 
 /** The memslot, the guest, and gfn 3 mapped in L1's own table. */
 const L1 = [commit(), guest(1, 'nested_update', 5, 2), host(), returns(1)]
-/** The same with the shadow leaf that a store made. */
+/** The same, with the shadow leaf that a store created. */
 const MAPPED = [L1, fault(STORE), walk(), shadow(), inserts(), returns(1), ends()].flat()
 const ENTRY = (5n << 52n) | 0x70000n | 1n
 
@@ -70,10 +70,10 @@ const check = (...lines: (string | string[])[]): string[] =>
 describe('allowed', () => {
   test.each<[string, (string | string[])[]]>([
     ['a store', [MAPPED]],
-    ['a load: not changed', [L1, fault(MISS), walk(), shadow(WORD & ~C), inserts(), returns(1), ends()]],
+    ['a load: the changed bit is not set', [L1, fault(MISS), walk(), shadow(WORD & ~C), inserts(), returns(1), ends()]],
     ['a read-only guest leaf', [L1, fault(MISS), walk(1), shadow(WORD & ~(C | 3n)), inserts(), returns(1), ends()]],
     [
-      'a guest leaf without bits',
+      'a guest leaf without referenced and changed',
       [L1, fault(STORE), walk(7, 0), shadow(WORD & ~(R | C)), inserts(), returns(1), ends()],
     ],
     ['no translation', [L1, fault(MISS), walk(0, 0, 1, '-2'), ends('2')]],
@@ -83,7 +83,7 @@ describe('allowed', () => {
       [MAPPED, fault(REFUSED_STORE), walk(5), unmap(1, 2, WORD, 0x70010), ends()],
     ],
     [
-      'refused, and cleared by the host first',
+      'refused, but the host clears the shadow leaf first',
       [
         MAPPED,
         fault(REFUSED_STORE),
@@ -96,7 +96,7 @@ describe('allowed', () => {
       ],
     ],
     [
-      'a host leaf that the fault makes',
+      'a host leaf that the fault creates',
       [
         commit(),
         guest(1, 'nested_update', 5, 2),
@@ -111,21 +111,27 @@ describe('allowed', () => {
       ],
     ],
     [
-      'the host takes the page away before the look-up: the word 0 fails',
+      'the host clears the host leaf before the fault reads it: the creation of the word 0 fails',
       [L1, fault(STORE), walk(), hostTaken(), shadow(0n), returns(1, '-11'), ends()],
     ],
-    ['and after it', [L1, fault(STORE), walk(), hostTaken(), shadow(), returns(1, '-11'), ends()]],
     [
-      'ageing between look-up and creation',
+      'the host clears the host leaf after the fault reads it',
+      [L1, fault(STORE), walk(), hostTaken(), shadow(), returns(1, '-11'), ends()],
+    ],
+    [
+      'ageing after the fault reads the host leaf',
       [L1, fault(STORE), walk(), age(R), shadow(), inserts(), returns(1), ends()],
     ],
-    ['ageing before the look-up', [L1, fault(STORE), walk(), age(R), shadow(WORD & ~R), inserts(), returns(1), ends()]],
     [
-      'harvest between look-up and creation',
+      'ageing before the fault reads the host leaf',
+      [L1, fault(STORE), walk(), age(R), shadow(WORD & ~R), inserts(), returns(1), ends()],
+    ],
+    [
+      'harvest after the fault reads the host leaf',
       [L1, fault(STORE), walk(), age(C), shadow(), inserts(), returns(1), ends()],
     ],
     [
-      'another CPU has set the host leaf, and its creation returns later',
+      'another CPU has set the host leaf before the fault, and its creation returns later',
       [
         commit(),
         guest(1, 'nested_update', 5, 2),
@@ -140,7 +146,7 @@ describe('allowed', () => {
       ],
     ],
     [
-      'another CPU begins and sets it between walk and look-up',
+      'another CPU sets the host leaf after the walk, and its creation returns later',
       [
         commit(),
         guest(1, 'nested_update', 5, 2),
@@ -155,7 +161,7 @@ describe('allowed', () => {
       ],
     ],
     [
-      'another CPU lets the host leaf be written',
+      'another CPU makes the host leaf writable',
       [
         commit(),
         guest(1, 'nested_update', 5, 2),
@@ -188,7 +194,7 @@ describe('allowed', () => {
       ],
     ],
     [
-      'and may as well be set',
+      'the same: the bit may be set, too',
       [
         MAPPED,
         fault(REFUSED_STORE),
@@ -222,7 +228,7 @@ describe('allowed', () => {
       ],
     ],
     [
-      'set-rc beside the host',
+      'the host clears the leaves before set-rc reads the host leaf',
       [
         MAPPED,
         fault(0x40000),
@@ -237,7 +243,7 @@ describe('allowed', () => {
       ],
     ],
     [
-      'and the other way round',
+      'the host clears the leaves after set-rc reads the host leaf',
       [
         MAPPED,
         fault(0x40000),
@@ -253,11 +259,11 @@ describe('allowed', () => {
         ends(),
       ],
     ],
-    ['set-rc that L1 must set itself', [MAPPED, fault(0x40000), walk(7, 0x80), ends('2')]],
+    ['set-rc, but L1 must set the bit in its own leaf', [MAPPED, fault(0x40000), walk(7, 0x80), ends('2')]],
     ['a guest leaf below the base page', [L1, fault(MISS), walk().replace('pshift=0x10', 'pshift=0xc'), ends('-22')]],
     ['an emulated device', [L1, fault(MISS), walk().replace('raddr=0x30010', 'raddr=0x900000010'), ends('2')]],
     [
-      'a memslot that is on its way out',
+      'a memslot that is being deleted',
       [L1, fault(MISS), walk(), ends('2'), line(9, 'memslot_free', { base_gfn: 0, npages: 0x4000, rmap: ARRAY })],
     ],
     [
@@ -265,11 +271,11 @@ describe('allowed', () => {
       [commit(0, 1, 2), guest(1, 'nested_update', 5, 2), fault(STORE), walk(), ends()],
     ],
     [
-      'no root: L0 reads the partition entry',
+      'L1 has no table for the guest: L0 reads the partition entry',
       [L1, fault(MISS), guest(1, 'nested_update', 5, 2), ends('2'), fault(MISS), walk(0, 0, 1, '-2'), ends('2')],
     ],
     [
-      'L1 was running before the recording: its own leaves are not known',
+      'L1 was running before the recording: the host leaves are not known',
       [guest(1, 'nested_update', 5, 2), fault(STORE), walk(), shadow(), inserts(), returns(1), ends()],
     ],
   ])('%s', (_name, lines) => {
@@ -280,7 +286,7 @@ describe('allowed', () => {
 describe('not allowed', () => {
   test.each<[string, (string | string[])[], RegExp]>([
     [
-      'changed after a load',
+      'the changed bit after a load',
       [L1, fault(MISS), walk(), shadow(), inserts(), returns(1), ends()],
       /0xc000000020000107 of 2\^16.*kernel: 0xc000000020000187/,
     ],
@@ -290,31 +296,35 @@ describe('not allowed', () => {
       /0xc000000020000087/,
     ],
     [
-      'a page that was taken away before the walk',
+      'a host leaf that the host cleared before the walk',
       [L1, hostTaken(), fault(STORE), walk(), shadow(), inserts(), returns(1), ends()],
       /0x0{16} of 2\^16/,
     ],
     [
-      'a word 0 that succeeds',
+      'a creation of the word 0 that succeeds',
       [L1, fault(STORE), walk(), hostTaken(), shadow(0n), returns(1), ends()],
-      /no host leaf serves the access, so -11/,
+      /no host leaf allows the access, so -11/,
     ],
     [
-      'forwarded although L1 allows it',
+      'forwarded to L1, although L1 allows the access',
       [L1, fault(STORE), walk(), ends('2')],
       /a shadow leaf is created for the nested fault of line 5; kernel: 2/,
     ],
     [
       'a second host leaf',
       [L1, fault(STORE), walk(), host(), returns(1), shadow(), inserts(), returns(1), ends()],
-      /the host leaf serves the access/,
+      /the host leaf allows the access/,
     ],
     [
-      'refused, and not cleared',
+      'refused, but the shadow leaf is not cleared',
       [MAPPED, fault(REFUSED_STORE), walk(5), ends()],
       /was refused, so the shadow leaf at 0x70010 is cleared/,
     ],
-    ['cleared for nothing', [MAPPED, unmap(1, 2, WORD, 0x70000)], /nothing clears a shadow leaf of LPID 5 here/],
+    [
+      'a shadow leaf is cleared without a reason',
+      [MAPPED, unmap(1, 2, WORD, 0x70000)],
+      /no reason to clear a shadow leaf of LPID 5; kernel: clears 0x70000$/,
+    ],
     [
       'set-rc in a leaf that is not present',
       [L1, fault(0x40000), walk(), setRc(0, 0), setRcRet(1), setRc(1, 0), setRcRet(1), ends()],
@@ -332,7 +342,7 @@ describe('not allowed', () => {
     ],
     ['a walk for another address', [L1, fault(STORE, 1, 0x90010), walk()], /ngpa 0x90010; kernel: 0x70010/],
     [
-      'a sample of mmuSeq from before a success',
+      'a sample of mmuSeq that is older than a successful one',
       [
         L1.map((text) => text.replace('mmu_seq=0x0', 'mmu_seq=0x2')),
         fault(STORE),

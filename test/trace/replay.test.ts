@@ -18,14 +18,14 @@ function replay(trace: Uint8Array | string, radix?: Uint8Array | string, pageShi
   return run.result(comparison.result())
 }
 
-/** The recording with some lines replaced: by text, by several lines, or by none. */
+/** The recording with lines replaced by another text, or removed. */
 function damaged(change: (line: string, index: number) => string | undefined): string {
   return LINES.map(change)
     .filter((line) => line !== undefined)
     .join('\n')
 }
 
-/** The index of the nth line of an event that has a text in it, from 0. */
+/** The index, from 0, of the nth line of an event that contains a text. */
 function find(event: string, having = '', nth = 0): number {
   let left = nth
   const index = LINES.findIndex((line) => line.includes(` ${event}: (`) && line.includes(having) && left-- === 0)
@@ -34,7 +34,7 @@ function find(event: string, having = '', nth = 0): number {
 }
 
 describe('recordings of a real kernel', () => {
-  test('A, as its README describes it', () => {
+  test('A: the counts that its README gives', () => {
     expect(replay(A.trace, A.radix)).toEqual({
       verdict: 'match',
       unread: 0,
@@ -67,7 +67,7 @@ describe('recordings of a real kernel', () => {
     })
   })
 
-  test.for(['A', 'B', 'D', 'F'])('%s: no difference, and the counts of its lines', (name, context) => {
+  test.for(['A', 'B', 'D', 'F'])('%s: no difference, and the counts equal those of its lines', (name, context) => {
     const files = recording(name)
     context.skip(files === undefined, `recording ${name} is not here`)
     const result = replay(files!.trace, files!.radix)
@@ -92,7 +92,7 @@ describe('recordings of a real kernel', () => {
     expect(result.rcUpdates).toBe(lines('rmap_update_rc'))
   })
 
-  test('cut into chunks anywhere, the same', () => {
+  test('chunks of any size give the same result', () => {
     const whole = replay(A.trace)
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 8 }), (sizes) => {
@@ -109,14 +109,14 @@ describe('recordings of a real kernel', () => {
     )
   })
 
-  test('probes that a kernel build does not have are not missed', () => {
+  test('without probes that a kernel build may lack: no difference', () => {
     const outcomes = damaged((line) => (/ rmap_insert_\w+: /.test(line) ? undefined : line))
     const takes = damaged((line) => (/ rmap_take(_node)?: /.test(line) ? undefined : line))
     expect(replay(outcomes, A.radix)).toMatchObject({ differences: 0, taken: { slots: 96, entries: 658 } })
     expect(replay(takes, A.radix)).toMatchObject({ differences: 0, taken: { slots: 96, entries: 658 } })
   })
 
-  test('events that it does not know are counted and skipped, and lost ones are told', () => {
+  test('unknown events are counted and skipped, and lost events are reported', () => {
     const other = LINES[find('pte_create')]!.replace('pte_create', 'kvm_exit')
     const text = damaged((line, index) =>
       index === 20 ? `${line}\n${other}\nCPU:1 [LOST 7 EVENTS]\n\nnot an event\n${other}` : line,
@@ -141,7 +141,7 @@ describe('a damaged recording', () => {
     expect(result.first.map((d) => d.event)).toContain(event)
   }
 
-  test('the entry of an insert', () => {
+  test('another entry in an insert', () => {
     const at = find('rmap_insert', 'old=0xc', 5)
     differs(
       damaged((line, i) => (i === at ? line.replace(/new=0x(\w+)(\w{4})$/, 'new=0x$1f000') : line)),
@@ -150,7 +150,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('a pointer: the word before an insert', () => {
+  test('another pointer as the word before an insert', () => {
     const at = find('rmap_insert', 'old=0xc', 5)
     differs(
       damaged((line, i) => (i === at ? line.replace(/old=0xc(\w+)0 /, 'old=0xd$10 ') : line)),
@@ -159,7 +159,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('a pointer inside a list that is taken', () => {
+  test('another pointer inside a detached list', () => {
     const at = find('rmap_take_node', 'next=0xc')
     differs(
       damaged((line, i) => (i === at ? line.replace(/next=0xc(\w+)0 /, 'next=0xd$10 ') : line)),
@@ -168,7 +168,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('the order of two steps of a walk', () => {
+  test('two steps of a walk in the wrong order', () => {
     const at = find('rmap_take_node', 'next=0xc', 3)
     const steps = [at, at + 1].map((i) => LINES[i]!)
     expect(steps.every((line) => / rmap_take_node: /.test(line))).toBe(true)
@@ -179,7 +179,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('a leaf that was not cleared by a range', () => {
+  test('a leaf that an rmap range removal does not clear', () => {
     const at = LINES.findIndex(
       (line, i) => / pte_unmap: .*memslot=0x0/.test(line) && / rmap_take_node: /.test(LINES[i + 1]!),
     )
@@ -190,8 +190,8 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('a leaf that was not cleared by L1', () => {
-    // One that a later fault puts back: the model, which still has it, expects no insert then.
+  test('a leaf that an invalidation by L1 does not clear', () => {
+    // Choose a leaf that a later fault creates again: the model still has it, so it expects no insert.
     let at = 0
     const unmapped = new Map<string, number>()
     for (let i = 0; at === 0; i++) {
@@ -207,7 +207,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('an insert that is missing, and one too many', () => {
+  test('a missing insert, and one insert too many', () => {
     const at = find('rmap_insert')
     differs(
       damaged((line, i) => (i === at || i === at + 1 ? undefined : line)),
@@ -221,7 +221,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('an outcome that is another, or missing', () => {
+  test('a wrong outcome, and a missing one', () => {
     const node = find('rmap_insert_node')
     const asDuplicate = LINES[node]!.replace('rmap_insert_node', 'rmap_insert_duplicate')
       .replace('old=', 'rmapp=')
@@ -234,11 +234,11 @@ describe('a damaged recording', () => {
     differs(
       damaged((line, i) => (i === node ? undefined : line)),
       'pte_create_ret',
-      /was second; kernel: no outcome/,
+      /was second; kernel: no outcome event/,
     )
   })
 
-  test('a range of another frame, and a leaf of L1 that was not unmapped', () => {
+  test('an rmap range removal with another hpa, one without a pte_unmap, and a missing one', () => {
     const at = find('rmap_remove_range')
     differs(
       damaged((line, i) => (i === at ? line.replace(/hpa=0x(\w)/, 'hpa=0x1$1') : line)),
@@ -248,7 +248,7 @@ describe('a damaged recording', () => {
     differs(
       damaged((line, i) => (i === at - 1 ? undefined : line)),
       'rmap_remove_range',
-      /no leaf of L1 was unmapped/,
+      /no host leaf was unmapped/,
     )
     differs(
       damaged((line, i) => (i === at ? undefined : line)),
@@ -257,7 +257,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('a guest that is there, or not', () => {
+  test('a guest that the kernel does not find, and one without a nested_update', () => {
     const at = find('rmap_take_node', 'gp=0xc')
     differs(
       damaged((line, i) => (i === at ? line.replace(/gp=\w+/, 'gp=0x0') : line)),
@@ -272,7 +272,7 @@ describe('a damaged recording', () => {
     )
   })
 
-  test('the dump: a leaf that differs, one missing, one more', () => {
+  test('the radix dump: another word, a missing leaf, an additional leaf', () => {
     const radix = A.radix.toString().split('\n')
     const at = radix.findIndex((line, i) => i > 2200 && line.startsWith(' '))
     const changes: [string[], RegExp][] = [
@@ -288,14 +288,14 @@ describe('a damaged recording', () => {
     }
   })
 
-  test("the first ten differences are kept, all are counted, and the model takes the kernel's state over", () => {
+  test("the first ten differences are kept, all are counted, and the model adopts the kernel's state", () => {
     const text = damaged((line) =>
       line.includes(' rmap_insert: (') ? line.replace(/new=0x(\w+)0000$/, 'new=0x$11000') : line,
     )
     const result = replay(text)
     expect(result.first).toHaveLength(10)
     expect(result.differences).toBeGreaterThan(1000)
-    // One flipped bit is one difference or a few, not all that comes after.
+    // One flipped bit gives one difference or a few, not one for each later event.
     const at = find('rmap_insert', 'old=0xc', 5)
     expect(
       replay(damaged((line, i) => (i === at ? line.replace(/old=0xc/, 'old=0xd') : line))).differences,
@@ -319,7 +319,7 @@ describe('a damaged recording', () => {
     return fields.map((field) => ({ index, field }))
   })
 
-  test('one flipped bit in any field that is checked', () => {
+  test('one flipped bit in any field that is checked is a difference', () => {
     fc.assert(
       fc.property(fc.constantFrom(...places), fc.integer({ min: 0, max: 63 }), ({ index, field }, bit) => {
         const word = new RegExp(` ${field}=(\\w+)`)
@@ -336,7 +336,7 @@ describe('a damaged recording', () => {
   })
 })
 
-describe('what cannot be read', () => {
+describe('lines that cannot be read', () => {
   const line = LINES[find('rmap_insert')]!
   const unread: [string, string, RegExp][] = [
     ['a field missing', line.replace(/ old=\w+/, ''), /^rmap_insert: field old is missing$/],
@@ -344,7 +344,7 @@ describe('what cannot be read', () => {
     ['not a number', line.replace(/ old=\w+/, ' old=0x12g'), /field old is malformed: old=0x12g$/],
     ['too many digits', line.replace(/ old=\w+/, ' old=0x10000000000000000'), /field old is malformed/],
     ['too large a decimal', line.replace(/ old=\w+/, ' old=18446744073709551616'), /field old is malformed/],
-    ['a field twice', `${line} old=0x0`, /field old is given twice: old=0x0$/],
+    ['a field given twice', `${line} old=0x0`, /field old is given twice: old=0x0$/],
   ]
   test.each(unread)('%s: the line is unread, and the verdict incomplete', (_name, text, reason) => {
     const one = new Replay()
@@ -366,7 +366,7 @@ describe('what cannot be read', () => {
       `${line}\n${line.replace('kvm=0xc', 'kvm=0xd')}\n`,
       /^line 2: two different kvm: .*: 0xc\w+ \(1 event\), 0xd\w+ \(1 event\)$/,
     ],
-    ['a line too long', `${line}${' '.repeat(2 ** 20)}`, /^line 1: longer than 1048576 bytes$/],
+    ['a line that is too long', `${line}${' '.repeat(2 ** 20)}`, /^line 1: longer than 1048576 bytes$/],
   ]
   test.each(bad)('%s', (_name, text, message) => {
     const run = (): void => {
@@ -378,7 +378,7 @@ describe('what cannot be read', () => {
     expect(run).toThrow(message)
   })
 
-  test('values in decimal, and a largest one', () => {
+  test('the largest value, in decimal', () => {
     const run = new Replay()
     run.feed(Buffer.from(line.replace(/ old=\w+/, ' old=18446744073709551615')))
     run.end()
@@ -390,7 +390,7 @@ describe('what cannot be read', () => {
     ).toContain('0xffffffffffffffff')
   })
 
-  test('nothing after the end', () => {
+  test('feed and end throw after the end, and a radix comparison before it', () => {
     const run = new Replay()
     expect(() => new RadixComparison(run)).toThrow(new Error('replay: the recording has not ended: call end first'))
     run.end()
@@ -398,7 +398,7 @@ describe('what cannot be read', () => {
     expect(() => run.end()).toThrow(new Error('end: the recording has ended: make another Replay'))
   })
 
-  test('options', () => {
+  test('invalid arguments', () => {
     expect(() => new Replay({ pageShift: 13 as 12 })).toThrow(
       new RangeError('pageShift: expected one of 16, 12, got 13'),
     )

@@ -1,24 +1,24 @@
 /**
- * What a form of a line is: how one tool prints what comes before an event's fields.
+ * A form of a line: how one tool prints the part before an event's fields.
  *
  *      CPU 0/KVM-4101  [000] .....   228.464932: (+1)     nr:nested_update:  (...) gp=0x... l1_lpid=5
  *      task      pid   cpu   flags   time         since   group event        the fields: FieldReader
  *                                                 the last
  *
- * The parser reads ftrace's plain form itself, byte by byte; a line that it cannot read so is tried in all forms of the table
- * in index.ts. A form is a module with one {@link LineForm}. To add one: write the module, add it to the table. A test reads
- * each form's `sample`.
+ * The parser reads ftrace's plain form itself, byte by byte. It compares any other line with all forms of the table in
+ * index.ts. To add a form, write a module with one {@link LineForm} and add it to the table. A test reads each
+ * `sample`.
  */
 
 /** How one tool prints the beginning of a line. */
 export interface LineForm {
-  /** The tool, and its option where one causes this form. */
+  /** The tool, and its option if one selects this form. */
   readonly name: string
-  /** A line as the tool prints it: an `rmap_insert_empty` of the task 4101. */
+  /** A line as the tool prints it: an `rmap_insert_empty` of task 4101. */
   readonly sample: string
   /**
-   * Matches a line's beginning, from the task's pid to the event's colon, wherever it is in a line: so a prefix and any name
-   * of a task may precede it. Flags: `g`. Groups: `pid`, `event`, and `time` if the form has it.
+   * Matches the part from the task's pid to the event's colon, anywhere in a line: a prefix and the task's name may
+   * precede it. Flags: `g`. Groups: `pid`, `event`, and `time` if the form has it.
    */
   readonly head: RegExp
 }

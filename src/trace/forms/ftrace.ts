@@ -4,7 +4,7 @@
  *      CPU 0/KVM-4101    [000] .....   228.464937: rmap_insert_empty: (where) rmapp=0x...
  *      CPU 0/KVM-4101  [000]-0x0   228.464937: rmap_insert_empty:    __probe_ip=0x... rmapp=0x...       trace-cmd 3.4 -R
  *
- * The flags may be missing (options/irq-info off). Every clock's time is a number.
+ * The flags may be missing (options/irq-info off). The time is a number with every trace clock.
  */
 import { EVENT, headOf, PID, TIME, type LineForm } from './form'
 

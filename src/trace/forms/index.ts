@@ -1,4 +1,4 @@
-/** The forms of a line that are read, and the choice of a line's head among what matches. */
+/** The forms of a line, and the search for the head of a line: the part before the fields. */
 import type { LineForm } from './form'
 import { ftrace } from './ftrace'
 import { functionGraph } from './function-graph'
@@ -9,10 +9,10 @@ import { verbose } from './verbose'
 /** All forms. Their order does not matter. */
 export const LINE_FORMS: readonly LineForm[] = [ftrace, latency, verbose, perfScript, functionGraph]
 
-/** What a line says before the fields. */
+/** The part of a line before the fields. */
 export interface Head {
   readonly pid: number
-  /** The time before its point, and the digits after it; undefined in a form without a time. */
+  /** The time before the point, and the digits after it; undefined in a form without a time. */
   readonly seconds: number | undefined
   readonly time: number | undefined
   readonly event: string
@@ -22,12 +22,13 @@ export interface Head {
 
 /** Longest name of a task in Linux. */
 const TASK_NAME = 15
-/** A head ends within these many characters. */
+/** The head is searched in this many characters of a line. */
 const LONGEST_HEAD = 512
 
 /**
- * The head of a line in any form. A task's name can look like a head, and so can the text after one (a trace marker), so there can
- * be several: it is the last one before which there is no more than the name of a task; else the first one.
+ * The head of a line in any form. A task's name can look like a head, and so can the text after the head (a trace
+ * marker). Of several matches, the head is the last one with no more text before it than a task's name; else the first
+ * one.
  */
 export function findHead(line: string): Head | undefined {
   const text = line.slice(0, LONGEST_HEAD)
@@ -53,7 +54,7 @@ export function findHead(line: string): Head | undefined {
 
 function isBetter(match: RegExpExecArray, found: RegExpExecArray): boolean {
   const after = endOf(match) - endOf(found)
-  if (after === 0) return match.index < found.index // two forms of one head: the one that begins further left read more
+  if (after === 0) return match.index < found.index // two forms match the same head: prefer the longer match
   const isTask = ({ input, index }: RegExpExecArray): boolean => input.slice(0, index).trim().length <= TASK_NAME
   return after > 0 ? isTask(match) : !isTask(found)
 }

@@ -13,7 +13,7 @@ export const latency: LineForm = {
     '[  229.000206] CPU 0/KV-4101      0d..2.    6us+: rmap_insert_empty: (kvm_fn+0xc/0x80 [kvm_hv]) rmapp=0xc008000000000038 slot=0x50000000010001',
   head: headOf(
     PID,
-    // The cpu, the flags, the time: in microseconds with a mark for the delay after it, or as trace-cmd prints it.
+    // The cpu, the flags, the time: in microseconds, followed by a mark for the delay, or as trace-cmd prints it.
     String.raw`\d{1,5}(?:-0x[\da-f]+|[^\s\d:][^\s:]*)\s+(?<time>\d[\d.]*)(?:us)?\s?[ +!#*@$]?:\s*`,
     EVENT,
   ),

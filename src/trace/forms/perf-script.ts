@@ -1,6 +1,6 @@
 /**
- * `perf script`, as it is and with `-F comm,pid,tid,cpu,time,event,trace`: the task's name, its thread id (or pid/tid), the cpu
- * if it was recorded, the time, the period if it was asked for, and the event with its group.
+ * `perf script`, without options or with `-F comm,pid,tid,cpu,time,event,trace`: the task's name, its thread id (or
+ * pid/tid), the cpu if it was recorded, the time, the period if it was requested, and the event with its group.
  *
  *      CPU 0/KVM    4101 [000]   228.464937:   nr:rmap_insert_empty: (c008000001200732) rmapp=0x...
  *      CPU 0/KVM    4100/4101    [000]   228.464937:          1 nr:rmap_insert_empty: (c008000001200732) rmapp=0x...
