@@ -1,8 +1,9 @@
 /**
- * What a 64-bit word can be, if it was found in the rmap or in a page table (spec 2, 3, 4).
+ * The possible meanings of a 64-bit word from the rmap or from a page table (spec 2, 3, 4).
  *
- * A word does not tell where it was found, and the forms overlap: a kernel pointer has the top bits of a leaf PTE, and a leaf
- * PTE can be odd like a tagged entry. So every possible reading is given, each with what speaks against it.
+ * A word does not show where it was found, and the forms overlap: a kernel pointer has the top bits of a leaf PTE, and
+ * a leaf PTE can be odd like a tagged entry. So every possible reading is given, each with a reason to doubt it, if
+ * any.
  */
 import { checkWord, wrongType } from '../base/args'
 import { hex, hexWord, hiOf, loOf } from '../base/word'
@@ -10,24 +11,25 @@ import { LEAF, LeafFlag, PRESENT, swapBytes, unpackLeaf } from '../page-table/le
 import { unpackEntry } from '../rmap/entry'
 import { formatEntry } from './format'
 
-/** One thing that a word can be. */
+/** One possible meaning of a word. */
 export interface Reading {
   /**
-   * Where such a word is found: an rmap slot or a node's `next` (`slot`), a node's entry (`entry`), a page table (`leaf`, or
-   * `link` to a lower table), or memory that was freed or not yet written (`poison`).
+   * The kind of word: of an rmap slot or a node's `next` (`slot`), a node's entry (`entry`), a leaf PTE (`leaf`), a
+   * link to a lower page table (`link`), or a pattern of memory that was freed or not yet written (`poison`).
    */
   readonly as: 'slot' | 'entry' | 'leaf' | 'link' | 'poison'
-  /** What it says there, in words. */
+  /** The meaning, in words. */
   readonly text: string
-  /** What speaks against this reading; undefined if nothing does. */
+  /** A reason to doubt this reading; undefined if there is none. */
   readonly doubt: string | undefined
 }
 
 const LOW_BITS = 0xffen // bits 1..11 of an entry
 
 /**
- * The readings of a word, in this order: as a slot word or a node's `next`; as the entry of a node; as a leaf PTE, or a link to a
- * lower table; as a pattern that the kernel fills memory with. The first is always given, the others if the word can be one.
+ * The readings of a word, in this order: as a slot word or a node's `next`; as the entry of a node; as a leaf PTE, or a
+ * link to a lower table; as a pattern that the kernel fills memory with. The first is always given, the others if
+ * possible.
  *
  * @param word 0..2^64-1, in plain order
  * @throws RangeError, TypeError
@@ -43,25 +45,25 @@ export function readWord(word: bigint): Reading[] {
   return readings
 }
 
-/** @internal What a word is with its bytes reversed, if that is more likely than what it is as it stands; else undefined. */
+/** @internal The meaning of a word with its bytes reversed, if that is more likely than its own; else undefined. */
 export function reversedHint(word: bigint): string | undefined {
   const readings = readWord(word)
   if (readings.some(({ as }) => as === 'poison')) return undefined
   const reversed = swapWord(word)
   const likely = readWord(reversed).filter((reading) => isLikely(reversed, reading))
-  // A leaf without doubt has many bits that agree. Of the other kinds, the word itself must have none that is likely.
+  // A leaf without a doubt has many bits that fit. Another kind counts only if no reading of the word itself is likely.
   const isClear = readings.some((reading) => isLikely(word, reading))
   const kind = likely.find(({ as }) => as === 'leaf') ?? (isClear ? undefined : likely[0])
   return kind && `with its bytes reversed it is a ${KINDS[kind.as]}`
 }
 
-/** Whether nothing speaks against a reading; an entry's address is below 16 TiB, which few L2 have. */
+/** Whether a reading has no doubt, and an entry has an address below 16 TiB: few L2 have more memory. */
 function isLikely(word: bigint, { as, doubt }: Reading): boolean {
   const isEntry = as === 'entry' || (as === 'slot' && (word & 1n) === 1n)
   return doubt === undefined && (!isEntry || unpackEntry(word).gpa < 2 ** 44)
 }
 
-/** The readings of a word as lines of text, below the word itself: see {@link readWord}. */
+/** The word and, below it, its readings (see {@link readWord}), as lines of text. @throws RangeError, TypeError */
 export function decodeWord(word: bigint): string {
   const lines = readWord(word).map(
     ({ as, text, doubt }) => `  ${LABELS[as].padEnd(12)}  ${text}${doubt === undefined ? '' : `  (but ${doubt})`}`,
@@ -81,7 +83,7 @@ const KINDS = { ...LABELS, entry: 'node entry', poison: 'pattern' }
 
 const filledWith = (byte: number): bigint => BigInt(byte) * 0x0101010101010101n
 
-/** What the kernel fills memory with, so that a use of it is noticed (slab debugging, list poison of ppc64). */
+/** Patterns that the kernel fills memory with to find wrong uses of it (slab debugging, list poison of ppc64). */
 const POISON: readonly { readonly words: readonly bigint[]; readonly text: string }[] = [
   {
     words: [filledWith(0x6b), 0xa56b6b6b6b6b6b6bn, 0x6b6b6b6b6b6b6ba5n],
@@ -101,14 +103,14 @@ const POISON: readonly { readonly words: readonly bigint[]; readonly text: strin
 ]
 
 /**
- * The word that a text has: hexadecimal after `0x`, or decimal.
+ * The word, 0..2^64-1, that a text contains: hexadecimal after `0x`, or decimal.
  *
- * @throws RangeError for another text or a number of more than 64 bits; TypeError
+ * @throws RangeError for any other text or a number of more than 64 bits; TypeError
  */
 export function parseWord(text: string): bigint {
   if (typeof text !== 'string') throw wrongType('word', 'a string', text)
   const shown = JSON.stringify(text.slice(0, 40))
-  // Hex without its 0x is often all digits; a leading zero gives it away.
+  // Hex without 0x is often decimal digits only: so a leading zero is refused.
   if (!/^(?:0[xX][0-9a-fA-F]{1,100}|0|[1-9][0-9]{0,99})$/.test(text)) {
     const hint = /^[0-9a-fA-F]{1,16}$/.test(text) ? ` (hex? write 0x${text})` : ''
     throw new RangeError(`word: expected a number in hex (0x...) or decimal, got ${shown}${hint}`)
@@ -118,7 +120,13 @@ export function parseWord(text: string): bigint {
   return word
 }
 
-/** A word with its eight bytes reversed: tables are big-endian, so a little-endian kernel prints their words so (spec 4). */
+/**
+ * A word with its eight bytes reversed. Page tables are big-endian, so a little-endian kernel prints their words in
+ * this form (spec 4).
+ *
+ * @param word 0..2^64-1
+ * @throws RangeError, TypeError
+ */
 export function swapWord(word: bigint): bigint {
   checkWord('word', word)
   return swapBytes(hiOf(word), loOf(word))
@@ -151,16 +159,17 @@ function readLeaf(word: bigint): Reading {
   const known = Object.values(LeafFlag).reduce((sum: number, bit) => sum | bit, 0)
   const others = (word & 0x3fe0000000000000n) | BigInt(flags & ~known)
   const rest = others === 0n ? '' : `, other bits ${hex(others)}`
-  const rights = flags & (LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE)
+  const permissions = flags & (LeafFlag.READ | LeafFlag.WRITE | LeafFlag.EXECUTE)
   return {
     as: 'leaf',
-    text: `frame ${hex(hpa / 4096)}, host address ${hex(hpa)}: ${names.join(' ') || 'no rights'}${rest}`,
-    doubt: rights === 0 ? 'it allows no access' : others >> 53n === 0n ? undefined : 'a frame of L0 has no bits 53..61',
+    text: `frame ${hex(hpa / 4096)}, host address ${hex(hpa)}: ${names.join(' ') || 'no permissions'}${rest}`,
+    doubt:
+      permissions === 0 ? 'it allows no access' : others >> 53n === 0n ? undefined : 'a frame of L0 has no bits 53..61',
   }
 }
 
 /**
- * A link: bit 63 present, bit 62 not a leaf, the address of the lower table from bit 5, its size in bits 0..4:
+ * A link: bit 63 present, bit 62 not a leaf, bits 5..61 the address of the lower table, bits 0..4 its size:
  *
  *      63 62                                    5 4            0
  *      1  0   address of the table               | log2 of its entries

@@ -1,10 +1,9 @@
 /**
- * Compares the rmap slots of a dump with its page tables: completeness, checked from outside (spec 1, 6).
+ * Checks the completeness invariant in a dump (spec 1, 6): compares its rmap slots with its page tables.
  *
- * Every shadow leaf must have its entry in the slot of the page that it maps: the slot of the first base page of the host
- * leaf around it (spec 5 step 4, as today's kernels do). The reverse need not be true: an entry without such a leaf is
- * stale, and legal. Slots and tables must be from the same moment: if the kernel ran between the two reads, the check
- * reports differences that are not the kernel's fault.
+ * Every shadow leaf must have an entry in the rmap slot of the first gfn of its host leaf (spec 5, step 4, as today's
+ * kernels do). The reverse need not be true: an entry without such a leaf is stale, which is legal. Slots and tables
+ * must be from the same moment: if the kernel ran between the two reads, the check can report missing entries wrongly.
  */
 import { checkHas, checkInteger, checkIterable, checkObject, checkOptionNames, wrongType } from '../base/args'
 import type { Gfn, Hpa, Lpid } from '../base/units'
@@ -16,12 +15,13 @@ import { count, formatEntry } from './format'
 import type { Slot } from './slot'
 
 /**
- * Why an entry is stale: `no-guest` no shadow table has its LPID; `no-leaf` the shadow table has no leaf at its address;
- * `other-frame` the leaf maps another page than the slot's; `no-host-leaf` L1's own table has no leaf at the slot's gfn.
+ * Why an entry is stale. `no-guest`: no shadow table has its LPID. `no-leaf`: the shadow table has no leaf at its
+ * address. `other-frame`: the shadow leaf maps another page than the slot's. `no-host-leaf`: L1's own table has no leaf
+ * at the slot's gfn.
  */
 export type StaleReason = 'no-guest' | 'no-leaf' | 'other-frame' | 'no-host-leaf'
 
-/** An entry that leads to no shadow leaf of its slot's page. */
+/** A stale entry: it leads to no shadow leaf of its slot's page. */
 export interface StaleEntry {
   /** The gfn of the slot that has it. */
   readonly gfn: Gfn
@@ -37,17 +37,17 @@ export interface LackingLeaf {
   readonly lpid: Lpid
   /** The shadow leaf. */
   readonly leaf: Leaf
-  /** The slots where the entry was looked for: several if L1 has the frame at several gfns, none if at no gfn. */
+  /** The gfns whose slots were searched for the entry: those at which L1 maps the frame; empty if there is none. */
   readonly gfns: readonly Gfn[]
 }
 
-/** What the check found. */
+/** The result of {@link checkDump}. */
 export interface DumpCheck {
   /** Shadow leaves that were checked. */
   readonly leaves: number
-  /** Shadow leaves of pages whose slots are not in the array, but in another memslot's: not checked. */
+  /** Shadow leaves that were not checked, because their slots are outside the array, in another memslot. */
   readonly elsewhere: number
-  /** Shadow leaves without their entry: these break completeness. */
+  /** Shadow leaves without their entry: these break the completeness invariant. */
   readonly lacking: readonly LackingLeaf[]
   /** Entries that were checked. */
   readonly entries: number
@@ -57,11 +57,11 @@ export interface DumpCheck {
 
 /** A dump to check: rmap slots and page tables of one moment. */
 export interface Dump {
-  /** The slots that are not empty: from `RawSlots`, `slotsOf` or `slotsOfReplay`. Those without a gfn are passed over. */
+  /** The slots that are not empty: from `RawSlots`, `slotsOf` or `slotsOfReplay`. Slots without a gfn are ignored. */
   readonly slots: Iterable<Slot>
   /** The gfn of the slot array's first slot: 0..2^52-1. */
   readonly baseGfn: Gfn
-  /** How many slots the array has: at least 1. */
+  /** The number of slots in the array: 1..2^52-baseGfn. */
   readonly npages: number
   /** L0's table for L1: gpa -> hpa. */
   readonly host: RadixTable
@@ -70,7 +70,7 @@ export interface Dump {
 }
 
 /**
- * Checks a dump. Cost: the leaves and the entries, once each.
+ * Checks that each shadow leaf of a dump has its entry, and finds stale entries. Cost: the leaves and the entries.
  *
  * @throws RangeError, TypeError
  */
@@ -117,9 +117,9 @@ export function checkDump(dump: Dump): DumpCheck {
 }
 
 /**
- * The result of a check as text: at most `most` of each kind, then the totals.
+ * The result of a check as text: leaves without entry, stale entries, totals.
  *
- * @param most 0..2^30, 20 by default
+ * @param most how many leaves and how many entries are listed at most: 0..2^30, 20 by default
  * @throws RangeError, TypeError
  */
 export function formatDumpCheck(check: DumpCheck, most = 20): string {
@@ -127,7 +127,7 @@ export function formatDumpCheck(check: DumpCheck, most = 20): string {
   checkInteger('most', most, 0, 2 ** 30)
   const lines: string[] = []
   for (const { lpid, leaf, gfns } of lacking.slice(0, most)) {
-    const where = gfns.length === 0 ? "L1's table has that frame nowhere" : `not in gfn ${gfns.map(hex).join(', ')}`
+    const where = gfns.length === 0 ? "L1's own table does not map that page" : `not in gfn ${gfns.map(hex).join(', ')}`
     lines.push(`  !! leaf without entry: ${formatEntry({ lpid, gpa: leaf.gpa })} -> ${hex(hpaOf(leaf))}: ${where}`)
   }
   if (lacking.length > most) lines.push(`  !! ... ${lacking.length - most} more ...`)
@@ -146,16 +146,16 @@ export function formatDumpCheck(check: DumpCheck, most = 20): string {
     `${count(entries, 'entry', 'entries')}, ${stale.length} stale, which is legal${why === '' ? '' : ` (${why})`}`,
   )
   if (elsewhere > 0)
-    lines.push(`${count(elsewhere, 'shadow leaf', 'shadow leaves')} outside the slot array: not judged`)
+    lines.push(`${count(elsewhere, 'shadow leaf', 'shadow leaves')} outside the slot array: not checked`)
   lines.push(`${count(leaves, 'shadow leaf', 'shadow leaves')}, ${lacking.length} without their entry`)
   return lines.join('\n')
 }
 
 const REASONS: Record<StaleReason, string> = {
   'no-guest': 'no guest has that LPID',
-  'no-leaf': 'no leaf there',
-  'other-frame': 'the leaf there maps another page',
-  'no-host-leaf': "L1's own table has no leaf at that gfn",
+  'no-leaf': 'no shadow leaf',
+  'other-frame': 'the leaf maps another page',
+  'no-host-leaf': 'no host leaf at that gfn',
 }
 
 function staleReason(
@@ -174,7 +174,7 @@ function staleReason(
   return Math.floor(hpaOf(leaf) / size) === Math.floor(hpaOf(page) / size) ? undefined : 'other-frame'
 }
 
-/** Finds the first gfns of the host leaves around a host address. Several gfns can share a frame. */
+/** Finds the first gfns of the host leaves that map a host address. Several gfns can map the same frame. */
 function pagesByFrame(host: RadixTable): (hpa: Hpa) => Gfn[] {
   const bySize = new Map<number, Map<number, Gfn[]>>()
   for (const page of host) {

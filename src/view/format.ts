@@ -1,5 +1,5 @@
 /**
- * Entries and counts as the views write them.
+ * The text of entries and counts.
  */
 import { checkObject } from '../base/args'
 import { hex } from '../base/word'

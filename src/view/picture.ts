@@ -1,5 +1,5 @@
 /**
- * Rmap slots and lists as text, drawn like spec 3 but downwards, so that real words fit a terminal:
+ * Rmap slots and lists as text: the pictures of spec 3, but with the nodes below each other to fit a terminal:
  *
  *     gfn 0x1  [ 0x0010000000010001 ]  LPID 1  gpa 0x10000  the only one
  *     gfn 0x2  [ -> 0x20            ]                              3 entries
@@ -7,8 +7,8 @@
  *       --> node 0x10 { next = 0x0010000000010001,  0x002...0000 } LPID 2  gpa 0x20000
  *           ^ that next, its tag off                               LPID 1  gpa 0x10000  oldest
  *
- * Where this does not fit the width, a node has two lines; where that does not fit either, lines are broken between words,
- * so that none is wider than asked for. Long lists are shortened in the middle.
+ * If this is too wide, a node has two lines. If that is too wide as well, lines are broken between words. Long lists
+ * are shortened in the middle.
  */
 import { checkFunction, checkInteger, checkObject, checkOptionNames } from '../base/args'
 import type { Gfn } from '../base/units'
@@ -19,22 +19,22 @@ import type { VmMemslot } from '../vm/vm-memslot'
 import { count, formatEntry } from './format'
 import { formatSummary, slotsOf, summarize, type Slot } from './slot'
 
-/** How to draw. */
+/** Options of {@link drawSlot}. */
 export interface PictureOptions {
-  /** Columns that a line may have: an integer in 40..2^20, 80 by default. */
+  /** Most columns of a line: an integer in 40..2^20, 80 by default. */
   readonly width?: number
   /** Most entries of one list to draw: an integer in 2..2^30, 8 by default. The others are counted, in the middle. */
   readonly entries?: number
-  /** A few words about an entry, by its place in the list (0 is the newest): written beside it. */
+  /** A remark on an entry, by its place in the list (0 is the newest): written beside it. None by default. */
   readonly remark?: (place: number) => string
 }
 
 const OPTIONS = ['width', 'entries', 'remark'] as const
 
-/** A line in columns: words in pieces, more words (which may go on a line of their own), what they say, a remark. */
+/** A line in columns: words in pieces, more words (which may be on their own line), their reading, a remark. */
 type Row = readonly [words: readonly string[], more: string, reading: string, remark: string]
 
-/** How rows become lines: one line each; two for a node; or broken wherever the width demands it. */
+/** How rows become lines: one line each; two lines for a node; or lines broken to fit the width. */
 type Layout = 'one' | 'two' | 'broken'
 
 /**
@@ -46,7 +46,7 @@ export function drawSlot(slot: Slot, options: PictureOptions = {}): string {
   return drawAlike([{ slot, options }])[0]!
 }
 
-/** @internal Draws slots to be compared: all have the layout that the widest needs. */
+/** @internal Draws slots for comparison: all have the layout that the widest needs. */
 export function drawAlike(pictures: readonly { readonly slot: Slot; readonly options: PictureOptions }[]): string[] {
   const tables = pictures.map(({ slot, options }) => {
     const { width, entries: most, remark } = checkOptions(checkOptionNames('options', options, OPTIONS))
@@ -69,7 +69,7 @@ export function drawAlike(pictures: readonly { readonly slot: Slot; readonly opt
 const wordsOf = ([words]: Row): string => words.join('')
 const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(({ length }) => length))
 
-/** The columns of rows: what is left of the reading, with each row on one line; the reading. */
+/** The widths of the columns: the words, everything left of the reading, the reading. */
 function columnsOf(rows: readonly Row[]): { words: number; left: number; reading: number } {
   const nodes = rows.filter(([, more]) => more !== '')
   const words = widest(nodes.map(wordsOf))
@@ -113,7 +113,7 @@ export function wrap(text: string, width: number, indent: number): string[] {
   return fill(text.split(WORDS), width, indent)
 }
 
-/** Pieces put on lines, as many as fit; lines after the first are indented. Only a piece that is too wide is broken. */
+/** Joins pieces to lines of at most `width`, all but the first indented. Only a piece that is too wide is broken. */
 function fill(pieces: readonly string[], width: number, indent: number): string[] {
   const lines = ['']
   for (const piece of pieces) {
@@ -131,16 +131,16 @@ function fill(pieces: readonly string[], width: number, indent: number): string[
   return lines
 }
 
-/** How to draw a memslot. */
+/** Options of {@link drawMemslot}. */
 export interface MemslotPictureOptions extends PictureOptions {
-  /** The gfns whose slots to draw; all that are not empty by default. */
+  /** The gfns whose slots are drawn; by default all slots that are not empty. */
   readonly gfns?: Iterable<Gfn>
   /** Most slots to draw: an integer in 1..2^30, 64 by default. The others are counted at the end. */
   readonly slots?: number
 }
 
 /**
- * Draws rmap slots of a memslot below a line with their totals. Cost: the slots of the memslot.
+ * Draws rmap slots of a memslot, below a line with the memslot's totals. Cost: the slots of the memslot.
  *
  * @throws RangeError, TypeError
  */
@@ -160,7 +160,7 @@ export function drawMemslot(memslot: Memslot | VmMemslot, options: MemslotPictur
   return [...wrap(title, picture.width, 2), ...drawn].join('\n')
 }
 
-/** The options with their defaults, each read once. */
+/** Checks the options, and sets the defaults. */
 function checkOptions({ width = 80, entries = 8, remark = () => '' }: PictureOptions): Required<PictureOptions> {
   checkInteger('width', width, 40, 2 ** 20)
   checkInteger('entries', entries, 2, 2 ** 30)

@@ -1,8 +1,8 @@
 /**
- * Kernel memory as a dump has it: bytes at addresses, read as the words of slots and nodes (spec 3).
+ * Reads rmap slots and list nodes from a dump of kernel memory (spec 3).
  *
- * The slot words come as a stream of bytes and are read one at a time. The memory with the nodes is read at any place, so it
- * is kept. {@link SlotReader} follows the pointers.
+ * The slot words are a stream: they are read one at a time. Nodes can be at any address, so their memory is kept.
+ * {@link SlotReader} follows the pointers.
  */
 import {
   checkFunction,
@@ -18,10 +18,10 @@ import type { Gfn } from '../base/units'
 import { hex } from '../base/word'
 import { SlotReader, type NodeReader, type Slot } from './slot'
 
-/** The order of the bytes of a word in memory. */
+/** The byte order of a word in memory. */
 export type ByteOrder = 'little' | 'big'
 
-/** A piece of memory. */
+/** A range of memory. */
 export interface MemoryRange {
   /** The address of its first byte: 0..2^64-1. */
   readonly address: bigint
@@ -30,8 +30,8 @@ export interface MemoryRange {
 }
 
 /**
- * A reader of the nodes in some ranges of memory. The ranges may be given in any order. A node is two words; each must be
- * completely in one range, else there is no node. Cost: O(log ranges) for a node.
+ * A reader of the list nodes in ranges of memory, which may be in any order. A node is two words of 8 bytes; if one of
+ * them is not completely in one range, the reader returns undefined. Cost: O(log ranges) for a node.
  *
  * @throws RangeError for ranges that overlap or end after 2^64; TypeError
  */
@@ -69,24 +69,24 @@ export function nodeReader(ranges: Iterable<MemoryRange>, byteOrder: ByteOrder =
   }
 }
 
-/** What to read a slot array with. */
+/** Options of {@link RawSlots}. */
 export interface RawSlotsOptions {
   /** The gfn of the first slot: 0..2^52-1. */
   readonly baseGfn: Gfn
-  /** How many slots the array has: at least 1. */
+  /** The number of slots in the array: 1..2^52-baseGfn. */
   readonly npages: number
-  /** Reads the nodes: a {@link nodeReader}, for example. */
+  /** Reads the nodes, for example a {@link nodeReader}. */
   readonly read: NodeReader
   /** The byte order of the slot words: `'little'` by default. */
   readonly byteOrder?: ByteOrder
 }
 
 /**
- * Reads rmap slots from the bytes of a slot array: those that are not empty, by gfn, each with its list. Give it the
- * bytes in chunks of any size.
+ * Reads the rmap slots that are not empty, each with its list, from the bytes of a slot array. Cost: the bytes, and
+ * each node once.
  */
 export class RawSlots {
-  /** The gfn of the next slot: those below it have been read. */
+  /** The gfn of the next slot: all slots below it have been read. */
   gfn: Gfn
 
   readonly #end: Gfn
@@ -106,7 +106,7 @@ export class RawSlots {
   }
 
   /**
-   * Reads a chunk: calls `onSlot` for each slot that ends in it and is not empty.
+   * Reads the next bytes, in chunks of any size: calls `onSlot` for each slot that is now complete and is not empty.
    *
    * @throws RangeError for more bytes than the array has; TypeError; whatever `onSlot` throws
    */
@@ -128,7 +128,7 @@ export class RawSlots {
     this.#partBytes = chunk.length - whole
   }
 
-  /** Says that the array has ended. @throws RangeError if it was shorter than `npages` */
+  /** The array has ended. @throws RangeError if it was shorter than `npages` */
   end(): void {
     if (this.gfn !== this.#end || this.#partBytes > 0) {
       throw new RangeError(`the slot array ends at gfn ${hex(this.gfn)}, expected ${hex(this.#end)}`)

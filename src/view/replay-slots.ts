@@ -1,6 +1,4 @@
-/**
- * The rmap slots of a recording: what the kernel had in memory, at its own addresses, at the point that a replay has reached.
- */
+/** The rmap slots of a replay: the content of the kernel's memory after the last event, with its addresses. */
 import { wrongType } from '../base/args'
 import { withJson } from '../base/json'
 import { unpackEntry } from '../rmap/entry'
@@ -9,8 +7,8 @@ import { Replay } from '../trace/replay'
 import type { Slot } from './slot'
 
 /**
- * The rmap slots that are not empty now, by address: as the kernel's memory would show them, node for node. A generator: a
- * slot is read when it is asked for.
+ * The rmap slots of a replay that are not empty now, by address: the same words and nodes as in the kernel's memory. A
+ * generator: it reads a slot when the caller takes it.
  *
  * @throws TypeError at the first slot
  */

@@ -1,17 +1,17 @@
 /**
- * The colours and fonts of the pictures in `slot-svg.ts`, as the style sheet that each picture carries.
+ * The style sheet of the pictures: colours and fonts. Each picture contains it.
  *
- * A picture may be put into a page, shown by `<img>`, or imported by a drawing program. So there are plain class
- * selectors only, no variables, and every class name has a prefix: the rules of a style element inside a page apply to
- * all of that page.
+ * A picture may be part of a page, shown by `<img>`, or imported by a drawing program. So the style sheet has only
+ * class selectors and no variables. Each class name has a prefix, because a style element in a page applies to the
+ * whole page.
  */
 
-/** Which colours a picture has: `'auto'` follows the viewer's light or dark setting. */
+/** The colours of a picture: `'auto'` follows the viewer's light or dark setting. */
 export type SvgTheme = 'auto' | 'light' | 'dark'
 
 const PREFIXES: Readonly<Record<SvgTheme, string>> = { auto: 'nra-', light: 'nrl-', dark: 'nrd-' }
 
-/** Class names and what they fill or stroke: light, dark. Every text has a contrast of at least 4.5 on its cell. */
+/** By class name: fill or stroke, the light colour, the dark colour. Text has a contrast of 4.5 or more. */
 const COLOURS = {
   back: ['fill', '#ffffff', '#14171c'],
   cell: ['fill', '#f6f7f9', '#20252d'],

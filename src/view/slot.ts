@@ -1,9 +1,9 @@
 /**
- * One rmap slot and its list, read word by word from a live memslot or from a dump of kernel memory (spec 3).
+ * One rmap slot and its list, read word by word from a memslot of the model or from a dump of kernel memory (spec 3).
  *
- * The walk trusts nothing. It follows real pointers, reports what is wrong with what it finds, and always ends: a node is
- * never read twice, in one list or in several that share a {@link SlotReader}, so the time for all lists is proportional to
- * the memory that holds them.
+ * The walk does not rely on a sound list. It follows the pointers, reports flaws, and always ends: a {@link SlotReader}
+ * never reads a node twice, in one list or in several. So the time for all lists is proportional to the nodes in
+ * memory.
  */
 import { checkFunction, checkInteger, checkIterable, checkWord, wrongType } from '../base/args'
 import { withJson } from '../base/json'
@@ -14,26 +14,26 @@ import { Memslot } from '../rmap/memslot'
 import { VmMemslot } from '../vm/vm-memslot'
 import { count, formatEntry } from './format'
 
-/** A list node in the kernel's memory. (`JSON.stringify` writes the words of one that this package read as hex strings.) */
+/** A list node in the kernel's memory. If this package has read it, `JSON.stringify` writes its words as hex strings. */
 export interface SlotNode {
-  /** Its address, as the slot word or another node's `next` has it: a multiple of 8. */
+  /** Its address, from the slot word or another node's `next`: a multiple of 8. */
   readonly address: bigint
-  /** Its first word: the address of the next node; in the last node the oldest entry, tagged (odd). */
+  /** Its first word: the address of the next node; in the last node the oldest entry, with tag 1. */
   readonly next: bigint
   /** Its second word: an entry (spec 2), with tag 0 in a sound list. */
   readonly entry: bigint
 }
 
 /**
- * What can be wrong with a list.
+ * A kind of flaw of a list.
  *
- * These end the walk: `outside` a pointer to memory that the dump does not have; `unaligned` a pointer that is not a
- * multiple of 8; `loop` a node that was already read in this list; `shared` a node that is in another slot's list;
- * `ends-in-0` a `next` of 0, where the last one should hold the oldest entry.
+ * These end the walk: `outside`: a pointer to memory that the dump does not have. `unaligned`: a pointer that is not a
+ * multiple of 8. `loop`: a node that was already read in this list. `shared`: a node that is in another slot's list.
+ * `ends-in-0`: a `next` of 0 instead of the oldest entry.
  *
- * These do not: `duplicate` an entry that the list has twice; `tagged-node` a node whose entry is odd; `stray-bits` an
- * entry with bits set among 1..11; `lpid-zero` an entry with the host's LPID; `zero-entry` a node whose entry is 0, where
- * Linux ends its scans and walks (spec 11).
+ * These do not end it: `duplicate`: an entry that the list already has. `tagged-node`: a node whose entry is odd.
+ * `stray-bits`: an entry with any of bits 1..11 set. `lpid-zero`: an entry with the host's LPID, 0. `zero-entry`: a
+ * node whose entry is 0; Linux ends its scans and walks there (spec 11).
  */
 export type FlawKind =
   | 'outside'
@@ -47,17 +47,17 @@ export type FlawKind =
   | 'lpid-zero'
   | 'zero-entry'
 
-/** Something wrong with a list, and where. `JSON.stringify` writes its address as a hex string. */
+/** A flaw of a list, and where it is. `JSON.stringify` writes its address as a hex string. */
 export interface Flaw {
-  /** What kind of flaw it is. */
+  /** The kind of flaw. */
   readonly kind: FlawKind
   /** The address of the node that has the flaw; undefined for the slot word itself. */
   readonly node: bigint | undefined
-  /** A sentence with the numbers. */
+  /** A sentence that describes it, with addresses and values. */
   readonly message: string
 }
 
-/** An rmap slot with its list. (`JSON.stringify` writes the words of one that this package read as hex strings.) */
+/** An rmap slot with its list. If this package has read it, `JSON.stringify` writes its words as hex strings. */
 export interface Slot {
   /** Its gfn; undefined if it comes from a recording that does not show where the slot array is. */
   readonly gfn: Gfn | undefined
@@ -69,14 +69,14 @@ export interface Slot {
   readonly nodes: readonly SlotNode[]
   /** The entries, newest first; the oldest is the tagged one, unless a flaw ended the walk before it. */
   readonly entries: readonly Entry[]
-  /** What is wrong, in the order of the walk; empty for a sound slot. */
+  /** The flaws, in the order of the walk; empty for a sound slot. */
   readonly flaws: readonly Flaw[]
 }
 
-/** Reads the two words of the node at an address; undefined if there is no such memory. */
+/** Reads the two words of the node at an address; returns undefined if that memory is not available. */
 export type NodeReader = (address: bigint) => ListNodeWords | undefined
 
-/** The two words of a list node (spec 3). (`JSON.stringify` writes those that a `nodeReader` read as hex strings.) */
+/** The two words of a list node (spec 3). `JSON.stringify` writes those of a {@link nodeReader} as hex strings. */
 export interface ListNodeWords {
   /** The address of the next node, or the oldest entry with its tag set. */
   readonly next: bigint
@@ -84,7 +84,7 @@ export interface ListNodeWords {
   readonly entry: bigint
 }
 
-/** Reads the rmap slots of one structure. It remembers each node that it has read: memory is proportional to the nodes. */
+/** Reads rmap slots of one memory. It remembers each node that it has read: memory is proportional to the nodes. */
 export class SlotReader {
   readonly #read: NodeReader
   readonly #owners = new Map<bigint, Gfn>()
@@ -95,9 +95,11 @@ export class SlotReader {
   }
 
   /**
-   * Follows a slot word to the end of its list. Read each gfn once: its nodes would be reported as shared the second time.
+   * Reads the list of a slot word. Read each gfn once: a second time its first node is reported as a loop.
    *
-   * @throws RangeError, TypeError for a gfn or a word that is not one; whatever the node reader throws
+   * @param gfn 0..2^52-1
+   * @param word 0..2^64-1
+   * @throws RangeError, TypeError; whatever the node reader throws
    */
   slot(gfn: Gfn, word: bigint): Slot {
     checkInteger('gfn', gfn, 0, 2 ** 52 - 1, 16)
@@ -113,7 +115,7 @@ export class SlotReader {
     const addEntry = (raw: bigint): void => {
       const entry = unpackEntry(raw)
       const key = raw & ~0xfffn
-      if (seen.has(key)) flaw('duplicate', `${formatEntry(entry)} is in the list already`)
+      if (seen.has(key)) flaw('duplicate', `${formatEntry(entry)} is already in the list`)
       else seen.add(key)
       if ((raw & 0xffen) !== 0n) flaw('stray-bits', `entry ${hex(raw)} has bits 1..11 set: ${hex(raw & 0xffen)}`)
       if (entry.lpid === 0) flaw('lpid-zero', `${formatEntry(entry)}: LPID 0 is the host's`)
@@ -126,21 +128,21 @@ export class SlotReader {
         break
       }
       const wrong =
-        next === 0n ? (['ends-in-0', 'next is 0: the list has no last entry'] as const) : this.#wrongPointer(gfn, next)
+        next === 0n ? (['ends-in-0', 'next is 0 instead of the oldest entry'] as const) : this.#wrongPointer(gfn, next)
       if (wrong !== undefined) {
         flaw(...wrong)
         break
       }
       const words = this.#read(next)
       if (words === undefined) {
-        flaw('outside', `pointer ${hex(next)} leads outside the memory given`)
+        flaw('outside', `pointer ${hex(next)} is outside the given memory`)
         break
       }
       this.#owners.set(next, gfn)
       nodes.push(withJson({ address: next, next: words.next, entry: words.entry }))
       node = next
       if (words.entry === 0n) flaw('zero-entry', "its entry is 0: the kernel's scans and walks end here")
-      if ((words.entry & 1n) === 1n) flaw('tagged-node', `entry ${hex(words.entry)} is odd`)
+      if ((words.entry & 1n) === 1n) flaw('tagged-node', `entry ${hex(words.entry)} has tag 1`)
       addEntry(words.entry)
       next = words.next
     }
@@ -158,8 +160,8 @@ export class SlotReader {
 }
 
 /**
- * The rmap slots of a memslot (a `Memslot`, or one of a `Vm`): those of the gfns given, or all that are not empty, by gfn.
- * A generator: a slot is read when it is asked for.
+ * The rmap slots of a memslot (a `Memslot`, or one of a `Vm`): those of the given gfns, or all that are not empty, by
+ * gfn. A generator: it reads a slot when the caller takes it.
  *
  * @throws RangeError, TypeError for a gfn outside the memslot
  */
@@ -193,7 +195,7 @@ export interface SlotSummary {
   readonly flaws: number
 }
 
-/** Adds rmap slots up. Cost: the slots given. @throws TypeError */
+/** The totals over rmap slots. Cost: the given slots. @throws TypeError */
 export function summarize(slots: Iterable<Slot>): SlotSummary {
   const sum = { slots: 0, single: 0, entries: 0, nodes: 0, longest: 0, flaws: 0 }
   for (const { word, nodes, entries, flaws } of checkIterable('slots', slots)) {
@@ -207,7 +209,7 @@ export function summarize(slots: Iterable<Slot>): SlotSummary {
   return sum
 }
 
-/** @internal The summary in a line. */
+/** @internal The totals in a line of text. */
 export function formatSummary({ slots, single, entries, nodes, longest, flaws }: SlotSummary): string {
   const lists = count(slots - single, 'list')
   const wrong = flaws === 0 ? '' : `, ${count(flaws, 'flaw')}`

@@ -1,6 +1,6 @@
-/** Writes SVG as text: the library has no DOM. Everything that comes from outside is escaped here. */
+/** Writes SVG as text, without a DOM. Attribute values and text are escaped here. */
 
-/** @internal Text as XML has it, without the control characters that XML forbids. */
+/** @internal Text escaped for XML; characters that XML forbids become U+FFFD. */
 export function escapeXml(text: string): string {
   // oxlint-disable-next-line no-control-regex
   const allowed = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/g, (character) =>
@@ -9,7 +9,7 @@ export function escapeXml(text: string): string {
   return allowed.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
 
-/** @internal An element. Numbers are rounded to a tenth. Children are markup already. */
+/** @internal The markup of an element. Numbers are rounded to a tenth. Children are markup: they are not escaped. */
 export function tag(
   name: string,
   attributes: Readonly<Record<string, string | number>>,
@@ -22,7 +22,7 @@ export function tag(
   return body === '' ? `<${name}${written.join('')}/>` : `<${name}${written.join('')}>${body}</${name}>`
 }
 
-/** @internal A number with one decimal at most. */
+/** @internal A number rounded to a tenth. */
 export function round(value: number): number {
   return Math.round(value * 10) / 10
 }

@@ -182,7 +182,7 @@ test('dump: a damaged memory is seen, alone and against the recording', () => {
   const { code, out } = run(['dump', data('D.txt.gz'), '--memory', file('memory.json', JSON.stringify(json))])
   expect(code).toBe(1)
   expect(out).toMatch(/^!! recording and memory differ in 1 slot$/m)
-  expect(out).toContain(`  !! node 0x${head.toString(16)}: next is 0: the list has no last entry\n`)
+  expect(out).toContain(`  !! node 0x${head.toString(16)}: next is 0 instead of the oldest entry\n`)
 })
 
 test('dump: a leaf whose entry is missing gives exit code 1', () => {
@@ -191,7 +191,7 @@ test('dump: a leaf whose entry is missing gives exit code 1', () => {
   const { code, out } = run(['dump', '--memory', data('D-memory.json'), '--radix', radix, '--gfn', '0'])
   expect(code).toBe(1)
   expect(out).toMatch(
-    /^400 entries, 184 stale, which is legal \(no leaf there: \d+; .*\)\n217 shadow leaves, 1 without their entry\n!! Problems were found: .*\n$/m,
+    /^400 entries, 184 stale, which is legal \(no shadow leaf: \d+; .*\)\n217 shadow leaves, 1 without their entry\n!! Problems were found: .*\n$/m,
   )
   expect(out).toMatch(/^  !! leaf without entry: LPID 1  gpa 0x7ff0000 -> 0x10000: /m)
 })

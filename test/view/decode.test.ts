@@ -16,7 +16,7 @@ test('a tagged entry', () => {
   ])
 })
 
-test('a leaf of a table is no entry, though it is odd', () => {
+test('a leaf PTE is not an entry, although it is odd', () => {
   expect(text(0xc000000033900387n)).toEqual([
     '0xc000000033900387',
     '  slot word     tagged entry: LPID 3072  gpa 0x33900000  (but an entry has no bits 1..11, here 0x386)',
@@ -28,7 +28,7 @@ test('a kernel pointer could be a leaf', () => {
   expect(text(0xc00000002d4d4a20n)).toEqual([
     '0xc00000002d4d4a20',
     '  slot word     pointer to the list node at 0xc00000002d4d4a20',
-    '  table leaf    frame 0x2d4d4, host address 0x2d4d4000: no rights, other bits 0xa20  (but it allows no access)',
+    '  table leaf    frame 0x2d4d4, host address 0x2d4d4000: no permissions, other bits 0xa20  (but it allows no access)',
   ])
 })
 
@@ -53,7 +53,7 @@ test('a link and doubtful words', () => {
   )
 })
 
-test('every entry and every leaf is read back without doubt', () => {
+test('every entry and every leaf is decoded without a doubt', () => {
   const lpid = fc.integer({ min: 1, max: MAX_LPID })
   const gpa = fc.integer({ min: 0, max: MAX_GPA })
   fc.assert(
@@ -83,7 +83,7 @@ test('every entry and every leaf is read back without doubt', () => {
   )
 })
 
-test('any text is a word or a RangeError, and words survive writing', () => {
+test('a word that is written is parsed again, and any other text is a RangeError', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (word) => {
       expect(parseWord(`0x${word.toString(16)}`)).toBe(word)
@@ -104,7 +104,7 @@ test('any text is a word or a RangeError, and words survive writing', () => {
   )
 })
 
-test('what is no word is named', () => {
+test('the error for a text that is not a word', () => {
   expect(() => parseWord('c000000033900387')).toThrow(
     new RangeError(
       'word: expected a number in hex (0x...) or decimal, got "c000000033900387" (hex? write 0xc000000033900387)',
@@ -131,7 +131,7 @@ test('a link: the low 5 bits are its size, not part of the address', () => {
   expect(doubt(0x8f0000002f4e0009n)).toBe('addresses of tables are below 2^53')
 })
 
-test('what the kernel fills memory with is named', () => {
+test('patterns that the kernel fills memory with', () => {
   const pattern = (word: bigint): string | undefined => readWord(word).find(({ as }) => as === 'poison')?.text
   expect(pattern(0x6b6b6b6b6b6b6b6bn)).toBe('the kernel fills freed memory with 0x6b: the node was freed')
   expect(pattern(0x5a5a5a5a5a5a5a5an)).toBe('the kernel fills new memory with 0x5a: allocated, not yet written')

@@ -25,7 +25,7 @@ function check(): DumpCheck {
   return checkDump({ slots: slotsOf(memslot), baseGfn: 0, npages: 0x100, host, shadows })
 }
 
-test('a leaf with its entry is in order, and taking the entry away is seen', () => {
+test('a leaf with its entry is correct; without it, the leaf is reported', () => {
   map(host, 0x50000, 0x1230000)
   map(shadows.get(1)!, 0x7770000, 0x1230000)
   memslot.insert(5, 1, 0x7770000)
@@ -37,7 +37,7 @@ test('a leaf with its entry is in order, and taking the entry away is seen', () 
   expect(stale).toEqual([{ gfn: 5, entry: { lpid: 2, gpa: 0x7770000 }, reason: 'no-leaf' }])
 })
 
-test('a page inside a large host leaf has its entry at the head', () => {
+test('a page inside a large host leaf has its entry at the first gfn of the host leaf', () => {
   map(host, 0x200000, 0x1200000, 21)
   map(shadows.get(1)!, 0x7770000, 0x1230000)
   memslot.insert(0x20, 1, 0x7770000)
@@ -47,7 +47,7 @@ test('a page inside a large host leaf has its entry at the head', () => {
   expect(check().lacking).toMatchObject([{ gfns: [0x20] }])
 })
 
-test('each reason to be stale', () => {
+test('each reason for a stale entry', () => {
   map(host, 0x50000, 0x1230000)
   map(host, 0x60000, 0x9990000)
   map(shadows.get(1)!, 0x10000, 0x9990000)
@@ -67,27 +67,27 @@ test('each reason to be stale', () => {
   expect(formatDumpCheck(found, 1).split('\n')).toEqual([
     '  stale entry: gfn 0x5  LPID 3  gpa 0x20000: no guest has that LPID',
     '  ... 3 more stale entries ...',
-    '5 entries, 4 stale, which is legal (no guest has that LPID: 1; no leaf there: 1; the leaf there maps another page: 1; ' +
-      "L1's own table has no leaf at that gfn: 1)",
+    '5 entries, 4 stale, which is legal (no guest has that LPID: 1; no shadow leaf: 1; the leaf maps another page: 1; ' +
+      'no host leaf at that gfn: 1)',
     '1 shadow leaf, 0 without their entry',
   ])
 })
 
-test('leaves of other memslots are not judged; leaves of no page are', () => {
+test('a leaf of another memslot is not checked; a leaf of a page that L1 does not map is reported', () => {
   map(host, 0x1000000, 0x5550000) // gfn 0x100: after the array
   map(shadows.get(1)!, 0x10000, 0x5550000)
   map(shadows.get(2)!, 0x20000, 0x6660000)
   const found = check()
   expect(found).toMatchObject({ leaves: 1, elsewhere: 1, lacking: [{ lpid: 2, gfns: [] }] })
   expect(formatDumpCheck(found).split('\n')).toEqual([
-    "  !! leaf without entry: LPID 2  gpa 0x20000 -> 0x6660000: L1's table has that frame nowhere",
+    "  !! leaf without entry: LPID 2  gpa 0x20000 -> 0x6660000: L1's own table does not map that page",
     '0 entries, 0 stale, which is legal',
-    '1 shadow leaf outside the slot array: not judged',
+    '1 shadow leaf outside the slot array: not checked',
     '1 shadow leaf, 1 without their entry',
   ])
 })
 
-test('a frame that L1 has twice may have its entry at either gfn', () => {
+test('if L1 maps a frame at two gfns, the entry may be at either', () => {
   map(host, 0x50000, 0x1230000)
   map(host, 0x60000, 0x1230000)
   map(shadows.get(1)!, 0x10000, 0x1230000)

@@ -30,7 +30,7 @@ test('the three pictures of spec 3', () => {
   ])
 })
 
-test('a memslot of an L1 is drawn like one alone', () => {
+test('a memslot of a Vm is drawn like a Memslot', () => {
   const l1 = new Vm()
   const memslot = l1.addMemslot({ baseGfn: 0, npages: 8 })
   l1.setGuestTable(1, new GuestTable()).map({ gpa: 0x10000, to: 0x10000 })
@@ -40,7 +40,7 @@ test('a memslot of an L1 is drawn like one alone', () => {
   )
 })
 
-test('a narrow terminal gets two lines a node', () => {
+test('in a narrow terminal a node has two lines', () => {
   const [slot] = slotsOf(example(), [2])
   expect(drawSlot(slot!, { width: 60 }).split('\n')).toEqual([
     'gfn 0x2  [ -> 0x20            ]  3 entries',
@@ -52,7 +52,7 @@ test('a narrow terminal gets two lines a node', () => {
   ])
 })
 
-test('a long list is shortened in the middle, and what is left out is counted', () => {
+test('a long list is shortened in the middle, and the hidden entries are counted', () => {
   const lines = drawSlot([...slotsOf(long(40))][0]!, { entries: 3, width: 100 }).split('\n')
   expect(lines.map((line) => line.match(/(?<=gpa )\S+|more|entries/)?.[0])).toEqual([
     'entries',
@@ -65,7 +65,7 @@ test('a long list is shortened in the middle, and what is left out is counted', 
   expect(drawSlot([...slotsOf(long(8))][0]!)).not.toContain('more')
 })
 
-test('where two lines a node do not fit either, lines are broken between words', () => {
+test('if two lines for a node do not fit, lines are broken between words', () => {
   expect(drawMemslot(example(), { gfns: [1, 2], width: 40 }).split('\n')).toEqual([
     'memslot gfn 0x0..0x7: 2 slots not empty',
     '  (1 single, 1 list), 4 entries, 2',
@@ -98,7 +98,7 @@ const memslots = fc
     return memslot
   })
 
-test('no line is wider than asked for, and every entry drawn is one of the list', () => {
+test('no line is wider than the width, and every drawn entry is in the list', () => {
   fc.assert(
     fc.property(
       memslots,
@@ -123,7 +123,7 @@ test('no line is wider than asked for, and every entry drawn is one of the list'
   )
 })
 
-test('the sentence of a flaw is kept to the width too', () => {
+test('the message of a flaw fits the width, too', () => {
   const reader = new SlotReader((address) => ({ next: address ^ 0x30n, entry: 1n << 52n }))
   const lines = drawSlot(reader.slot(5, 0xc000_0000_2bf8_4c10n), { width: 40 }).split('\n')
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(40)
@@ -132,7 +132,7 @@ test('the sentence of a flaw is kept to the width too', () => {
   )
 })
 
-test('what is wrong with a list stands under it', () => {
+test('the flaws of a list are written below it', () => {
   const reader = new SlotReader((address) => ({ next: address === 0x10n ? 0x20n : 0x10n, entry: address << 48n }))
   expect(drawSlot(reader.slot(5, 0x10n), { width: 100 }).split('\n')).toEqual([
     'gfn 0x5  [ -> 0x10            ]                       2 entries        flawed',
@@ -142,7 +142,7 @@ test('what is wrong with a list stands under it', () => {
   ])
 })
 
-test('a memslot of many slots is bounded', () => {
+test('slots over the limit are counted, not drawn', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 100 })
   for (let gfn = 0; gfn < 100; gfn++) memslot.insert(gfn, 1, 0)
   const lines = drawMemslot(memslot, { slots: 10, width: 120 }).split('\n')
@@ -153,7 +153,7 @@ test('a memslot of many slots is bounded', () => {
   )
 })
 
-test('other arguments are refused', () => {
+test('invalid arguments are refused', () => {
   const [slot] = slotsOf(example(), [1])
   expect(() => drawSlot(slot!, { width: 39 })).toThrow(
     new RangeError('width: expected an integer in 40..1048576, got 39'),

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { nodeReader, RawSlots, type ByteOrder, type MemoryRange } from '../../src/view/raw-memory'
-import { slotsOf, summarize, type FlawKind, type Slot } from '../../src/view/slot'
+import { SlotReader, slotsOf, summarize, type FlawKind, type Slot } from '../../src/view/slot'
 import { Memslot, packEntry } from '../../src/index'
 import { cases } from '../support/cases'
 
@@ -15,7 +15,7 @@ function bytesOf(words: readonly bigint[], order: ByteOrder = 'little'): Uint8Ar
   return bytes
 }
 
-/** Reads an array of slot words whose nodes are words from BASE on. */
+/** Reads an array of slot words; the nodes are the words of `memory`, from address BASE on. */
 function read(
   slots: readonly bigint[],
   memory: readonly bigint[],
@@ -63,14 +63,14 @@ test('the three forms of spec 3', () => {
 
 const flawed: [name: string, slots: bigint[], memory: bigint[], kinds: FlawKind[], lpids: number[], message: string][] =
   [
-    ['a pointer outside', [node(9)], [], ['outside'], [], 'pointer 0xc00000002d4d0090 leads outside the memory given'],
+    ['a pointer outside', [node(9)], [], ['outside'], [], 'pointer 0xc00000002d4d0090 is outside the given memory'],
     [
-      'a node cut off',
+      'a node that is cut off',
       [node(0)],
       [entry(1)],
       ['outside'],
       [],
-      'pointer 0xc00000002d4d0000 leads outside the memory given',
+      'pointer 0xc00000002d4d0000 is outside the given memory',
     ],
     [
       'a next outside',
@@ -78,10 +78,10 @@ const flawed: [name: string, slots: bigint[], memory: bigint[], kinds: FlawKind[
       [node(9), entry(2)],
       ['outside'],
       [2],
-      'node 0xc00000002d4d0000: pointer 0xc00000002d4d0090 leads outside the memory given',
+      'node 0xc00000002d4d0000: pointer 0xc00000002d4d0090 is outside the given memory',
     ],
     [
-      'a pointer between words',
+      'an unaligned pointer',
       [node(0) + 4n],
       [tagged(1), entry(2)],
       ['unaligned'],
@@ -110,7 +110,7 @@ const flawed: [name: string, slots: bigint[], memory: bigint[], kinds: FlawKind[
       [0n, entry(2)],
       ['ends-in-0'],
       [2],
-      'node 0xc00000002d4d0000: next is 0: the list has no last entry',
+      'node 0xc00000002d4d0000: next is 0 instead of the oldest entry',
     ],
     [
       'an entry twice',
@@ -118,15 +118,15 @@ const flawed: [name: string, slots: bigint[], memory: bigint[], kinds: FlawKind[
       [tagged(2), entry(2)],
       ['duplicate'],
       [2, 2],
-      'node 0xc00000002d4d0000: LPID 2  gpa 0x20000 is in the list already',
+      'node 0xc00000002d4d0000: LPID 2  gpa 0x20000 is already in the list',
     ],
     [
-      'an odd node',
+      'a node with a tagged entry',
       [node(0)],
       [tagged(1), tagged(2)],
       ['tagged-node'],
       [2, 1],
-      'node 0xc00000002d4d0000: entry 0x20000000020001 is odd',
+      'node 0xc00000002d4d0000: entry 0x20000000020001 has tag 1',
     ],
     [
       'an entry with low bits',
@@ -148,7 +148,7 @@ const flawed: [name: string, slots: bigint[], memory: bigint[], kinds: FlawKind[
   ]
 
 for (const [name, slots, memory, expectedKinds, expectedLpids, message] of flawed) {
-  test(`${name} is named`, () => {
+  test(`${name} is reported`, () => {
     const [slot] = read(slots, memory)
     expect(kinds(slot!)).toEqual(expectedKinds)
     expect(lpids(slot!)).toEqual(expectedLpids)
@@ -156,16 +156,22 @@ for (const [name, slots, memory, expectedKinds, expectedLpids, message] of flawe
   })
 }
 
-test('a node in two lists is named in the second', () => {
+test('a node in two lists is reported in the second', () => {
   const [first, second] = read([node(0), node(1)], [tagged(1), entry(2), node(0), entry(3)])
   expect(kinds(first!)).toEqual([])
   expect(kinds(second!)).toEqual(['shared'])
   expect(second!.flaws[0]!.message).toMatch(/leads into the list of gfn 0x100$/)
 })
 
+test('a gfn that is read twice has a loop the second time', () => {
+  const reader = new SlotReader(nodeReader([{ address: BASE, bytes: bytesOf([tagged(1), entry(2)]) }]))
+  expect(kinds(reader.slot(7, node(0)))).toEqual([])
+  expect(kinds(reader.slot(7, node(0)))).toEqual(['loop'])
+})
+
 const WORDS = 24
 
-/** Memory of any content: pointers into it, entries, zeros and noise. */
+/** Memory with any content: pointers into it, entries, zeros and random words. */
 const anyWord = fc.oneof(
   fc.nat(WORDS).map((n) => BASE + BigInt(n * 8)),
   fc.integer({ min: 1, max: 5 }).map(entry),
@@ -175,7 +181,7 @@ const anyWord = fc.oneof(
 )
 const anyMemory = fc.tuple(fc.array(anyWord, { minLength: 1, maxLength: 6 }), fc.array(anyWord, { maxLength: WORDS }))
 
-test('any memory is read to an end: no node twice, whatever the byte order and the chunks', () => {
+test('reading any memory ends, and no node is read twice, with each byte order and any chunks', () => {
   fc.assert(
     fc.property(anyMemory, fc.integer({ min: 1, max: 20 }), ([slots, memory], chunk) => {
       const found = read(slots, memory)
@@ -188,7 +194,7 @@ test('any memory is read to an end: no node twice, whatever the byte order and t
   )
 })
 
-test('a memslot and a copy of its memory hold the same', () => {
+test('a memslot and a copy of its memory have the same slots', () => {
   const insert = fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 9 }), fc.nat(3))
   fc.assert(
     fc.property(fc.array(insert, { maxLength: 60 }), (inserts) => {
@@ -209,7 +215,7 @@ test('a memslot and a copy of its memory hold the same', () => {
   )
 })
 
-test('memory may come in pieces', () => {
+test('memory may have several ranges, in any order', () => {
   const pieces: MemoryRange[] = [
     { address: BASE + 8n, bytes: bytesOf([entry(2), node(0)]) },
     { address: BASE + 24n, bytes: bytesOf([entry(3)]) },
@@ -226,7 +232,7 @@ test('memory may come in pieces', () => {
   expect(() => nodeReader([{ address: 2n ** 64n - 1n, bytes: new Uint8Array(2) }])).toThrow('ends after 2^64')
 })
 
-test('a slot array of another length than said is refused', () => {
+test('a slot array with the wrong length is refused', () => {
   const raw = (): RawSlots => new RawSlots({ baseGfn: 0x10, npages: 2, read: () => undefined })
   const short = raw()
   short.feed(new Uint8Array(12), () => {})

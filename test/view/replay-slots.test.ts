@@ -15,7 +15,7 @@ function replayed(name: string): Replay {
   return replay
 }
 
-test('the replay of a recording and the memory of its kernel hold the same lists, node for node', () => {
+test('the replay of a recording and the memory of its kernel have the same lists, node for node', () => {
   const { slots, memory } = JSON.parse(file('D-memory.json').toString())
   const read = nodeReader(
     memory.map((range: { file: string; address: string }) => ({
@@ -36,7 +36,7 @@ test('the replay of a recording and the memory of its kernel hold the same lists
   expect(summarize(fromReplay)).toMatchObject({ slots: 54, entries: 400 })
 })
 
-test('the slots of recording A are those that its replay counts', () => {
+test('the slots of recording A equal the counts of its replay', () => {
   const replay = replayed('A.txt.gz')
   const { slots, nodes } = replay.result()
   expect(summarize(slotsOfReplay(replay))).toMatchObject({

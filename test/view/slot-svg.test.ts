@@ -42,7 +42,7 @@ function readXml(svg: string): { elements: string[]; depth: number } {
   return { elements, depth }
 }
 
-test('the three forms of a slot, in the words of spec 3', () => {
+test('the three forms of a slot in spec 3', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 3 })
   memslot.insert(1, 1, 0x10000)
   for (const n of [1, 2, 3]) memslot.insert(2, n, n * 0x10000)
@@ -65,7 +65,7 @@ test('the three forms of a slot, in the words of spec 3', () => {
   )
 })
 
-test('every picture is well-formed, names what it shows, and keeps to the width', () => {
+test('every picture is well-formed, shows its entries, and fits the width', () => {
   const mark = fc.constantFrom(undefined, 'new' as const, 'found' as const, 'cleared' as const, 'stale' as const)
   fc.assert(
     fc.property(
@@ -92,7 +92,7 @@ test('every picture is well-formed, names what it shows, and keeps to the width'
         const { elements } = readXml(svg)
         expect(elements.slice(0, 4)).toEqual(['svg', 'title', 'desc', 'style'])
         const all = slot!.entries.map(({ lpid, gpa }) => `LPID|${lpid}|gpa|0x${gpa.toString(16)}`)
-        // boxes hold their fields in the order next, entry: so the last box has the oldest entry before its own
+        // A box has `next` before its entry, so in the last box the oldest entry comes first.
         const drawn = [
           ...texts(svg)
             .join('|')
@@ -109,7 +109,7 @@ test('every picture is well-formed, names what it shows, and keeps to the width'
   )
 })
 
-test('what changed is highlighted, in colour and in words', () => {
+test('a change is highlighted by colour and by text', () => {
   const svg = slotSvg(slotWith(3), {
     mark: (place) => (['new', 'stale', 'cleared'] as const)[place],
     remark: (place) => ['', 'stale: no leaf there', 'leaf cleared'][place]!,
@@ -124,7 +124,7 @@ test('what changed is highlighted, in colour and in words', () => {
   expect(slotSvg(slotWith(3))).not.toMatch(/<rect [^>]*class="nra-mark/)
 })
 
-test('a long list is shortened in the middle, and what is left out is counted', () => {
+test('a long list is shortened in the middle, and the hidden nodes are counted', () => {
   const drawn = texts(slotSvg(slotWith(40), { entries: 5 }))
   expect(drawn.filter((text) => /^gfn|^node|more/.test(text))).toEqual([
     'gfn 0x7',
@@ -137,7 +137,7 @@ test('a long list is shortened in the middle, and what is left out is counted', 
   expect(texts(slotSvg(slotWith(12))).join()).not.toContain('more')
 })
 
-test('auto follows the viewer, the others do not', () => {
+test("only the theme auto follows the viewer's setting", () => {
   expect(slotSvg(slotWith(2))).toContain('@media (prefers-color-scheme:dark)')
   const light = slotSvg(slotWith(2), { theme: 'light' })
   const dark = slotSvg(slotWith(2), { theme: 'dark' })
@@ -146,7 +146,7 @@ test('auto follows the viewer, the others do not', () => {
   expect(dark).toContain('.nrd-back{fill:#14171c}')
 })
 
-test('a flawed list is drawn as far as it was read, and what is wrong is written below', () => {
+test('a flawed list is drawn as far as it was read, with its flaws below', () => {
   const reader = new SlotReader((address) => ({ next: address === 0x10n ? 0x20n : 0x10n, entry: address << 48n }))
   const svg = slotSvg(reader.slot(5, 0x10n))
   expect(texts(svg)).toContain('node 0x20: pointer 0x10 leads back into the list')
@@ -154,7 +154,7 @@ test('a flawed list is drawn as far as it was read, and what is wrong is written
   readXml(svg)
 })
 
-test('other arguments are refused', () => {
+test('invalid arguments are refused', () => {
   const slot = slotWith(2)
   refuses(() => slotSvg(slot, { width: 239 }), RangeError, 'width: expected an integer in 240..100000, got 239')
   refuses(() => slotSvg(slot, { entries: 2 }), RangeError, 'entries: expected an integer in 3..1073741824, got 2')
