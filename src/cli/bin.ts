@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * What `nested-rmap` starts: the command line, with its compiled code kept for the next start where the runtime can (Node
- * 22.1 and later; NODE_DISABLE_COMPILE_CACHE=1 turns it off). What is imported before it is switched on is not kept, so
- * this file has nothing else.
+ * The program `nested-rmap`: starts the command line. Node 22.1 and later keeps the compiled code for the next start
+ * (NODE_DISABLE_COMPILE_CACHE=1 disables this). It does not keep modules that are imported before the call, so this
+ * file does nothing else.
  */
 import module from 'node:module'
 

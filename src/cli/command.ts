@@ -1,4 +1,4 @@
-/** What the commands of the command line share: their form, their errors and their options. */
+/** The common parts of the commands: their interface, their errors and their options. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
 import { checkOneOf } from '../base/args'
@@ -16,10 +16,10 @@ export interface Command {
   run(args: readonly string[]): Promise<number>
 }
 
-/** The command was called in a wrong way. */
+/** The arguments of a command are wrong. */
 export class UsageError extends Error {}
 
-/** An input cannot be read, or an output cannot be written, and why: with the file's name. */
+/** An input cannot be read, or an output cannot be written. The message has the file's name and the reason. */
 export class Failure extends Error {}
 
 /** Writes a complete file. @throws Failure */
@@ -31,7 +31,7 @@ export function writeOutput(file: string, text: string | Uint8Array): void {
   }
 }
 
-/** Node's own parser of arguments, its complaints as a {@link UsageError}. */
+/** Node's own parser of arguments. @throws UsageError with its message */
 export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
   options: T,
@@ -49,7 +49,7 @@ export function numberOption(name: string, text: string): number {
     const value = Number(parseWord(text))
     if (Number.isSafeInteger(value)) return value
   } catch {
-    /* said below */
+    /* reported below */
   }
   throw new UsageError(`${name}: expected a number, in hex (0x...) or decimal, got ${JSON.stringify(text)}`)
 }
@@ -70,14 +70,14 @@ export function kvmOption(value: string | undefined): bigint | undefined {
   throw new UsageError(`--kvm: expected an address in hex (0x...), got ${JSON.stringify(value)}`)
 }
 
-/** How many columns a line may have: `--width`, else those of the terminal, else 80. @throws UsageError */
+/** Most columns of a line: `--width`, else the terminal's width, else 80; at least 40. @throws UsageError */
 export function widthOption(value: string | undefined): number {
   const width = value === undefined ? (process.stdout.columns ?? 80) : numberOption('--width', value)
   if (value !== undefined && width < 40) throw new UsageError(`--width: expected at least 40, got ${width}`)
   return Math.max(width, 40)
 }
 
-/** Standard input can be read once. @throws UsageError */
+/** Checks that at most one input is standard input. @throws UsageError */
 export function checkOneStandardInput(...files: readonly (string | undefined)[]): void {
-  if (files.filter((file) => file === '-').length > 1) throw new UsageError('standard input (-) can be read once')
+  if (files.filter((file) => file === '-').length > 1) throw new UsageError('standard input (-) can be read only once')
 }

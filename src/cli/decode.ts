@@ -1,4 +1,4 @@
-/** `nested-rmap decode`: what 64-bit words say, as slot words, entries, leaves and links. */
+/** `nested-rmap decode`: the possible meanings of 64-bit words, as slot words, entries, leaves and links. */
 import { LineError, LineSplitter } from '../base/lines'
 import { hexWord } from '../base/word'
 import { decodeWord, reversedHint, swapWord } from '../view/decode'
@@ -12,18 +12,18 @@ const HELP = `Usage: nested-rmap decode [--swap] [WORD...]
 Lists what 64-bit words can be: a slot word or a node's next (empty, a tagged
 entry with LPID and address, a pointer), the entry of a node, a leaf PTE of a
 page table (host address, bits by name), a link to a lower table. A word does
-not tell where it was found, so every possible reading is listed, with what
-speaks against it.
+not show where it was found, so every possible reading is listed, with a
+reason to doubt it, if there is one.
 
   WORD     hexadecimal (0x...) or decimal. A number without 0x that can be
-           either is shown as both. 0x30_0000ULL is read too.
+           either is shown as both. 0x30_0000ULL can be read as well.
   --swap   reverse the bytes first: for a word of a big-endian page table that
            a little-endian kernel printed
 
-Without a WORD, or with -, text is read from standard input, as it is pasted:
-words, lines of a trace (name=value), registers of an oops (GPR20: ...), and
-memory as xxd, hexdump -C, crash (rd), gdb (x/gx) and drgn print it. Addresses
-of memory are shown and not decoded.
+Without a WORD, or with -, pasted text is read from standard input: words,
+lines of a trace (name=value), registers of an oops (GPR20: ...), and memory
+as xxd, hexdump -C, crash (rd), gdb (x/gx) and drgn print it. Addresses of
+memory are shown, but not decoded.
 
 Exit code: 0; 2 for something that is not a word.
 
@@ -68,7 +68,7 @@ function textOf({ word, name, remark, isAddress = false }: PastedWord, swap: boo
   return lines.map((line) => `${wrap(line, widthOption(undefined), ' '.repeat(16))}\n`).join('')
 }
 
-/** Shows the words of standard input line by line, as the lines come. */
+/** Decodes the words of standard input, line by line. */
 async function decodeLines(show: (word: PastedWord) => void): Promise<void> {
   const lines = new LineSplitter()
   const onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {

@@ -1,4 +1,4 @@
-/** `nested-rmap dump`: draws the lists of a recording, of kernel memory, or of both, and compares them with the page tables. */
+/** `nested-rmap dump`: draws the lists of a recording or of kernel memory, and compares them with the page tables. */
 import type { Gfn, PageShift } from '../base/units'
 import { hex } from '../base/word'
 import { Replay, type ReplayResult } from '../trace/index'
@@ -28,12 +28,12 @@ const HELP = `Usage: nested-rmap dump [RECORDING] [OPTION]...
 Draws the rmap slots and lists of a recording, or of a dump of kernel memory,
 and checks them.
 
-  RECORDING       a recording, as for nested-rmap replay, or -: draws what the
-                  kernel had at its end
+  RECORDING       a recording, as for nested-rmap replay, or -: draws the lists
+                  at its end
   --sample        the recording in this package, with its radix dump
   --memory FILE   a description, in JSON, of a dump of kernel memory (see the
-                  README, "Dumps"): draws what its pointers lead to; with a
-                  RECORDING too, compares the two node for node
+                  README, "Dumps"): draws its lists; with a RECORDING, compares
+                  the two node for node
   --radix FILE    the kernel's dump of its page tables (debugfs's file radix):
                   lists the shadow leaves without an rmap entry, and the
                   stale entries
@@ -89,7 +89,7 @@ export const dump: Command = {
     let wrong = false
     let result: ReplayResult | undefined
     let slots: Slot[] | undefined
-    let arrays: readonly Gfns[] = [] // none: a recording has not told where its slots lie
+    let arrays: readonly Gfns[] = [] // empty: not known
     if (recording !== undefined) {
       const replay = new Replay({ pageShift, ...(kvm === undefined ? {} : { kvm }) })
       await readRecording(recording, replay, 'dump', true)
@@ -124,7 +124,9 @@ export const dump: Command = {
     }
     if (result !== undefined && result.differences > 0) {
       wrong = true
-      print(`!! the model and the recording differ (${result.differences} times: see nested-rmap replay)`)
+      print(
+        `!! the model and the recording differ (${count(result.differences, 'difference')}: see nested-rmap replay)`,
+      )
     }
     const verdict = result?.verdict === 'incomplete' ? 'incomplete' : wrong ? 'differences' : 'match'
     if (verdict === 'incomplete') print(verdictText(result!))
@@ -140,20 +142,20 @@ function gfnOption(text: string, pageShift: PageShift): Gfn {
   throw new UsageError(`--gfn: expected a frame number below 2^${52 - pageShift}, got ${hex(gfn)} (an address?)`)
 }
 
-/** A range of gfns whose slots are there. */
+/** A range of gfns that have rmap slots. */
 interface Gfns {
   readonly baseGfn: Gfn
   readonly npages: number
 }
 
-/** All that a recording may show. */
+/** All gfns that a recording may have. */
 const ALL: Gfns = { baseGfn: 0, npages: 2 ** 40 }
 
-/** @throws UsageError for a gfn that has no slot, where it is known which have */
+/** @throws UsageError for a gfn without an rmap slot, if the ranges with slots are known */
 function checkInside(gfn: Gfn, arrays: readonly Gfns[]): void {
   if (arrays.length === 0 || arrays.some(({ baseGfn, npages }) => gfn >= baseGfn && gfn < baseGfn + npages)) return
   const ranges = arrays.map(({ baseGfn, npages }) => `${hex(baseGfn)}..${hex(baseGfn + npages - 1)}`)
-  throw new UsageError(`--gfn: ${hex(gfn)} has no slot: there are ${ranges.join(', ')}`)
+  throw new UsageError(`--gfn: ${hex(gfn)} has no rmap slot: expected a gfn in ${ranges.join(', ')}`)
 }
 
 function draw(
@@ -173,7 +175,7 @@ function draw(
   print(formatSummary(summarize(slots)))
 }
 
-/** Says where two sources of the same slots differ. @returns whether they do not */
+/** Prints the differences between the slots of a recording and of memory. @returns whether there are none */
 function compare(recorded: readonly Slot[], inMemory: readonly Slot[]): boolean {
   const text = ({ word, nodes, entries }: Slot): string =>
     [
@@ -225,7 +227,7 @@ function tablesText({ host, shadows }: RadixDumpTables): string {
 
 const SIZES: Readonly<Record<number, string>> = { 12: '4 KiB', 16: '64 KiB', 21: '2 MiB', 30: '1 GiB' }
 
-/** Prints lines; on a terminal, what is wrong (`!!`) in red, unless NO_COLOR says not to. */
+/** Prints lines. On a terminal, problems (`!!`) are red, unless NO_COLOR is set. */
 function print(text: string): void {
   const red = process.stdout.isTTY && !process.env.NO_COLOR
   process.stdout.write(`${red ? text.replace(/^.*!! .*$/gm, '\x1b[31m$&\x1b[39m') : text}\n`)

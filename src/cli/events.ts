@@ -7,9 +7,9 @@ import { wrap } from './text'
 
 const HELP = `Usage: nested-rmap events [--width N]
 
-Lists the events that a recording can have: when each happens, the fields that
-it must have, those that are used if it has them, and a whole line of each;
-then the forms of a line that are read.
+Lists the events that a recording can have: when each occurs, its required
+fields, its optional fields, and a sample line; then the forms of a line that
+can be read.
 
   --width N  columns of the text: the terminal's, or 80, by default. A sample
              line is never broken

@@ -1,4 +1,4 @@
-/** How the commands read their input: files and standard input, plain or compressed, with errors that name the file. */
+/** Reads the input of the commands: files and standard input, plain or compressed. Errors name the file. */
 import { createReadStream } from 'node:fs'
 import type { Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
@@ -6,35 +6,35 @@ import { LineError } from '../base/lines'
 import { Failure } from './command'
 import { binaryKind, HEAD_BYTES } from './kinds'
 
-/** What takes the bytes of an input, in chunks: the readers of the library. */
+/** A reader of the library: receives the bytes of an input, in chunks. */
 export interface Sink {
   feed(chunk: Uint8Array): void
   end(): void
 }
 
-/** How an input is to be read. */
+/** Options of {@link readInput}. */
 export interface InputOptions {
-  /** Looks at the first bytes, decompressed, and says why the input cannot be used; undefined if it can. */
+  /** Returns the reason why an input with these first bytes (decompressed) cannot be used; undefined if it can. */
   readonly refuse?: (head: Buffer) => string | undefined
-  /** How far the reading has come, for the error of a damaged file. */
+  /** The position of the reader, for the error of a damaged file. */
   readonly where?: () => string
-  /** The command that reads what another one prints, for the message on a file that must be converted. */
+  /** A command that can read converted text, for the message about a file that must be converted first. */
   readonly pipeTo?: string
-  /** Whether compressed data that breaks off is read up to there; by default it is refused. */
+  /** Whether truncated compressed data is read up to its end; by default it is refused. */
   readonly allowTruncated?: boolean
 }
 
-/** How an input is named in a message. */
+/** The name of an input in a message. */
 export function inputName(file: string): string {
   return file === '-' ? 'standard input' : file
 }
 
 /**
- * Reads a file (`-`: standard input), decompressed if it is gzip's (or zstd's, where Node can), into a sink. Memory is bounded by what a
- * chunk decompresses to.
+ * Reads a file (`-`: standard input) into a sink. Data in gzip (or zstd, if Node has it) is decompressed. Memory is
+ * proportional to a decompressed chunk.
  *
- * @returns whether the compressed data breaks off: possible only with {@link InputOptions.allowTruncated}
- * @throws Failure with the file's name, for what cannot be read and for a {@link LineError} or RangeError of the sink's `end`
+ * @returns whether the compressed data is truncated: only with {@link InputOptions.allowTruncated}
+ * @throws Failure, with the file's name, for an input that cannot be read or that the sink refuses with a {@link LineError}
  */
 export async function readInput(file: string, sink: Sink, options: InputOptions = {}): Promise<boolean> {
   const fail = (reason: string): Failure => new Failure(`${inputName(file)}: ${reason}`)
@@ -59,7 +59,7 @@ export async function readInput(file: string, sink: Sink, options: InputOptions 
     if (error instanceof LineError) throw fail(message)
     if (code.startsWith('Z_') || code.startsWith('ZSTD_'))
       throw fail(`damaged or truncated compressed data${where()} (${message})`)
-    if (code === 'EISDIR') throw fail(`is a directory: give a file in it (of tracefs: the file trace)`)
+    if (code === 'EISDIR') throw fail(`is a directory: give a file in it (in tracefs: the file trace)`)
     if (code !== '') throw fail(message.replace(/^\w+: /, '').replace(/, \w+( '.*')?$/, ''))
     throw error
   }
@@ -69,7 +69,7 @@ export async function readInput(file: string, sink: Sink, options: InputOptions 
 const GZIP = Buffer.from([0x1f, 0x8b])
 const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
 
-/** The decompressor for data that begins so; undefined for data to be read as it is. */
+/** The decompressor for data with these first bytes; undefined for data that is not compressed. */
 function decompressor(head: Buffer): Transform | undefined {
   if (head.subarray(0, 2).equals(GZIP)) return zlib.createGunzip()
   const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transform } // since Node 22.15
@@ -91,7 +91,7 @@ async function* decompressed(
   yield* plain.all()
 }
 
-/** The first bytes of a stream, and all of it. They may come one by one. */
+/** The first bytes of a stream, and a generator of the whole stream. */
 async function peek(
   source: AsyncIterable<Buffer>,
 ): Promise<{ head: Buffer; all(): AsyncGenerator<Buffer, void, undefined> }> {
@@ -104,7 +104,7 @@ async function peek(
       if (done === true) break
       first = first.length === 0 ? value : Buffer.concat([first, value])
     } catch (error) {
-      failed = error // after what came before it
+      failed = error // thrown by all(), after the bytes before it
     }
   }
   return {
@@ -118,8 +118,8 @@ async function peek(
 }
 
 /**
- * What a decompressor makes of a stream. Unlike `for await` over it, this gives all that was decompressed before an error, so that a
- * file that breaks off can be read up to there.
+ * The decompressed stream. Unlike `for await` over the transform, it yields everything before an error, so that a
+ * truncated file can be read up to its end.
  */
 async function* transformed(
   source: AsyncIterable<Buffer>,
@@ -133,7 +133,7 @@ async function* transformed(
     failed = error
     wake()
   })
-  /** Gives the transform more, and waits until it has taken it. */
+  /** Passes data to the transform, and waits until it has been processed. */
   const step = (call: (done: () => void) => void): Promise<void> =>
     new Promise((resolve) => {
       wake = resolve

@@ -1,15 +1,15 @@
 /**
- * Files that cannot be read as they are, known by how they begin: each is refused by its name, with the command that makes
- * what can be read of it. One table for compressed and binary files, one for text that is not a recording.
+ * Recognises files that cannot be read by their first bytes. The error names the kind of file, and a command that
+ * converts it. One table has compressed and binary files, the other text that is not a recording.
  */
 
 /** A kind of file. */
 interface Kind {
   readonly name: string
   readonly matches: (head: Buffer) => boolean
-  /** The command that writes what can be read to standard output. */
+  /** The command that writes the converted file to standard output. */
   readonly command?: (file: string) => string
-  /** What to do where no command helps. */
+  /** What to do, if there is no such command. */
   readonly advice?: string
 }
 
@@ -49,7 +49,7 @@ const BINARY: readonly Kind[] = [
   {
     name: 'a crash dump of a kernel',
     matches: begins('KDUMP   ', 'DISKDUMP', 'makedumpfile', '\x7fELF'),
-    advice: 'get the text of its trace buffer with crash (extension trace: "trace show"), and give that',
+    advice: 'get the text of its trace buffer with crash (extension trace: "trace show"), and give that text',
   },
   {
     name: 'text in UTF-16',
@@ -68,29 +68,29 @@ const NOT_RECORDINGS: readonly Kind[] = [
     name: 'JSON',
     matches: (head) => /^\s*(?:\{\s*["}]|\[\s*[{\]"])/.test(firstLines(head)),
     advice:
-      'a recording is text: one line an event, as ftrace, trace-cmd report or perf script print it (a dump of memory is given with --memory)',
+      'a recording is text: one line for each event, as ftrace, trace-cmd report or perf script print it (a dump of memory is given with --memory)',
   },
   {
     name: 'HTML',
     matches: (head) => /^\s*<(?:!doctype|html)\b/i.test(firstLines(head)),
-    advice: 'a recording is text: one line an event, as ftrace, trace-cmd report or perf script print it',
+    advice: 'a recording is text: one line for each event, as ftrace, trace-cmd report or perf script print it',
   },
   {
     name: 'definitions of kprobes',
     matches: (head) => /^(?:#.*\n|\s*\n)*[pr]\d*:[\w-]+\/\w+ \w/.test(firstLines(head)),
-    advice: 'write them to kprobe_events, switch them on, and give what the file trace has then',
+    advice: 'write them to kprobe_events, enable them, and give a copy of the file trace',
   },
 ]
 
-/** How many bytes of a file tell its kind. */
+/** The number of first bytes of a file that are examined. */
 export const HEAD_BYTES = 512
 
-/** What a binary file is, and how to read it; undefined if it may be text. */
+/** The kind of a binary file, and how to convert it; undefined if it may be text. */
 export function binaryKind(head: Buffer, file: string, command: string): string | undefined {
   return describe(BINARY, head, file, command)
 }
 
-/** What a text is that is not a recording; undefined if it may be one. */
+/** The kind of a text that is not a recording, and what to do; undefined if it may be a recording. */
 export function textKind(head: Buffer, file: string, command: string): string | undefined {
   return describe(NOT_RECORDINGS, head, file, command)
 }

@@ -1,4 +1,4 @@
-/** The command line: finds the command, and turns what goes wrong into a line on standard error and an exit code. */
+/** The command line: runs a command, and turns an error into a line on standard error and an exit code. */
 import { version } from '../../package.json'
 import { Failure, UsageError, type Command } from './command'
 import { decode } from './decode'
@@ -18,11 +18,11 @@ Usage: nested-rmap COMMAND ...
 
 ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
-  nested-rmap COMMAND --help   what a command takes, with an example
+  nested-rmap COMMAND --help   arguments and options of a command, an example
   nested-rmap --version        ${version}
 
 Exit code: 0 no problem found; 1 differences; 2 wrong usage or unreadable
-input; 3 the recording is incomplete, so there is no verdict.
+input; 3 incomplete input, so there is no verdict.
 `
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
@@ -32,7 +32,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   const command = COMMANDS.find((known) => known.name === name)
   if (command === undefined) {
     process.stderr.write(
-      name === undefined ? HELP : `nested-rmap: no command ${JSON.stringify(name)}: see nested-rmap --help\n`,
+      name === undefined ? HELP : `nested-rmap: unknown command ${JSON.stringify(name)}: see nested-rmap --help\n`,
     )
     return 2
   }
@@ -56,7 +56,7 @@ function print(text: string): 0 {
   return 0
 }
 
-// Whoever reads our output may have seen enough: `nested-rmap ... | head` is no error.
+// The reader may close the pipe early: `nested-rmap ... | head` is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
   process.stderr.write(`nested-rmap: standard output: cannot be written: ${error.message}\n`)

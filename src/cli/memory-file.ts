@@ -1,4 +1,4 @@
-/** The file that describes a dump of kernel memory: where the slot array and the list nodes are, and in which files. */
+/** The description of a dump of kernel memory: the addresses and the files of the slot array and the list nodes. */
 import { dirname, join } from 'node:path'
 import { checkInteger, checkObject, checkOneOf } from '../base/args'
 import { parseWord } from '../view/decode'
@@ -7,20 +7,20 @@ import type { Slot } from '../view/slot'
 import { Failure } from './command'
 import { readInput } from './input'
 
-/** Most bytes of a description: it has a line a range. */
+/** Most bytes of a description. */
 const MOST_JSON = 2 ** 24
-/** Most bytes of memory with nodes, in all: it is held. */
+/** Most bytes of all ranges with nodes: they are kept in memory. */
 const MOST_MEMORY = 2 ** 32
 
-/** A dump of kernel memory, its nodes read and its slot array still to be. */
+/** A dump of kernel memory. Its nodes are in memory; its slot array is read later. */
 export interface MemoryFile {
   readonly baseGfn: number
   readonly npages: number
-  /** Shows the slots that are not empty, in order. @throws Failure */
+  /** Reads the slots that are not empty, in order. @throws Failure */
   readSlots(onSlot: (slot: Slot) => void): Promise<void>
 }
 
-/** Reads a description and the memory it names. @throws Failure */
+/** Reads a description and its ranges with nodes. @throws Failure */
 export async function openMemoryFile(file: string): Promise<MemoryFile> {
   const text = Buffer.from(await readWhole(file, MOST_JSON)).toString()
   const { byteOrder, slots, ranges } = describe(file, text)
@@ -78,7 +78,7 @@ function addressAt(of: string, value: string): bigint {
   }
 }
 
-/** A whole file of at most `most` bytes (of exactly `exact`, where that is said). @throws Failure */
+/** Reads a complete file of at most `most` bytes, or of exactly `exact` bytes. @throws Failure */
 async function readWhole(name: string, most: number, exact?: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -96,7 +96,7 @@ async function readWhole(name: string, most: number, exact?: number): Promise<Ui
   return Buffer.concat(chunks)
 }
 
-/** What an argument check says, with the file's name before it. */
+/** Runs `what`. @throws Failure: its error, with the file's name before it */
 function named<T>(name: string, what: () => T): T {
   try {
     return what()

@@ -1,6 +1,6 @@
 /**
- * Words in text as it is pasted: from a trace, an oops, `xxd`, crash, gdb or drgn. One table of forms of a line; a line of
- * no form is words apart by spaces or commas.
+ * Finds the words in pasted text: of a trace, an oops, `xxd`, crash, gdb or drgn. A table has the forms of a line; any
+ * other line is a list of words, separated by spaces or commas.
  *
  *      old=0x0 node=0xc00000002bf84c80 new=0x30000030261000        pairs, of a trace or of drgn
  *      GPR20: 8703e0aa030000c0 c00000002bf84c80                    registers of an oops
@@ -13,11 +13,11 @@ import { parseWord } from '../view/decode'
 /** A word of a text. */
 export interface PastedWord {
   readonly word: bigint
-  /** What the text calls it: a field, a register. */
+  /** Its name in the text: a field or a register. */
   readonly name?: string
   /** A remark on how the text was read. */
   readonly remark?: string
-  /** Whether it is only where other words were: it is shown, and not decoded. */
+  /** Whether it is the address of the words after it: it is shown, but not decoded. */
   readonly isAddress?: boolean
 }
 
@@ -44,7 +44,7 @@ const FORMS: readonly TextForm[] = [
     words: ({ at, words }) => [address(at!), ...words!.split(/\s+/).map((word) => ({ word: hexadecimal(word) }))],
   },
   {
-    // The end of a dump of hexdump or od: an address alone.
+    // The last line of hexdump or od: only an address.
     line: /^0[\da-f]{5,7}$/,
     words: (_, text) => [address(text)],
   },
@@ -58,7 +58,7 @@ const FORMS: readonly TextForm[] = [
         .map((word, i) => ({ name: `GPR${String(Number(first) + i).padStart(2, '0')}`, word: hexadecimal(word) })),
   },
   {
-    // Pairs: a trace's name=value, drgn's .name = (u64)value. What is between them is passed over.
+    // Pairs: a trace's name=value, drgn's .name = (u64)value. Text between them is ignored.
     line: /[\w.]+\s*=\s*(?:\([^)]*\)\s*)?(?:0x[\da-f]|\d)/i,
     words: (_, text) =>
       [...text.matchAll(/(?:^|[\s.,{(*$])(\w+)\s*=\s*(?:\([^)]*\)\s*)?(0x[\da-f_]+|\d[\d_]*)/gi)].map(
@@ -82,7 +82,7 @@ const FORMS: readonly TextForm[] = [
 /**
  * The words of a line of text.
  *
- * @throws RangeError for a line that has something else
+ * @throws RangeError if the line contains anything else
  */
 export function pastedWords(line: string): PastedWord[] {
   // eslint-disable-next-line no-control-regex
@@ -98,7 +98,7 @@ export function pastedWords(line: string): PastedWord[] {
     .flatMap(oneWord)
 }
 
-/** The word, or the two words, that a text can be. */
+/** The word of a token; two words if it can be decimal or hexadecimal. */
 function oneWord(token: string): PastedWord[] {
   const text = token
     .replace(/['"`,;]+$/, '')
@@ -127,7 +127,7 @@ function hexadecimal(text: string): bigint {
   return BigInt(`0x${text.replace(/^0x/i, '')}`)
 }
 
-/** The words whose bytes, in the order of memory, are these digits. */
+/** The words of memory, from its bytes as hexadecimal digits in the order of their addresses. */
 function littleEndian(digits: string): PastedWord[] {
   return (digits.match(/.{16}/g) ?? []).map((word) => ({
     word: hexadecimal(word.match(/../g)!.reverse().join('')),

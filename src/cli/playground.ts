@@ -1,11 +1,11 @@
-/** `nested-rmap playground`: the playground as one HTML file. */
+/** `nested-rmap playground`: writes the playground, one HTML file. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseCommandArgs, UsageError, writeOutput, type Command } from './command'
 
 const HELP = `Usage: nested-rmap playground [-o FILE]
 
-Writes a page in which to play with the model: nested guests, faults, lists,
+Writes a page that runs the model: nested guests, faults, lists and
 invalidations, with presets, undo and an explanation of each step. It is one
 HTML file, which opens from disk and needs no network.
 
@@ -19,7 +19,7 @@ Example: nested-rmap playground -o playground.html
 
 export const playground: Command = {
   name: 'playground',
-  summary: 'write an HTML page in which to play with the model',
+  summary: 'write an HTML page that runs the model, to try it out',
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, { output: { type: 'string', short: 'o' } })
@@ -37,7 +37,7 @@ export const playground: Command = {
   },
 }
 
-/** The page, which the build puts beside this program. */
+/** The page: the build writes it to the folder of this program. */
 function page(): Buffer {
   return readFileSync(fileURLToPath(new URL('./playground.html', import.meta.url)))
 }

@@ -1,4 +1,4 @@
-/** How the commands read a recording, what they warn of, and how they word the verdict. */
+/** Reads a recording for the commands, prints warnings, and words the verdict. */
 import { fileURLToPath } from 'node:url'
 import type { Replay, ReplayResult } from '../trace/index'
 import { Failure, UsageError } from './command'
@@ -9,7 +9,7 @@ import { count, counted } from './text'
 /** The exit codes of `replay` and `dump`, by verdict. */
 export const EXIT_CODES: Readonly<Record<ReplayResult['verdict'], number>> = { match: 0, differences: 1, incomplete: 3 }
 
-/** The help's lines on them, and on --sample. */
+/** The lines about them in a help text. */
 export const EXIT_HELP = `Exit code: 0 match; 1 differences; 2 wrong usage or unreadable input;
 3 incomplete: no event was found, lines of known events could not be
 read, or the recording says that events were lost.`
@@ -18,7 +18,7 @@ read, or the recording says that events were lost.`
 const SAMPLE = { recording: '../test/data/A.txt.gz', radix: '../test/data/A-radix.txt' }
 
 /**
- * The one recording that a command is given, or the sample.
+ * The recording on the command line, or the sample.
  *
  * @throws UsageError for none, several, or both
  */
@@ -38,10 +38,11 @@ export function recordingArgument(
 }
 
 /**
- * Feeds a file to a replay, with a line of progress on a terminal, and warns on standard error of what could not be read.
+ * Feeds a file to a replay and ends it. Shows the progress on a terminal, and prints warnings on standard error.
  *
  * @param command the name of the command, for messages
- * @param emptyIsResult whether a file without events is left to the verdict; by default it is refused
+ * @param emptyIsResult whether a file without events only gives a warning; by default it is refused
+ * @param look receives each chunk before the replay
  * @throws Failure
  */
 export async function readRecording(
@@ -95,10 +96,10 @@ function warnings(file: string, run: Replay, truncated: boolean): string[] {
   const name = inputName(file)
   const list: string[] = []
   if (run.events === 0) list.push(noEvent(file, run))
-  if (truncated) list.push(`${name}: the compressed data breaks off after line ${count(run.lines)}`)
+  if (truncated) list.push(`${name}: the compressed data is truncated after line ${count(run.lines)}`)
   if (cutLine !== null)
     list.push(`${name}: the last line (${count(cutLine)}) is cut off: it has no line end and is not read`)
-  if (lost) list.push(`${name} says that events were lost: differences may come of that`)
+  if (lost) list.push(`${name} says that events were lost: this can cause differences`)
   const [first] = firstUnread
   if (first !== undefined && run.events > 0) {
     const { line, reason } = first
@@ -109,7 +110,7 @@ function warnings(file: string, run: Replay, truncated: boolean): string[] {
   return list
 }
 
-/** The last lines of a report: what could not be read, and the verdict. */
+/** The last lines of a report: the lines that could not be read, and the verdict. */
 export function verdictText(result: ReplayResult): string {
   const { verdict, differences, unread, firstUnread, incomplete } = result
   const found = differences === 0 ? 'no differences' : counted(differences, 'difference')

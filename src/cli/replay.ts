@@ -14,8 +14,8 @@ import { count, wrap } from './text'
 
 const HELP = `Usage: nested-rmap replay FILE [OPTION]...
 
-Replays a recording of a real kernel: drives the model with what the kernel
-was asked, and compares the model with what the kernel did, event by event.
+Replays a recording of a real kernel: runs the recorded operations on the
+model, and compares the model with what the kernel did, event by event.
 
   FILE            the recording: the text of ftrace, of trace-cmd report or of
                   perf script; plain, .gz, or .zst (Node 22.15 or newer);
@@ -30,7 +30,7 @@ was asked, and compares the model with what the kernel did, event by event.
   --json          print the result as a JSON object
   --width N       columns of the report: the terminal's, or 80, by default
 
-What is read, and a sample of each line: nested-rmap events.
+The events that can be read, with sample lines: nested-rmap events.
 
 ${EXIT_HELP}
 
@@ -120,7 +120,7 @@ function report(
     rows.push(
       ['faults', faults.total, outcomes.map(([outcome, number]) => `${outcome} ${count(number)}`).join(', ')],
       ['creations', creations, 'shadow leaves predicted, with their referenced and changed bits'],
-      ['set-rc', setRc, 'results predicted of setting these bits by software'],
+      ['set-rc', setRc, 'predicted results of set-rc: software sets these bits'],
     )
   }
   if (radix !== undefined) {
@@ -130,7 +130,7 @@ function report(
       'L1',
       same,
       `leaves of L1's own table equal the dump's. ${count(different)} have another word, ${count(onlyKernel)} are only ` +
-        `in the dump, ${count(onlyModel)} only in the model: no differences, as the dump was read later`,
+        `in the dump, ${count(onlyModel)} only in the model: these are not differences, because the dump was read later`,
     ])
   }
   const digits = Math.max(...rows.map(([, number]) => count(number).length))
@@ -147,7 +147,7 @@ function report(
   )
 }
 
-/** The lists by length, in classes that double. */
+/** A histogram of the lists by length: 1, 2-3, 4-7, ... entries. */
 function histogram(run: Replay): string {
   const classes: number[] = []
   for (const [entries, slots] of run.listLengths()) {

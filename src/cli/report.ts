@@ -1,4 +1,4 @@
-/** `nested-rmap report`: a recording as one HTML file to look into. */
+/** `nested-rmap report`: writes a report on a recording, one HTML file. */
 import { readFileSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,17 +21,17 @@ import { readRecording, recordingArgument } from './recording'
 const HELP = `Usage: nested-rmap report RECORDING -o FILE [OPTION]...
 
 Replays a recording and writes a report on it as one HTML file, which opens
-from disk and needs no network: each step with pictures of the lists that it
-changes, the entries over time, the lengths of the lists, and a map of the
-rmap slots.
+from disk and needs no network. The report shows each step with pictures of
+the lists that it changes, the number of entries over time, the lengths of the
+lists, and a map of the rmap slots.
 
   RECORDING         a recording, as for nested-rmap replay; - for standard input
   --sample          the recording in this package
   -o, --output FILE where to write; - for standard output
-  --from LINE       begin the steps at this line; the figures are always of the
+  --from LINE       begin the steps at this line; the figures always cover the
                     whole recording
-  --steps N         most steps to keep, 200000 by default: the report says what
-                    was left out
+  --steps N         most steps to keep, 200000 by default: the report says how
+                    many are left out
   --kvm ADDRESS     the VM to replay, for a recording of several
   --page-shift N    log2 of the kernel's base page size: 16 (64 KiB, the
                     default) or 12 (4 KiB)
@@ -44,7 +44,7 @@ Example: nested-rmap report A.txt.gz -o report.html
 
 export const report: Command = {
   name: 'report',
-  summary: 'write a recording as an HTML page to look into, step by step',
+  summary: 'write an HTML page that shows a recording, step by step',
   help: HELP,
   async run(args) {
     const { values, positionals } = parseCommandArgs(args, {
@@ -103,7 +103,7 @@ function collectorOf(replay: Replay, from: number, steps: number): ReportCollect
   }
 }
 
-/** The script of the page, which the build puts beside this program. */
+/** The script of the page: the build writes it to the folder of this program. */
 function pageScript(): string {
   return readFileSync(fileURLToPath(new URL('./report-page.global.js', import.meta.url)), 'utf8')
 }

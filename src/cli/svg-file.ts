@@ -1,4 +1,4 @@
-/** `nested-rmap dump --svg FILE`: the rmap slots that are drawn, as an SVG picture. */
+/** `nested-rmap dump --svg FILE`: writes the drawn rmap slots as an SVG picture. */
 import type { Gfn } from '../base/units'
 import { count } from '../view/format'
 import type { Slot } from '../view/slot'
@@ -11,8 +11,8 @@ const MOST_SLOTS = 256
 /**
  * Writes the picture.
  *
- * @param chosen the gfns to draw, also those whose slots are empty; all slots by default
- * @returns what was written, in a line
+ * @param chosen the gfns to draw, also those with an empty slot; undefined: all slots
+ * @returns a line that says what was written
  * @throws Failure
  */
 export function writeSvg(

@@ -1,16 +1,16 @@
-/** Text for a terminal: counts, and lines that fit. */
+/** Text for a terminal: counts, and lines that fit the width. */
 
-/** A count with its thousands apart: `12,204`. */
+/** A count with separators of thousands: `12,204`. */
 export function count(number: number): string {
   return number.toLocaleString('en-US')
 }
 
-/** A count and what is counted: `1 line`, `2 lines`. */
+/** A count with its noun: `1 line`, `2 lines`. */
 export function counted(number: number, one: string, many = `${one}s`): string {
   return `${count(number)} ${number === 1 ? one : many}`
 }
 
-/** Breaks a text between words, so that no line has more than `width` columns; all but the first are indented. */
+/** Breaks a text between words into lines of at most `width` columns. Lines after the first are indented. */
 export function wrap(text: string, width: number, indent: string): string {
   const lines: string[] = []
   let line = ''

@@ -1,4 +1,4 @@
-/** `nested-rmap vectors`: writes operations with the model's answers, or compares a file of them with the model. */
+/** `nested-rmap vectors`: writes operations with the model's answers, or compares such a file with the model. */
 import { once } from 'node:events'
 import { VectorCheck } from '../testing/vector-check'
 import { vectors as linesOf, type LevelName, type VectorOptions } from '../testing/vectors'
@@ -9,7 +9,7 @@ import { inputName, readInput } from './input'
 const HELP = `Usage: nested-rmap vectors --level LEVEL [--ops N] [--seed N] [...]
        nested-rmap vectors --check FILE
 
-Writes operations with the model's answers, one JSON object a line, for an
+Writes operations with the model's answers, one JSON object per line, for an
 implementation in any language to run and compare. The first line explains the
 format. The same options give the same bytes on every platform.
 
@@ -19,9 +19,9 @@ format. The same options give the same bytes on every platform.
                              host's and L1's invalidations
   --ops N           how many operations (10000)
   --seed N          chooses the sequence, 0..2^32-1 (1)
-  --page-shift N    of level vm: 16 (64 KiB base pages, the default) or 12
-  --placement P     of level vm: head (the default) or faulting (Linux of 2018)
-  --weight NAME=N   how frequent a rare thing is, 0..1000; may be given again.
+  --page-shift N    for level vm: 16 (64 KiB base pages, the default) or 12
+  --placement P     for level vm: head (the default) or faulting (Linux of 2018)
+  --weight NAME=N   how frequent a rare thing is, 0..1000; may be repeated.
                     races, large, reuse, memslots, malformed, long: the default
                     is 1; quirks (LPID 0, faults of dropped guests): 0
   --check FILE      compares a file (plain or .gz, - for standard input) with
@@ -48,11 +48,11 @@ export const vectors: Command = {
       weight: { type: 'string', multiple: true },
       check: { type: 'string' },
     })
-    if (positionals.length > 0) throw new UsageError(`unexpected ${JSON.stringify(positionals[0])}`)
+    if (positionals.length > 0) throw new UsageError(`expected no argument, got ${JSON.stringify(positionals[0])}`)
     const { check: file, ...others } = values
     if (file !== undefined) {
       const [other] = Object.keys(others)
-      if (other !== undefined) throw new UsageError(`--check: the file says its own ${other}: leave --${other} out`)
+      if (other !== undefined) throw new UsageError(`--check: the file contains its own options: omit --${other}`)
       return check(file)
     }
     if (values.level === undefined) throw new UsageError('expected --level entry, memslot or vm, or --check FILE')
@@ -73,7 +73,7 @@ function vmOptions(values: { level?: string; 'page-shift'?: string; placement?: 
     return { vm: vm as NonNullable<VectorOptions['vm']> }
   }
   for (const name of ['page-shift', 'placement'] as const) {
-    if (values[name] !== undefined) throw new UsageError(`--${name}: only the level vm has it`)
+    if (values[name] !== undefined) throw new UsageError(`--${name}: only for --level vm`)
   }
   return {}
 }
@@ -104,7 +104,7 @@ async function write(options: VectorOptions): Promise<void> {
   }
 }
 
-/** @throws UsageError for what the generator refuses of the options */
+/** @throws UsageError for options that the generator refuses */
 function nextLine(lines: Iterator<string, void>): IteratorResult<string, void> {
   try {
     return lines.next()

@@ -1,4 +1,4 @@
-/** The recordings of test/data/cases, one for each fault of a file or tool: each is read right, or refused by name. */
+/** The recordings of test/data/cases, one for each problem of a file or tool: each is read, or refused with its name. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -52,7 +52,7 @@ test.each([
   expect(resultOf(textOf(name))).toMatchObject(BASE)
 })
 
-test('events that were lost: all is read, and the verdict is incomplete', () => {
+test('lost events: the others are read, and the verdict is incomplete', () => {
   expect(resultOf(textOf('tracecmd-dropped.txt'))).toMatchObject({
     ...BASE,
     verdict: 'incomplete',
@@ -65,11 +65,11 @@ test.each(['two-tasks-plain-name.txt', 'two-tasks-bracket-name.txt'])('%s: the p
   expect(resultOf(textOf(name))).toMatchObject({ verdict: 'match', events: 8 })
 })
 
-test.each(['ret-s32.txt', 'ret-x32.txt'])('%s: a 32-bit ret has a sign', (name) => {
+test.each(['ret-s32.txt', 'ret-x32.txt'])('%s: a 32-bit ret is signed', (name) => {
   expect(resultOf(textOf(name))).toMatchObject({ ...BASE, events: 40 })
 })
 
-test('ret as an unsigned decimal has a sign, too', () => {
+test('ret as an unsigned decimal is signed, too', () => {
   expect(resultOf(textOf('ret-x32.txt').replaceAll('0xfffffff5', '4294967285'))).toMatchObject({ ...BASE, events: 40 })
 })
 
@@ -82,7 +82,7 @@ describe('a recording that is cut off', () => {
   test.each([
     ['cut-before-fields.txt', 37],
     ['cut-in-value.txt', 35],
-  ])('%s: the lines before are replayed', (name, events) => {
+  ])('%s: the lines before the cut are replayed', (name, events) => {
     expect(resultOf(textOf(name))).toMatchObject({ verdict: 'match', events, cutLine: expect.any(Number) })
     const { status, stderr } = cli(['replay', path(name)])
     expect({ status, stderr }).toMatchObject({
@@ -91,7 +91,7 @@ describe('a recording that is cut off', () => {
     })
   })
 
-  test('anywhere: it never gives a difference, nor an unread line', () => {
+  test('a cut anywhere gives no difference and no unread line', () => {
     const text = textOf('base.txt')
     const begin = text.indexOf('\n', text.indexOf('memslot_commit')) + 1
     for (let at = begin; at < text.length; at++) {
@@ -106,16 +106,16 @@ describe('a recording that is cut off', () => {
     }
   })
 
-  test('a last event that is complete is read without its line end', () => {
+  test('a complete last event without a line end is read', () => {
     expect(resultOf(textOf('base.txt').trimEnd())).toMatchObject(BASE)
   })
 
-  test('compressed data that breaks off is read up to there', () => {
+  test('truncated compressed data is read up to its end', () => {
     const { status, stdout, stderr } = cli(
       ['replay', '-', '--json'],
       gzipSync(textOf('base.txt'), { level: 0 }).subarray(0, 5000),
     )
-    expect(stderr).toMatch(/^warning: standard input: the compressed data breaks off after line \d+$/m)
+    expect(stderr).toMatch(/^warning: standard input: the compressed data is truncated after line \d+$/m)
     expect(status).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({ verdict: 'match', events: 25 })
   })
@@ -123,30 +123,30 @@ describe('a recording that is cut off', () => {
 
 describe('several VMs', () => {
   const text = textOf('two-vms.txt')
-  test('are refused, with their addresses and events', () => {
+  test('without a choice they are refused, with their addresses and numbers of events', () => {
     expect(() => resultOf(text)).toThrow(
       'line 11: two different kvm: the recording has several VMs: choose one with kvm (--kvm ADDRESS): ' +
         '0xc000000001000000 (38 events), 0xc0000000aa000000 (2 events)',
     )
   })
-  test('one is chosen; an event without kvm is of the VM that its task names', () => {
+  test('one is chosen; an event without kvm belongs to the VM that its task names', () => {
     expect(resultOf(text, { kvm: 0xc000000001000000n })).toMatchObject({ ...BASE, skipped: 2 })
     expect(resultOf(text, { kvm: 0xc0000000aa000000n })).toMatchObject({ events: 2, skipped: 38 })
     expect(cli(['replay', path('two-vms.txt'), '--kvm', '0xc000000001000000']).status).toBe(0)
   })
-  test('one that is not in the recording is refused', () => {
+  test('a VM that is not in the recording is refused', () => {
     expect(() => resultOf(text, { kvm: 5n })).toThrow(/^kvm: expected one of the recording's, 0xc.*, got 0x5$/)
     expect(cli(['replay', path('two-vms.txt'), '--kvm', '5'])).toMatchObject({ status: 2, stdout: '' })
   })
 })
 
-test('time that goes backwards is a hint, with its line', () => {
+test('time that goes backwards gives a hint, with its line', () => {
   const { verdict, hints } = resultOf(textOf('percpu-concat.txt'))
   expect(verdict).toBe('differences')
   expect(hints).toContainEqual(expect.stringMatching(/^time goes backwards at line 33: /))
 })
 
-test('a probe that never fires, and one that misses returns, are hints', () => {
+test('a probe that never fires, and one that misses returns, give hints', () => {
   const without = (pattern: RegExp): string[] =>
     resultOf(
       textOf('base.txt')
@@ -162,7 +162,7 @@ test('a probe that never fires, and one that misses returns, are hints', () => {
   )
 })
 
-describe('what is not read is counted, with the reason', () => {
+describe('lines that cannot be read are counted, with the reason', () => {
   test.each([
     [
       'no task',
@@ -181,7 +181,7 @@ describe('what is not read is counted, with the reason', () => {
     expect([unread, firstUnread.length]).toEqual([12, 10])
   })
 
-  test('other events are skipped, also if their text names one of ours', () => {
+  test('other events are skipped, also if their text names a known event', () => {
     const marker = ' bash-7 [001] ..... 1.0: tracing_mark_write: vcpu-9 [000] ..... 1.0: pte_create: (x) gpa=0x0\n'
     expect(resultOf(`${textOf('base.txt')}${marker} bash-7 [001] ..... 1.0: schedule <-x\n`)).toMatchObject({
       ...BASE,
@@ -205,7 +205,7 @@ describe('what is not read is counted, with the reason', () => {
   })
 })
 
-describe('refused by name, with the command that helps', () => {
+describe('files that are refused with their kind and a command that converts them', () => {
   const bytes = (name: string): Buffer => readFileSync(path(name))
   const refused: [string, Uint8Array, RegExp][] = [
     ['xz', bytes('base.txt.xz'), /: xz data: try: xz -dc FILE \| nested-rmap replay -$/],
@@ -229,13 +229,13 @@ describe('refused by name, with the command that helps', () => {
     expect(stderr.trimEnd()).toMatch(message)
   })
 
-  test('zstd is read where Node can, else refused', () => {
+  test('zstd is read if Node can, else refused', () => {
     const { status, stderr } = cli(['replay', path('base.txt.zst')])
     if (status !== 0) expect(stderr).toMatch(/: zstd data: try: zstd -dc \S+base\.txt\.zst \| nested-rmap replay -\n$/)
   })
 })
 
-test('radix dumps as they are copied: with BOM, without the blanks, with the banner of head', () => {
+test('copied radix dumps: with BOM, without the blanks, with the banner of head', () => {
   for (const name of ['radix-base.txt', 'radix-stripped.txt', 'radix-bom.txt', 'radix-head-banner.txt']) {
     const { status, stdout } = cli(['dump', '--radix', path(name)])
     expect({ name, status }).toEqual({ name, status: 0 })
@@ -243,7 +243,7 @@ test('radix dumps as they are copied: with BOM, without the blanks, with the ban
   }
 })
 
-test('the sample is there for replay, dump and report', () => {
+test('--sample works for replay and dump', () => {
   expect(cli(['replay', '--sample', '--json']).stdout).toContain('"verdict":"match","events":12204')
   expect(cli(['dump', '--sample', '--gfn', '1'])).toMatchObject({ status: 0 })
   expect(cli(['replay', '--sample', 'x']).stderr).toMatch(/expected one FILE or --sample/)

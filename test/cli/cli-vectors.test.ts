@@ -4,7 +4,7 @@ import { cli } from '../support/cli'
 
 const VECTORS = cli(['vectors', '--level', 'memslot', '--ops', '300', '--seed', '4']).stdout
 
-test('vectors are written and checked: a file, gzip, standard input', () => {
+test('vectors are written, and checked as text and as gzip', () => {
   expect(VECTORS.split('\n').length).toBe(302)
   const pass = 'standard input: 300 operations of level memslot: no differences from the model\n'
   for (const input of [VECTORS, gzipSync(VECTORS)]) {
@@ -26,7 +26,7 @@ test('a difference: exit code 1, with the line and both answers', () => {
   expect({ status, stderr }).toEqual({ status: 1, stderr: '' })
 })
 
-test('incomplete: exit code 3, whatever is there agrees', () => {
+test('incomplete: exit code 3, although all operations match', () => {
   const cut = `${VECTORS.split('\n').slice(0, 101).join('\n')}\n`
   expect(cli(['vectors', '--check', '-'], cut)).toEqual({
     status: 3,
@@ -57,7 +57,7 @@ test('a line that is cut or unknown, damaged gzip, wrong usage: exit code 2', ()
     [['--level', 'page'], 'level: expected one of entry, memslot, vm, got page'],
     [['--level', 'entry', '--ops', '0'], 'ops: expected an integer in 1..9007199254740991, got 0'],
     [['--level', 'entry', '--seed', '-1'], /^Option '--seed' argument is ambiguous/],
-    [['--level', 'entry', '--page-shift', '16'], '--page-shift: only the level vm has it'],
+    [['--level', 'entry', '--page-shift', '16'], '--page-shift: only for --level vm'],
     [['--level', 'vm', '--page-shift', '14'], '--page-shift: expected one of 16, 12, got 14'],
     [['--level', 'vm', '--placement', 'tail'], 'placement: expected one of head, faulting, got tail'],
     [
@@ -65,8 +65,8 @@ test('a line that is cut or unknown, damaged gzip, wrong usage: exit code 2', ()
       '--weight: expected NAME=N with a NAME of races, large, reuse, memslots, malformed, long, quirks, got "rare=1"',
     ],
     [['--level', 'vm', '--weight', 'races=x'], '--weight races: expected a number, in hex (0x...) or decimal, got "x"'],
-    [['--check', '-', '--seed', '1'], '--check: the file says its own seed: leave --seed out'],
-    [['A.jsonl'], 'unexpected "A.jsonl"'],
+    [['--check', '-', '--seed', '1'], '--check: the file contains its own options: omit --seed'],
+    [['A.jsonl'], 'expected no argument, got "A.jsonl"'],
   ] as const) {
     const { status, stderr } = cli(['vectors', ...args])
     expect(status).toBe(2)

@@ -1,4 +1,4 @@
-/** The commands `decode` and `dump`, run as a user runs them: the built package (`npm test` builds it first). */
+/** The commands `decode` and `dump` of the built package (`npm test` builds it first). */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +26,7 @@ function run(args: string[], input = ''): Run {
   return { code: status, out: stdout, err: stderr }
 }
 
-/** A file in the scratch folder. */
+/** Writes a file in the scratch folder. @returns its path */
 function file(name: string, content: string | Uint8Array): string {
   writeFileSync(join(scratch, name), content)
   return join(scratch, name)
@@ -40,13 +40,13 @@ test('decode: words as arguments', () => {
   })
 })
 
-test('decode: bytes reversed', () => {
+test('decode: a word with its bytes reversed', () => {
   const { code, out } = run(['decode', '--swap', '0x87034833000000c0'])
   expect(code).toBe(0)
   expect(out.split('\n').slice(0, 2)).toEqual(['0x87034833000000c0, its bytes reversed:', '0xc000000033480387'])
 })
 
-test('decode: words on standard input, until one is none', () => {
+test('decode: words on standard input, up to a text that is not a word', () => {
   expect(run(['decode'], '0x20 33\n\n 0').out.match(/^0x\S+/gm)).toEqual([
     '0x0000000000000020',
     '0x0000000000000021',
@@ -62,7 +62,7 @@ test('decode: words on standard input, until one is none', () => {
   })
 })
 
-test('decode: what is not a word is wrong usage', () => {
+test('decode: an argument that is not a word is wrong usage', () => {
   expect(run(['decode', '5', 'face'])).toEqual({
     code: 2,
     out: '',
@@ -70,7 +70,7 @@ test('decode: what is not a word is wrong usage', () => {
   })
 })
 
-/** The words that a text is read as: `name = word`, `address word`, with the remark. */
+/** The words that decode finds in a text: `name = word` or `address word`, with the remark. */
 const read = (text: string): string[] => {
   const { code, out } = run(['decode'], text)
   expect(code).toBe(0)
@@ -79,7 +79,7 @@ const read = (text: string): string[] => {
 
 const NODE = ['0xc00000002bf8f360', '0x00200000101e0000']
 
-test('decode: words as they are pasted', () => {
+test('decode: pasted words', () => {
   expect(read('30000030261001')).toEqual([
     '0x00001b48ed259f09  (30000030261001 as decimal)',
     '0x0030000030261001  (as hexadecimal: write 0x30000030261001)',
@@ -153,7 +153,7 @@ test('dump: a list of a recording', () => {
   ])
 })
 
-test('dump: recording, memory and tables of one kernel agree', () => {
+test('dump: recording, memory and tables of one kernel match', () => {
   const { code, out } = run([
     'dump',
     data('D.txt.gz'),
@@ -169,7 +169,7 @@ test('dump: recording, memory and tables of one kernel agree', () => {
   expect(out).toMatch(/\n216 shadow leaves, 0 without their entry\nNo problems found\.\n$/)
 })
 
-test('dump: a damaged memory is seen, alone and against the recording', () => {
+test('dump: a damaged memory is reported, as a flaw and as a difference from the recording', () => {
   const nodes = Uint8Array.from(gunzipSync(readFileSync(data('D-nodes.bin.gz'))))
   const slots = Uint8Array.from(gunzipSync(readFileSync(data('D-slots.bin.gz'))))
   const head = new BigUint64Array(slots.buffer).find((word) => word !== 0n && word % 2n === 0n)!
@@ -203,9 +203,9 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
     'nested-rmap dump: expected a RECORDING, --sample, --memory or --radix: see nested-rmap dump --help\n',
   ],
   [
-    'a gfn that has no slot',
+    'a gfn without an rmap slot',
     () => ['dump', data('A.txt.gz'), '--gfn', '0x4000'],
-    'nested-rmap dump: --gfn: 0x4000 has no slot: there are 0x0..0x3fff: see nested-rmap dump --help\n',
+    'nested-rmap dump: --gfn: 0x4000 has no rmap slot: expected a gfn in 0x0..0x3fff: see nested-rmap dump --help\n',
   ],
   [
     "an option's value that looks like an option",
@@ -215,7 +215,7 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
   [
     'standard input twice',
     () => ['dump', '-', '--radix', '-'],
-    'nested-rmap dump: standard input (-) can be read once: see nested-rmap dump --help\n',
+    'nested-rmap dump: standard input (-) can be read only once: see nested-rmap dump --help\n',
   ],
   [
     'an unknown option',
@@ -228,14 +228,18 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
     () => ['dump', '--radix', file('bad.txt', 'pgdir: 0\nx')],
     /bad\.txt: line 2: expected "pgdir: ADDRESS", /,
   ],
-  ['no JSON', () => ['dump', '--memory', file('bad.json', '{')], /^nested-rmap: \S+bad\.json: .*JSON.*\n$/],
   [
-    'JSON of another form',
+    'a file that is not JSON',
+    () => ['dump', '--memory', file('bad.json', '{')],
+    /^nested-rmap: \S+bad\.json: .*JSON.*\n$/,
+  ],
+  [
+    'a JSON file without a description',
     () => ['dump', '--memory', file('other.json', '{"slots":{}}')],
     /^nested-rmap: \S+other\.json: memory: expected an array\n$/,
   ],
   [
-    'an address that is no text',
+    'an address that is not a string',
     () => {
       const json = JSON.parse(readFileSync(data('D-memory.json'), 'utf8'))
       json.memory[0].address = 123
@@ -255,7 +259,7 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
     /^nested-rmap: \S+short\.bin: the slot array ends at gfn 0x3, expected 0x4000\n$/,
   ],
   [
-    'memory of another length',
+    'memory of the wrong length',
     () => {
       const json = JSON.parse(readFileSync(data('D-memory.json'), 'utf8'))
       json.memory[0].file = 'long.bin.gz'
@@ -267,7 +271,7 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
 ]
 
 for (const [name, args, err] of unreadable) {
-  test(`dump: ${name} is one line and exit code 2`, () => {
+  test(`dump: ${name}: one line and exit code 2`, () => {
     const result = run(args())
     expect(result).toMatchObject({ code: 2, out: '' })
     if (typeof err === 'string') expect(result.err).toBe(err)

@@ -1,4 +1,4 @@
-/** The command line as it is installed: runs dist/cli.js, which `npm test` builds first. */
+/** The installed command line: runs dist/cli.js, which `npm test` builds first. */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -22,7 +22,7 @@ export function cli(
 }
 
 describe('replay', () => {
-  test('a report for a person', () => {
+  test('a report for people', () => {
     const { status, stdout, stderr } = cli(['replay', A, '--radix', RADIX])
     expect(stdout).toContain('inserts     1,151  empty 155, second 146, list 737, duplicate 113; of 9 LPIDs')
     expect(stdout).toContain('8-15  ##################### 18')
@@ -30,7 +30,7 @@ describe('replay', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
   })
 
-  test('one object for a program, the same from a file, from gzip and from standard input', () => {
+  test('a JSON object for programs, the same from a file, from gzip and from standard input', () => {
     const [file, zipped, plain] = [
       cli(['replay', '--json', A]),
       cli(['replay', '-', '--json'], gzipSync(TEXT)),
@@ -47,7 +47,7 @@ describe('replay', () => {
     expect([zipped, plain]).toEqual([file, file])
   })
 
-  test('differences: exit code 1, with the line and what both had', () => {
+  test('differences: exit code 1, with the line and both values', () => {
     const { status, stdout, stderr } = cli(
       ['replay', '-'],
       TEXT.toString('latin1').replace(/ slot=0x(\w+)1\n/, ' slot=0x$13\n'),
@@ -63,25 +63,25 @@ describe('replay', () => {
       ['replay', '-', '--json'],
       TEXT.toString('latin1').replace('12204/12204', '12204/12205'),
     )
-    expect(stderr).toBe('warning: standard input says that events were lost: differences may come of that\n')
+    expect(stderr).toBe('warning: standard input says that events were lost: this can cause differences\n')
     expect(status).toBe(3)
     expect(JSON.parse(stdout)).toMatchObject({ verdict: 'incomplete', lost: true, differences: 0 })
   })
 })
 
-describe('what is refused: exit code 2, a line on standard error, nothing on standard output', () => {
+describe('errors: exit code 2, a line on standard error, nothing on standard output', () => {
   const zipped = readFileSync(A)
   const refused: [string, string[], string | Uint8Array, RegExp][] = [
     ['no file', ['replay'], '', /^nested-rmap replay: expected one FILE, or --sample: see nested-rmap replay --help$/],
     ['two files', ['replay', A, A], '', /expected one FILE/],
     ['an unknown option', ['replay', '--jsn', A], '', /^nested-rmap replay: Unknown option '--jsn'/],
-    ['a page shift', ['replay', '--page-shift', '13', A], '', /--page-shift: expected one of 16, 12, got 13/],
-    ['a file that is not there', ['replay', 'nowhere'], '', /^nested-rmap: nowhere: no such file or directory$/],
+    ['an invalid page shift', ['replay', '--page-shift', '13', A], '', /--page-shift: expected one of 16, 12, got 13/],
+    ['a file that does not exist', ['replay', 'nowhere'], '', /^nested-rmap: nowhere: no such file or directory$/],
     [
-      'a folder',
+      'a directory',
       ['replay', '.'],
       '',
-      /^nested-rmap: \.: is a directory: give a file in it \(of tracefs: the file trace\)$/,
+      /^nested-rmap: \.: is a directory: give a file in it \(in tracefs: the file trace\)$/,
     ],
     [
       'a damaged .gz',
@@ -91,12 +91,12 @@ describe('what is refused: exit code 2, a line on standard error, nothing on sta
     ],
     ['a long line', ['replay', '-'], `#${'x'.repeat(2 ** 20)}`, /line 1: longer than 1048576 bytes/],
     [
-      'a bad dump',
+      'a malformed radix dump',
       ['replay', A, '--radix', '-'],
       'pgdir: xyz\n',
       /^nested-rmap: standard input: line 1: expected "pgdir/,
     ],
-    ['an unknown command', ['reply'], '', /^nested-rmap: no command "reply": see nested-rmap --help$/],
+    ['an unknown command', ['reply'], '', /^nested-rmap: unknown command "reply": see nested-rmap --help$/],
     ['no command', [], '', /^nested-rmap: an executable model/],
   ]
   test.each(refused)('%s', (_name, args, input, message) => {
@@ -107,7 +107,7 @@ describe('what is refused: exit code 2, a line on standard error, nothing on sta
   })
 })
 
-describe('what may lie behind many differences is said', () => {
+describe('hints at the cause of many differences', () => {
   const late = TEXT.toString('latin1').split('\n').slice(7000).join('\n')
   test.each([
     [

@@ -1,4 +1,4 @@
-/** `dump --svg`, run as a user runs it: the built package. */
+/** `dump --svg` of the built package. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ function dump(...args: string[]): { code: number | null; out: string; err: strin
   return { code: status, out: stdout, err: stderr }
 }
 
-test('the slots that are drawn are written as SVG, an empty one too', () => {
+test('the drawn slots are written as SVG, including an empty one', () => {
   const { code, out } = dump('--gfn', '0x3d90', '--gfn', '1', '--svg', 'lists.svg')
   expect(code).toBe(0)
   expect(out).toContain('lists.svg: 2 slots\n')
@@ -33,12 +33,12 @@ test('the slots that are drawn are written as SVG, an empty one too', () => {
   expect(description).toContain('gfn 0x1: the word is 0, no entry.')
 })
 
-test('without --gfn it has all slots that are not empty', () => {
+test('without --gfn the picture has all slots that are not empty', () => {
   expect(dump('--svg', 'all.svg').out).toContain('all.svg: 59 slots\n')
   expect(readFileSync(join(scratch, 'all.svg'), 'utf8').match(/>gfn 0x\w+<\/text>/g)!.length).toBe(59)
 })
 
-test('a place that cannot be written, or none, is one line and exit code 2', () => {
+test('a file that cannot be written, or standard output: one line and exit code 2', () => {
   expect(dump('--svg', 'no/such/folder.svg')).toMatchObject({
     code: 2,
     err: expect.stringMatching(/^nested-rmap: no\/such\/folder\.svg: cannot be written: .*\n$/),
