@@ -50,6 +50,7 @@ export type {
   VmOptions,
 } from './vm/options'
 export type { GuestMapping, GuestTableOptions } from './vm/guest-table'
+export type { GuestTranslation, GuestWalker, NoGuestTranslation } from './vm/guest-walker'
 export type {
   Access,
   FaultResult,

@@ -13,12 +13,13 @@ const FOLDER = fileURLToPath(new URL('./examples/', import.meta.url))
 const BUILT = fileURLToPath(new URL('../dist/examples/', import.meta.url))
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.ts'))
 
-test('there are the six examples that the README names', () => {
+test('there are the seven examples that the README names', () => {
   expect(FILES.sort()).toEqual([
     'benchmark.ts',
     'dirty-logging.ts',
     'lockstep.ts',
     'lpid-reuse.ts',
+    'own-tables.ts',
     'property.ts',
     'race.ts',
   ])

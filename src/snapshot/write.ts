@@ -3,7 +3,8 @@ import { wrongType } from '../base/args'
 import { wordOf } from '../base/word'
 import { LeafHi } from '../page-table/leaf'
 import type { RadixTable } from '../page-table/radix-table'
-import type { GuestTable } from '../vm/guest-table'
+import { GuestTable } from '../vm/guest-table'
+import type { GuestWalker } from '../vm/guest-walker'
 import type { NestedGuest } from '../vm/nested-guest'
 import type { VmState } from '../vm/state'
 import { Vm } from '../vm/vm'
@@ -28,12 +29,14 @@ import {
  * and observer are left out. The L1 does not change. Cost: all of the state. Size: 12 bytes for each rmap slot that is
  * not empty, 16 for each node ever used, 11 for each leaf.
  *
- * @throws TypeError; Error while a fault or an invalidation is between its halves
+ * @throws TypeError; Error while a fault, an invalidation or a change of dirty logging is between its halves, or if a guest
+ *   table is a {@link GuestWalker}, which is the caller's and cannot be written
  */
 export function snapshot(vm: Vm): Uint8Array {
   if (!(vm instanceof Vm)) throw wrongType('vm', 'a Vm', vm)
   const { state } = vm
   refusePending(state)
+  const tables = guestTables(state)
   const out = new ByteWriter()
   const { settings, gate, nodes } = state
 
@@ -62,21 +65,17 @@ export function snapshot(vm: Vm): Uint8Array {
   out.u32(nodes.freeHead)
   out.halves(used)
 
-  const tables = guestTables(state)
   out.u32(tables.size)
   for (const table of tables.keys()) writeGuestTable(out, table)
   out.u32(state.partition.size)
   for (const [lpid, table] of state.partition) {
     out.u32(lpid)
-    out.u32(tables.get(table)!)
+    out.u32(tables.get(table as GuestTable)!)
   }
   writePage(out, state.host, 0, 0)
   out.u32(state.memslots.length)
   for (const slot of state.memslots) writeMemslot(out, slot)
   out.u32(state.guests.size + state.held.size)
-  if (state.memslots.some((slot) => slot.changing)) {
-    throw new Error('snapshot: a change of dirty logging is between its halves: call its end first')
-  }
   for (const guest of [...state.guests.values(), ...state.held]) writeGuest(out, guest, tables)
 
   const bytes = out.result()
@@ -101,13 +100,23 @@ function refusePending(state: VmState): void {
   }
 }
 
-/** L1's tables, each once, numbered: one may stand under several LPIDs, or be a nested guest's root alone. */
+/**
+ * L1's tables, each once, numbered: one may be that of several LPIDs, or only a nested guest's root.
+ *
+ * @throws Error for one that is the caller's
+ */
 function guestTables(state: VmState): Map<GuestTable, number> {
   const tables = new Map<GuestTable, number>()
-  const roots = [...state.guests.values(), ...state.held].map((guest) => guest.root)
-  for (const table of [...state.partition.values(), ...roots]) {
-    if (table !== undefined && !tables.has(table)) tables.set(table, tables.size)
+  const add = (lpid: number, table: GuestTable | GuestWalker | undefined): void => {
+    if (table === undefined || tables.has(table as GuestTable)) return
+    if (table instanceof GuestTable) tables.set(table, tables.size)
+    else
+      throw new Error(
+        `snapshot: the guest table of LPID ${lpid} is a walk of yours, which cannot be written: use a GuestTable`,
+      )
   }
+  for (const [lpid, table] of state.partition) add(lpid, table)
+  for (const { lpid, root } of [...state.guests.values(), ...state.held]) add(lpid, root)
   return tables
 }
 
@@ -143,7 +152,7 @@ function writeGuest(out: ByteWriter, guest: NestedGuest, tables: Map<GuestTable,
   out.integer(guest.entered)
   out.u8(STATES.indexOf(guest.state))
   out.u8(guest.faultedDropped ? 1 : 0)
-  out.u32(guest.root === undefined ? 0 : tables.get(guest.root)! + 1)
+  out.u32(guest.table === undefined ? 0 : tables.get(guest.table)! + 1)
   writeAll(out, guest.edited, (gpa) => out.integer(gpa))
   writePage(out, guest.shadow, 0, 0)
 }

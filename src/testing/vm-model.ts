@@ -91,7 +91,7 @@ class Numbered<T> {
   }
 
   /** The number of a thing; undefined if it has none. */
-  numberOf(thing: T | undefined): number | undefined {
+  numberOf(thing: unknown): number | undefined {
     for (const [number, one] of this.#things) if (one === thing) return number
     return undefined
   }

@@ -189,7 +189,7 @@ function checkShadow(vm: VmState, guest: NestedGuest, slots: Slots, hostPages: H
       breaks('completeness', 'its nested guest was dropped: the entry leads to none, or to another', where)
       continue
     }
-    const outdated = guest.edited.has(gpa)
+    const outdated = guest.walker !== undefined || guest.edited.has(gpa) // edits of the caller's table are not seen
     const maps = outdated ? hostLeavesOf(vm, leaf, hostPages) : hostLeafBehind(vm, guest, leaf)
     const listed = slots.gfns.get(nameOf(lpid, gpa)) ?? []
     if (maps.length === 0) {
@@ -217,7 +217,7 @@ interface PageBehind {
 
 /** The host leaf that the guest table leads to now. */
 function hostLeafBehind(vm: VmState, guest: NestedGuest, leaf: Leaf): PageBehind[] {
-  const found = guest.root?.lookup(leaf.gpa)
+  const found = guest.table?.lookup(leaf.gpa)
   if (found === undefined) return []
   const gpa = leafFrame(hiOf(found.word), loOf(found.word)) * 4096 + (leaf.gpa - found.gpa)
   const host = gpa <= MAX_GPA ? vm.host.lookup(gpa) : undefined
@@ -257,7 +257,7 @@ function checkComposition(
   breaks: Break,
 ): void {
   const where = { lpid: guest.lpid, gpa: leaf.gpa }
-  const found = guest.root?.lookup(leaf.gpa)
+  const found = guest.table?.lookup(leaf.gpa)
   if (found === undefined || maps === undefined) {
     breaks('composition', `the ${found === undefined ? 'guest' : 'host'} table maps nothing there`, where)
     return

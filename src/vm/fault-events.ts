@@ -2,13 +2,12 @@
  * The events of the fault path that the probes of Linux 6.12 show: what the hardware reports, and what L0 finds in L1's
  * table (spec 5 step 1). They are built only if somebody observes.
  */
-import type { Lpid } from '../base/units'
+import type { LeafShift, Lpid } from '../base/units'
 import { numberOf, wordOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
-import { NONE, type LeafRef } from '../page-table/radix-table'
 import { vcpuAddress } from './event-addresses'
 import type { Access } from './fault-result'
-import { MALFORMED, type GuestTable } from './guest-table'
+import type { NoGuestTranslation } from './guest-walker'
 import type { VmState } from './state'
 
 const DSISR_STORE = 0x0200_0000
@@ -31,28 +30,33 @@ export function emitFault(vm: VmState, lpid: Lpid, hi: number, lo: number, acces
   })
 }
 
-/** @internal `nested_walk`. @param ref what the walk has found */
-export function emitWalk(vm: VmState, root: GuestTable, ref: LeafRef, hi: number, lo: number): void {
+/** @internal A guest leaf: its word as halves, and log2 of its size. */
+export interface FoundLeaf {
+  readonly hi: number
+  readonly lo: number
+  readonly shift: LeafShift
+}
+
+/** @internal `nested_walk`. @param found what the walk has found at the address */
+export function emitWalk(vm: VmState, hi: number, lo: number, found: FoundLeaf | NoGuestTranslation): void {
   const ngpa = numberOf(hi, lo)
-  if (ref === NONE || ref === MALFORMED) {
-    const ret = ref === NONE ? -2 : -22
+  if (typeof found === 'string') {
+    const ret = found === 'no-translation' ? -2 : -22
     vm.events.emit({ event: 'nested_walk', ret, ngpa, raddr: 0n, perm: 0, rc: 0, pshift: 0 })
     return
   }
-  const { tree } = root
-  const pshift = tree.shiftOf(ref)
-  const offset = (1 << pshift) - 1
-  const word = tree.loAt(ref)
+  const offset = (1 << found.shift) - 1
+  const word = found.lo
   vm.events.emit({
     event: 'nested_walk',
     ret: 0,
     ngpa,
-    raddr: wordOf(tree.hiAt(ref) & FRAME_HI, (word & ~offset) | (lo & offset)),
+    raddr: wordOf(found.hi & FRAME_HI, (word & ~offset) | (lo & offset)),
     perm:
       ((word & LeafFlag.READ) !== 0 ? 1 : 0) |
       ((word & LeafFlag.WRITE) !== 0 ? 2 : 0) |
       ((word & LeafFlag.EXECUTE) !== 0 ? 4 : 0),
     rc: word & (LeafFlag.REFERENCED | LeafFlag.CHANGED),
-    pshift,
+    pshift: found.shift,
   })
 }

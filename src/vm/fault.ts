@@ -4,7 +4,7 @@
  * It has two halves, and the mmuSeq check closes the race between them (spec 7): the first reads the guest table and the
  * host table and plans the shadow leaf, the second creates it. Between them the host may take the page away.
  */
-import type { Gpa, Lpid } from '../base/units'
+import type { Gpa, LeafShift, Lpid } from '../base/units'
 import { hiOfNumber, numberOf } from '../base/word'
 import { Flag } from '../page-table/leaf'
 import { Ref, type LeafRef } from '../page-table/radix-table'
@@ -13,7 +13,8 @@ import { createLeaf, LeafRequest } from './create-leaf'
 import type { Access, FaultResult, FaultToL2, ForwardToL1, Mmio, NoMemory, Present, Retry } from './fault-result'
 import { findOrMakeGuest, putGuest, readPartitionEntry } from './guest-life'
 import { emitFault, emitWalk } from './fault-events'
-import { MALFORMED, type GuestTable } from './guest-table'
+import { MALFORMED } from './guest-table'
+import { askWalker, type NoGuestTranslation, type WalkedLeaf } from './guest-walker'
 import { instantiateHostLeaf } from './host-page'
 import type { NestedGuest } from './nested-guest'
 import type { AnyRequest } from './options'
@@ -62,14 +63,17 @@ export function fault(vm: VmState, request: AnyRequest): FaultResult {
   const guest = holdGuest(vm, request)
   if (guest === undefined) return noGuest(vm, request)
   let result: FaultResult | undefined
+  let begun = false
   let faulted = false
   try {
-    const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
+    const asked = guest.table === undefined ? askCaller(vm, guest, gpa, access) : undefined
+    begun = true
+    const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access, asked)
     faulted = plan !== ALLOWED
     result = 'outcome' in plan ? plan : commitLeaf(vm, plan)
     return finish(vm, guest.lpid, gpa, result, faulted)
   } finally {
-    if (result === undefined) giveUp(vm) // the caller's backing has thrown
+    if (begun && result === undefined) giveUp(vm) // the caller's backing has thrown
     putGuest(vm, guest)
   }
 }
@@ -87,10 +91,13 @@ export function beginFault(
   const { gpa, access } = request
   const guest = holdGuest(vm, request)
   if (guest === undefined) return noGuest(vm, request)
+  let begun = false
   let pending = false
   let result: FaultResult | undefined
   try {
-    const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access)
+    const asked = guest.table === undefined ? askCaller(vm, guest, gpa, access) : undefined
+    begun = true
+    const plan = planLeaf(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0, access, asked)
     if ('outcome' in plan) return (result = finish(vm, guest.lpid, gpa, plan, plan !== ALLOWED))
     pending = true
     vm.nodesHeld++
@@ -109,7 +116,7 @@ export function beginFault(
     )
   } finally {
     if (!pending) {
-      if (result === undefined) giveUp(vm) // the caller's backing has thrown
+      if (begun && result === undefined) giveUp(vm) // the caller's backing has thrown
       putGuest(vm, guest)
     }
   }
@@ -127,7 +134,14 @@ function noGuest(vm: VmState, { lpid, gpa }: AnyRequest): FaultResult {
 }
 
 /** The first half: steps 1 to 5. Returns the leaf to create, or the result if the fault ended without one. */
-function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): LeafRequest | FaultResult {
+function planLeaf(
+  vm: VmState,
+  guest: NestedGuest,
+  hi: number,
+  lo: number,
+  access: Access,
+  asked: Asked,
+): LeafRequest | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
   if (there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return ALLOWED
@@ -135,17 +149,28 @@ function planLeaf(vm: VmState, guest: NestedGuest, hi: number, lo: number, acces
   if (vm.events.observed) emitFault(vm, guest.lpid, hi, lo, access, there === Ref.NONE ? DSISR.MISS : DSISR.REFUSED)
 
   // 1. the walk of the guest table
-  const walked = walkGuestTable(vm, guest, hi, lo, access)
+  const walked = walkGuestTable(vm, guest, hi, lo, access, asked)
   if (walked === 'no-root') return forward(walked)
   if (typeof walked === 'string') return refuse(vm, guest, there, hi, lo, walked)
-  const { tree } = guest.root!
-  const guestShift = tree.shiftOf(walked)
+  let guestShift: LeafShift
+  let guestHi: number
+  let guestLo: number
+  if (typeof walked === 'number') {
+    const { tree } = guest.table!
+    guestShift = tree.shiftOf(walked)
+    guestHi = tree.hiAt(walked)
+    guestLo = tree.loAt(walked)
+  } else {
+    if (guest.tlbies !== walked.tlbies) return retry('tlbie') // the caller's walk has invalidated mappings
+    guestShift = walked.shift
+    guestHi = walked.hi
+    guestLo = walked.lo
+  }
   if (guestShift < vm.pageShift) return { outcome: 'invalid', reason: 'small-guest-leaf', shift: guestShift }
 
   // 2. the memslot
   const offset = (1 << guestShift) - 1
-  const guestLo = tree.loAt(walked)
-  const gpaHi = tree.hiAt(walked) & ISA_FRAME_HI
+  const gpaHi = guestHi & ISA_FRAME_HI
   const gpaLo = (guestLo & ~offset) | (lo & offset)
   const gfn = vm.gfnOf(gpaHi, gpaLo)
   const slot = vm.memslotOf(gfn)
@@ -253,25 +278,49 @@ function giveUp(vm: VmState): void {
   if (vm.events.observed) vm.events.emit({ event: 'nested_fault_ret', ret: 0 })
 }
 
-/** @internal L0's walk of L1's table, and its permission check: the guest leaf, or why there is none to use. */
+/** What the caller's walk has found; undefined: it was not asked. */
+type Asked = WalkedLeaf | NoGuestTranslation | undefined
+
+/** Asks the caller, where L1's table is the caller's and there is a fault: before it begins, as the caller may throw. */
+function askCaller(vm: VmState, guest: NestedGuest, gpa: number, access: Access): Asked {
+  const there = guest.shadow.refAt(gpa)
+  if (there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return undefined
+  return askWalker(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0)
+}
+
+/**
+ * @internal L0's walk of L1's table, and its permission check: the guest leaf, or why there is none to use. The leaf is a
+ * reference into the guest's `table`, or what the caller's walk has found.
+ *
+ * @param asked what that walk has found, where the table is the caller's: see {@link askWalker}
+ */
 export function walkGuestTable(
   vm: VmState,
   guest: NestedGuest,
   hi: number,
   lo: number,
   access: Access,
-): LeafRef | ForwardToL1['reason'] {
-  let root: GuestTable | undefined = guest.root
-  if (root === undefined) {
-    readPartitionEntry(vm, guest)
-    root = guest.root
-    if (root === undefined) return 'no-root'
+  asked: Asked,
+): LeafRef | WalkedLeaf | ForwardToL1['reason'] {
+  let { table } = guest
+  if (table === undefined) {
+    if (guest.walker === undefined) readPartitionEntry(vm, guest)
+    if (guest.walker !== undefined) {
+      if (vm.events.observed) emitWalk(vm, hi, lo, asked!)
+      return typeof asked === 'object' && (asked.lo & ALLOWING[access]) === 0 ? 'not-allowed' : asked!
+    }
+    table = guest.table
+    if (table === undefined) return 'no-root'
   }
-  const ref = root.find(hi, lo)
-  if (vm.events.observed) emitWalk(vm, root, ref, hi, lo)
-  if (ref === Ref.NONE) return 'no-translation'
-  if (ref === MALFORMED) return 'malformed'
-  return (root.tree.loAt(ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
+  const ref = table.find(hi, lo)
+  if (ref === Ref.NONE || ref === MALFORMED) {
+    const reason: NoGuestTranslation = ref === Ref.NONE ? 'no-translation' : 'malformed'
+    if (vm.events.observed) emitWalk(vm, hi, lo, reason)
+    return reason
+  }
+  const { tree } = table
+  if (vm.events.observed) emitWalk(vm, hi, lo, { hi: tree.hiAt(ref), lo: tree.loAt(ref), shift: tree.shiftOf(ref) })
+  return (tree.loAt(ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
 }
 
 /**

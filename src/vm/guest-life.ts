@@ -7,6 +7,8 @@
  */
 import type { Lpid } from '../base/units'
 import { guestAddress, KVM_ADDRESS, tableAddress } from './event-addresses'
+import type { GuestTable } from './guest-table'
+import type { GuestWalker } from './guest-walker'
 import { NestedGuest, type GuestState } from './nested-guest'
 import type { VmState } from './state'
 
@@ -36,9 +38,14 @@ export function enterGuest(vm: VmState, lpid: Lpid): NestedGuest | undefined {
   return guest
 }
 
+/** @internal L1's partition table entry for an LPID. */
+export function partitionEntry(vm: VmState, lpid: Lpid): GuestTable | GuestWalker | undefined {
+  return lpid < vm.partitionEntries ? vm.partition.get(lpid) : undefined
+}
+
 /** @internal L0 reads L1's partition table entry for a nested guest. */
 export function readPartitionEntry(vm: VmState, guest: NestedGuest): void {
-  guest.setRoot(guest.lpid < vm.partitionEntries ? vm.partition.get(guest.lpid) : undefined)
+  guest.setRoot(partitionEntry(vm, guest.lpid))
   if (vm.events.observed) emitGuest(vm, guest, 'nested_update')
 }
 

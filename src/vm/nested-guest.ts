@@ -8,7 +8,8 @@ import { inspectable } from '../base/inspect'
 import type { Lpid, NestedGpa } from '../base/units'
 import { hexWord } from '../base/word'
 import type { RadixTable } from '../page-table/radix-table'
-import type { GuestTable } from './guest-table'
+import { GuestTable } from './guest-table'
+import type { GuestWalker } from './guest-walker'
 
 /** @internal The leaves of a table as JSON has them: words as hex strings. */
 export function tableJson(table: RadixTable): object[] {
@@ -44,7 +45,10 @@ export class NestedGuest {
   /** @internal How often L1 has invalidated mappings of it. */
   tlbies = 0
 
-  #root: GuestTable | undefined
+  /** @internal {@link root}, where it is a table of the library. */
+  table: GuestTable | undefined
+  /** @internal {@link root}, where it is a table of the caller. */
+  walker: GuestWalker | undefined
 
   /** @internal */
   constructor(lpid: Lpid, shadowLpid: number, id: number, shadow: RadixTable) {
@@ -78,15 +82,17 @@ export class NestedGuest {
   }
 
   /** L1's table for it, as L0 last read it in L1's partition table; undefined for an empty entry. */
-  get root(): GuestTable | undefined {
-    return this.#root
+  get root(): GuestTable | GuestWalker | undefined {
+    return this.table ?? this.walker
   }
 
   /** @internal Sets {@link root}. */
-  setRoot(root: GuestTable | undefined): void {
-    this.#root?.readers.delete(this)
-    root?.readers.add(this)
-    this.#root = root
+  setRoot(root: GuestTable | GuestWalker | undefined): void {
+    const isTable = root instanceof GuestTable
+    this.table?.readers.delete(this)
+    this.table = isTable ? root : undefined
+    this.walker = isTable ? undefined : root
+    this.table?.readers.add(this)
   }
 
   /** @internal L1 has edited its table: the shadow leaves there may be outdated. */

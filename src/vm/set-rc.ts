@@ -4,12 +4,13 @@
  */
 import { hiOfNumber, numberOf, wordOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
-import { NONE, type RadixTable } from '../page-table/radix-table'
+import { NONE, type LeafRef, type RadixTable } from '../page-table/radix-table'
 import { KVM_ADDRESS } from './event-addresses'
 import { clearByLpid, GPA_HI, ISA_FRAME_HI, walkGuestTable } from './fault'
-import { emitFault } from './fault-events'
+import { emitFault, type FoundLeaf } from './fault-events'
 import type { Access, Retry, SetRcResult } from './fault-result'
-import { findOrMakeGuest } from './guest-life'
+import { findOrMakeGuest, putGuest } from './guest-life'
+import { askWalker } from './guest-walker'
 import type { NestedGuest } from './nested-guest'
 import type { AnyRequest } from './options'
 import type { VmState } from './state'
@@ -24,9 +25,20 @@ export function setRc(vm: VmState, request: AnyRequest): SetRcResult {
   if (guest === undefined) return { outcome: 'retry', reason: 'no-table-page' }
   const hi = hiOfNumber(request.gpa) & GPA_HI
   const lo = request.gpa | 0
+  guest.refCount++
+  try {
+    return setRcOf(vm, guest, hi, lo, request.access)
+  } finally {
+    putGuest(vm, guest)
+  }
+}
+
+function setRcOf(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): SetRcResult {
+  const asked = guest.table === undefined ? askWalker(vm, guest, hi, lo) : undefined // before it begins: it may throw
   const { observed } = vm.events
-  if (observed) emitFault(vm, guest.lpid, hi, lo, request.access, DSISR_SET_RC)
-  const result = trySet(vm, guest, hi, lo, request.access)
+  if (observed) emitFault(vm, guest.lpid, hi, lo, access, DSISR_SET_RC)
+  const walked = walkGuestTable(vm, guest, hi, lo, access, asked)
+  const result = trySet(vm, guest, hi, lo, access, walked)
   if (observed) {
     vm.events.emit({ event: 'nested_fault_ret', ret: result.outcome === 'forward-to-l1' ? 2 : 0 })
     vm.events.emit({ event: 'set_rc_result', lpid: guest.lpid, gpa: numberOf(hi, lo), result })
@@ -35,18 +47,22 @@ export function setRc(vm: VmState, request: AnyRequest): SetRcResult {
 }
 
 /** After the permission check, the guest leaf must have the bits; then they are set in host leaf and shadow leaf. */
-function trySet(vm: VmState, guest: NestedGuest, hi: number, lo: number, access: Access): SetRcResult {
+function trySet(
+  vm: VmState,
+  guest: NestedGuest,
+  hi: number,
+  lo: number,
+  access: Access,
+  walked: ReturnType<typeof walkGuestTable>,
+): SetRcResult {
   const write = access === 'write'
   const bits = LeafFlag.REFERENCED | (write ? LeafFlag.CHANGED : 0)
-  const walked = walkGuestTable(vm, guest, hi, lo, access)
   if (typeof walked === 'string') return { outcome: 'forward-to-l1', reason: walked } // not a refusal: the shadow leaf stays
 
-  const { tree } = guest.root!
-  const guestHi = tree.hiAt(walked)
-  const guestLo = tree.loAt(walked)
+  const { hi: guestHi, lo: guestLo, shift } = typeof walked === 'number' ? leafOf(guest.table!.tree, walked) : walked
   if ((guestLo & bits) !== bits) return { outcome: 'forward-to-l1', reason: 'no-rc' }
 
-  const offset = (1 << tree.shiftOf(walked)) - 1
+  const offset = (1 << shift) - 1
   // the look-up drops bits 52 and above of the guest leaf's address
   const gpaLo = (guestLo & ~offset) | (lo & offset)
   const { observed } = vm.events
@@ -60,6 +76,10 @@ function trySet(vm: VmState, guest: NestedGuest, hi: number, lo: number, access:
   const shadowSet = shadow !== undefined && setBits(shadow, hi, lo, bits, write)
   if (observed) vm.events.emit({ event: 'set_rc_ret', ret: shadowSet ? 1 : 0 })
   return shadowSet ? SET : clearAndRetry(vm, guest, hi, lo, 'shadow-leaf')
+}
+
+function leafOf(tree: RadixTable, ref: LeafRef): FoundLeaf {
+  return { hi: tree.hiAt(ref), lo: tree.loAt(ref), shift: tree.shiftOf(ref) }
 }
 
 function emitSetRc(vm: VmState, nested: 0 | 1, write: boolean, hi: number, lo: number, lpid: number): void {

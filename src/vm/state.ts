@@ -13,6 +13,7 @@ import { NodeHeap } from '../rmap/node-heap'
 import { EventQueue } from './event-queue'
 import type { FaultResult } from './fault-result'
 import type { GuestTable } from './guest-table'
+import type { GuestWalker } from './guest-walker'
 import type { NestedGuest } from './nested-guest'
 import type { VmSettings } from './options'
 import type { VmMemslot } from './vm-memslot'
@@ -50,7 +51,7 @@ export class VmState {
   /** Nested guests that left the registry and are still held. */
   readonly held = new Set<NestedGuest>()
   /** L1's partition table: its entries that are not empty. */
-  readonly partition = new Map<Lpid, GuestTable>()
+  readonly partition = new Map<Lpid, GuestTable | GuestWalker>()
   /** The size of the partition table. */
   partitionEntries = 4096
   readonly shadowLpids = new Set<number>()

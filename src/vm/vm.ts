@@ -5,8 +5,8 @@
  * the file of its reason, which reads like its section of the specification. (That is why the file is long: one method
  * each, most of it documentation.)
  *
- * Operations are atomic: the observer is called last, and the caller's backing before anything has changed. Both may call
- * the L1.
+ * Operations are atomic: the observer is called last, and the caller's backing and walk before anything has changed. All of
+ * them may call the L1.
  */
 import { checkBoolean, checkFunction, checkOptionNames, toInteger, wrongType } from '../base/args'
 import { inspectable } from '../base/inspect'
@@ -38,6 +38,7 @@ import { beginFault, fault } from './fault'
 import type { FaultResult, SetRcResult } from './fault-result'
 import { enterGuest, putGuest, releaseAll } from './guest-life'
 import { GuestTable } from './guest-table'
+import type { GuestWalker } from './guest-walker'
 import {
   addMemslot,
   beginSetLogDirty,
@@ -64,6 +65,10 @@ import { setRc } from './set-rc'
 import { VmState } from './state'
 import { rptInvalidate, tlbieByOperands, tlbInvalidate, type HcallStatus } from './tlbie'
 import type { VmMemslot } from './vm-memslot'
+
+function isWalker(table: GuestWalker): boolean {
+  return typeof table === 'object' && table !== null && typeof table.walk === 'function'
+}
 
 /** An L1 with its memslots, its host table and its nested guests. */
 export class Vm {
@@ -226,25 +231,26 @@ export class Vm {
    * when L1 enters the LPID, after a RIC 2 flush, and at a fault of a nested guest that has no table yet.
    *
    * @param lpid 1 (0 if allowed) up to the number of entries of the partition table minus 1
+   * @param table a GuestTable, or an object with a function `walk`, which walks page tables of your own
    * @returns the table
    * @throws RangeError, TypeError
    */
-  setGuestTable<T extends GuestTable | undefined>(lpid: Lpid | bigint, table: T): T {
+  setGuestTable<T extends GuestTable | GuestWalker | undefined>(lpid: Lpid | bigint, table: T): T {
     const { partition } = this.state
     const entry = checkLpid(this.state, lpid)
     if (table === undefined) partition.delete(entry)
-    else if (table instanceof GuestTable) partition.set(entry, table)
-    else throw wrongType('table', 'a GuestTable or undefined', table)
+    else if (table instanceof GuestTable || isWalker(table)) partition.set(entry, table)
+    else throw wrongType('table', 'a GuestTable, an object with a function walk, or undefined', table)
     return table
   }
 
   /**
-   * The table in L1's partition table entry for an LPID; undefined for an empty entry.
+   * The table in L1's partition table entry for an LPID, as {@link setGuestTable} was given it; undefined for an empty entry.
    *
    * @param lpid 0..4095
    * @throws RangeError, TypeError
    */
-  guestTable(lpid: Lpid | bigint): GuestTable | undefined {
+  guestTable(lpid: Lpid | bigint): GuestTable | GuestWalker | undefined {
     return this.state.partition.get(toInteger('lpid', lpid, 0, MAX_LPID))
   }
 
@@ -307,8 +313,9 @@ export class Vm {
    * A nested guest's access, as the hardware and then L0 handle it.
    *
    * @returns the `outcome`; if no leaf was mapped, also the `reason`
-   * @throws RangeError, TypeError, also for a bad backing; RangeError when the host would map a large leaf that reaches
-   *   outside its memslot; Error for a nested guest that was dropped (unless allowed). The state is unchanged
+   * @throws RangeError, TypeError, also for a bad answer of the backing or of a `walk`; RangeError when the host would map a
+   *   large leaf that reaches outside its memslot; Error for a nested guest that was dropped (unless allowed). The state is
+   *   unchanged; but L1 has entered a nested guest that is named by its LPID
    */
   fault(request: FaultRequest): FaultResult {
     const { state } = this
@@ -344,7 +351,8 @@ export class Vm {
   /**
    * Set rc: the hardware found the shadow leaf but could not set its referenced (and, for a write, changed) bit (spec 6).
    *
-   * @throws RangeError, TypeError; Error for a nested guest that was dropped (unless allowed)
+   * @throws RangeError, TypeError, also for a bad answer of a `walk`; Error for a nested guest that was dropped (unless
+   *   allowed). The state is unchanged; but L1 has entered a nested guest that is named by its LPID
    */
   setRc(request: FaultRequest): SetRcResult {
     const { state } = this
@@ -499,7 +507,12 @@ export class Vm {
     return readCounters(this.state)
   }
 
-  /** The invariants that the state breaks: none, unless a quirk of the spec broke one. Cost: reads all of the state. */
+  /**
+   * The invariants that the state breaks: none, unless a quirk of the spec broke one. Cost: reads all of the state.
+   *
+   * Of a nested guest whose table is a {@link GuestWalker} all but `composition` are checked: L1's edits are not seen there,
+   * so a leaf may be outdated.
+   */
   check(): BrokenInvariant[] {
     return check(this.state)
   }

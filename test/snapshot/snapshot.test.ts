@@ -50,6 +50,9 @@ function machine(world: World): Vm {
   return vm
 }
 
+/** L1's table for an LPID. */
+const tableOf = (vm: Vm, lpid: number): GuestTable | undefined => vm.guestTable(lpid) as GuestTable | undefined
+
 type Step = { kind: number; lpid: number; page: number; to: number; size: number; access: 'read' | 'write' | 'execute' }
 const steps = fc.array(
   fc.record({
@@ -80,7 +83,7 @@ function run(vm: Vm, { kind, lpid, page, to, size, access }: Step): unknown {
       case 3:
         return vm.setGuestTable(
           lpid,
-          to % 4 === 0 ? undefined : (vm.guestTable(lpid) ?? new GuestTable({ pageShift: vm.pageShift })),
+          to % 4 === 0 ? undefined : (tableOf(vm, lpid) ?? new GuestTable({ pageShift: vm.pageShift })),
         )?.pageShift
       case 4:
         return vm.harvestDirty(vm.memslots[1]!)
@@ -102,7 +105,7 @@ function run(vm: Vm, { kind, lpid, page, to, size, access }: Step): unknown {
         break
     }
     if (kind < 15) {
-      let table = vm.guestTable(lpid)
+      let table = tableOf(vm, lpid)
       if (table === undefined) vm.setGuestTable(lpid, (table = new GuestTable({ pageShift: vm.pageShift })))
       const shift = size === 0 ? 30 : size === 1 ? 21 : vm.pageShift
       table.map({ gpa: gpa - (gpa % 2 ** shift), to: gfn * base - ((gfn * base) % 2 ** shift), shift })
@@ -143,7 +146,7 @@ test('restored, an L1 is equal to the original in every word, and behaves the sa
           guest.refs,
           guest.dropped,
           [...guest.shadow],
-          guest.root && [...guest.root.leaves()],
+          guest.root && [...(guest.root as GuestTable).leaves()],
         ])
       expect(seen(other)).toEqual(seen(vm))
       lists += vm.counters.slots.list
@@ -196,8 +199,8 @@ function sample(allowLpidZero = false): Uint8Array {
   vm.setGuestTable(3, undefined)
   vm.tlbie({ kind: 'lpid', lpid: 3, ric: 2 })
   vm.unmap(1)
-  vm.guestTable(1)!.write(2 ** 40, 39, 3n << 62n)
-  vm.guestTable(1)!.unmap(0x20000)
+  tableOf(vm, 1)!.write(2 ** 40, 39, 3n << 62n)
+  tableOf(vm, 1)!.unmap(0x20000)
   return snapshot(vm)
 }
 

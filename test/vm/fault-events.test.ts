@@ -194,7 +194,7 @@ test("a leaf's kernel address is its own, and stays: within its table, whatever 
   const gpas = [0, 0x1000, 0x2000, 2 ** 28, 2 ** 32, 2 ** 40, 2 ** 52 - 0x1000]
   for (const round of [0, 1]) {
     for (const lpid of [1, 2]) {
-      const table = vm.setGuestTable(lpid, vm.guestTable(lpid) ?? new GuestTable({ pageShift: 12 }))
+      const table = vm.setGuestTable(lpid, (vm.guestTable(lpid) as GuestTable) ?? new GuestTable({ pageShift: 12 }))
       gpas.forEach((gpa, i) => table.map({ gpa, to: i * 0x1000 * lpid }))
       for (const gpa of gpas) vm.fault({ lpid, gpa, access: 'read' })
     }

@@ -87,7 +87,11 @@ test('calls with what is out of range, of another type, or of another L1', () =>
     [() => vm.setRc({ lpid: 0, gpa: 0, access: 'read' }), RangeError, 'lpid: expected an integer in 1..4095, got 0'],
     [() => vm.enter(1.5), RangeError, 'lpid: expected an integer in 1..4095, got 1.5'],
     [() => vm.leave(guest), Error, 'leave: the nested guest is not held: call enter first'],
-    [() => vm.setGuestTable(1, wrong({})), TypeError, 'table: expected a GuestTable or undefined, got object'],
+    [
+      () => vm.setGuestTable(1, wrong({})),
+      TypeError,
+      'table: expected a GuestTable, an object with a function walk, or undefined, got object',
+    ],
     [() => vm.unmap(2 ** 36), RangeError, 'gfn: expected an integer in 0x0..0xfffffffff, got 0x1000000000'],
     [() => vm.unmap(0, { npages: 0 }), RangeError, 'npages: expected an integer in 1..68719476736, got 0'],
     [() => vm.unmap(0, { visitor: wrong({}) }), TypeError, 'visitor.entry: expected a function, got undefined'],

@@ -85,7 +85,7 @@ function run(vm: Vm, [name, arg]: Between): void {
       vm.tlbie({ kind: 'lpid', lpid: 1, ric: 2 })
       break
     case 'edit':
-      vm.guest(1)?.root?.unmap(arg * PAGE)
+      ;(vm.guest(1)?.root as GuestTable | undefined)?.unmap(arg * PAGE)
       break
     case 'release':
       vm.releaseAll()

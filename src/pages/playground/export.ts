@@ -32,7 +32,7 @@ import { drawMemslot } from 'nested-rmap/view'
 
 export const vm = new Vm({ ${options.join(', ')} })
 const memslot = vm.addMemslot({ baseGfn: 0, npages: ${MEMORY_BYTES / 2 ** pageShift} })
-
+${usesTables ? 'const tableOf = (lpid: number) => vm.guestTable(lpid) as GuestTable\n' : ''}
 ${body.join('\n')}
 
 console.log(drawMemslot(memslot))
@@ -45,11 +45,11 @@ function statement({ op, outcome }: Done, { pageShift }: Settings, begun: { faul
     case 'guest':
       return `vm.setGuestTable(${op.lpid}, new GuestTable({ pageShift: ${pageShift} }))\nvm.leave(vm.enter(${op.lpid}))`
     case 'map':
-      return `vm.guestTable(${op.lpid})!.map({ gpa: ${hex(op.gpa)}, to: ${hex(op.to)}, shift: ${op.shift}, flags: ${hex(guestFlags(op.allow))} })`
+      return `tableOf(${op.lpid}).map({ gpa: ${hex(op.gpa)}, to: ${hex(op.to)}, shift: ${op.shift}, flags: ${hex(guestFlags(op.allow))} })`
     case 'unmap-guest':
-      return `vm.guestTable(${op.lpid})!.unmap(${hex(op.gpa)})`
+      return `tableOf(${op.lpid}).unmap(${hex(op.gpa)})`
     case 'protect':
-      return `vm.guestTable(${op.lpid})!.protect(${hex(op.gpa)}, ${hex(guestFlags(op.allow))})`
+      return `tableOf(${op.lpid}).protect(${hex(op.gpa)}, ${hex(guestFlags(op.allow))})`
     case 'tlbie-page':
       return `vm.tlbie({ kind: 'page', lpid: ${op.lpid}, gpa: ${hex(op.gpa)}, shift: ${op.shift} })`
     case 'tlbie':

@@ -203,8 +203,14 @@ export class Machine {
     return { fault: { outcome: 'pending' } }
   }
 
-  #table(lpid: number): GuestTable {
+  /** L1's table for an LPID; undefined: there is none. */
+  tableOf(lpid: number): GuestTable | undefined {
     const table = this.vm.guestTable(lpid)
+    return table instanceof GuestTable ? table : undefined
+  }
+
+  #table(lpid: number): GuestTable {
+    const table = this.tableOf(lpid)
     if (table === undefined) throw new Error(`LPID ${lpid} has no guest table: add the nested guest first`)
     return table
   }

@@ -60,7 +60,7 @@ export function viewOf(machine: Machine): StateView {
       .sort((a, b) => a - b)
       .map((lpid) => {
         const guest = vm.guest(lpid)
-        const table = vm.guestTable(lpid)
+        const table = machine.tableOf(lpid)
         return {
           lpid,
           shadowLpid: guest?.shadowLpid,
