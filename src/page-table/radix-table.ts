@@ -90,6 +90,7 @@ export class RadixTable {
   halves: Int32Array = NO_HALVES
 
   #end = Entries.ROOT // words in use from the front
+  #rootLinks: number[] = [] // the indices in the root that are used, ascending
   #freePages: [mid: number, last: number] = [0, 0] // heads of the lists of free pages, by size; 0: none
   #pages = 1
   #pageBytes = Entries.ROOT * 8
@@ -185,6 +186,7 @@ export class RadixTable {
     this.#gate?.givePages(this.#pages - 1)
     this.halves = new Int32Array(Entries.ROOT * 2)
     this.#end = Entries.ROOT
+    this.#rootLinks = []
     this.#freePages = [0, 0]
     this.#pages = 1
     this.#pageBytes = Entries.ROOT * 8
@@ -344,6 +346,7 @@ export class RadixTable {
   }
 
   #link(at: number, page: number): void {
+    if (at < Entries.ROOT) this.#rootLinks.splice(this.#rootLinksBefore(at), 0, at)
     this.halves[at * 2] = page
     this.halves[at * 2 + 1] = LeafHi.PRESENT
   }
@@ -403,7 +406,7 @@ export class RadixTable {
     for (let i = Math.max(0, Math.floor((from - first) / size)); i < end; i++) {
       if (this.#epoch !== epoch)
         throw new Error('leaves: table pages were freed during the walk: copy the leaves first')
-      i = this.#nextUsed(page + i, page + end) - page
+      i = level === 0 ? this.#nextRootLink(i, end) : this.#nextUsed(page + i, page + end) - page
       if (i === end) return
       const at = page + i
       const top = this.halves[at * 2 + 1]!
@@ -418,6 +421,23 @@ export class RadixTable {
     const { halves } = this
     while (at < end && halves[at * 2 + 1] === 0) at++
     return at
+  }
+
+  /** {@link #nextUsed} in the root: most of its 8192 entries are never used. */
+  #nextRootLink(at: number, end: number): number {
+    return Math.min(this.#rootLinks[this.#rootLinksBefore(at)] ?? end, end)
+  }
+
+  /** How many used entries of the root have a lower index. */
+  #rootLinksBefore(at: number): number {
+    let low = 0
+    let high = this.#rootLinks.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#rootLinks[middle]! < at) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   /** Frees the pages that a link leads to, and the link. */
