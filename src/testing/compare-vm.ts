@@ -175,32 +175,58 @@ class VmPair<M extends VmImplementation> {
   }
 
   #compareState(operation: VmOperation): void {
-    const { vm } = this.#model
+    const model = this.#model
     const mine = this.#mine
     if (mine.host !== undefined) {
-      differ('host leaves', leavesText(vm.host), leavesText(theirs(() => mine.host!())))
+      differInLeaves(
+        'host leaves',
+        model.hostLeaves,
+        theirs(() => [...mine.host!()]),
+      )
     }
     if (mine.shadow !== undefined) {
       if ('lpid' in operation && typeof operation.lpid === 'number') this.#lpids.add(operation.lpid)
-      for (const { lpid } of vm.guests) this.#lpids.add(lpid)
+      for (const { lpid } of model.vm.guests) this.#lpids.add(lpid)
       for (const lpid of this.#lpids) {
-        const guest = vm.guest(lpid)
-        const model = guest && leavesText(guest.shadow, this.#mask)
-        const theirLeaves = theirs(() => mine.shadow!(lpid))
-        differ(`shadow leaves of LPID ${lpid}`, model, theirLeaves && leavesText(theirLeaves, this.#mask))
+        const leaves = theirs(() => {
+          const shown = mine.shadow!(lpid)
+          return shown && [...shown]
+        })
+        differInLeaves(`shadow leaves of LPID ${lpid}`, model.shadowLeaves(lpid), leaves, this.#mask)
       }
     }
     if (mine.entries !== undefined) {
-      for (const gfn of this.#model.usedGfns()) {
-        if (!vm.memslots.some((memslot) => memslot.rmap.contains(gfn))) continue
+      const { memslots } = model.vm
+      for (const gfn of model.usedGfns()) {
+        if (!memslots.some((memslot) => memslot.rmap.contains(gfn))) continue
+        const entries = model.vm.entries(gfn)
+        const others = theirs(() => [...mine.entries!(gfn)])
+        const isSame = ({ lpid, gpa }: Entry, at: number): boolean =>
+          others[at]!.lpid === lpid && others[at]!.gpa === gpa
+        if (entries.length === others.length && entries.every(isSame)) continue
         const slot = `entries in the slot of gfn 0x${gfn.toString(16)}`
-        differ(slot, shown(vm.entries(gfn).map(pairOf)), shown(theirs(() => Array.from(mine.entries!(gfn), pairOf))))
+        differ(slot, shown(entries.map(pairOf)), shown(others.map(pairOf)))
       }
     }
   }
 }
 
-function leavesText(leaves: Iterable<Leaf>, mask = -1n): string {
+/** Compares leaves; as text only where they differ. Undefined: there is no such table. */
+function differInLeaves(
+  what: string,
+  model: readonly Leaf[] | undefined,
+  mine: readonly Leaf[] | undefined,
+  mask = -1n,
+): void {
+  const isSame = ({ gpa, shift, word }: Leaf, at: number): boolean => {
+    const other = mine![at]!
+    return gpa === other.gpa && shift === other.shift && (word === other.word || (word & mask) === (other.word & mask))
+  }
+  if (model?.length === mine?.length && (model === undefined || model.every(isSame))) return
+  differ(what, model && leavesText(model, mask), mine && leavesText(mine, mask))
+}
+
+function leavesText(leaves: readonly Leaf[], mask: bigint): string {
   return Array.from(
     leaves,
     ({ gpa, shift, word }) => `0x${gpa.toString(16)}/${shift} 0x${(word & mask).toString(16)}`,

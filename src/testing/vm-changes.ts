@@ -49,6 +49,16 @@ export class VmChanges {
     }
   }
 
+  /** The host leaves after the last operation. */
+  get hostLeaves(): readonly Leaf[] {
+    return this.#host
+  }
+
+  /** The shadow leaves of a nested guest after the last operation. */
+  shadowLeaves(guest: NestedGuest): readonly Leaf[] {
+    return this.#guests.get(guest)?.leaves ?? []
+  }
+
   /** The gfns whose slots are not empty, or were not before the last operation. */
   usedGfns(): number[] {
     return [...this.#used]
@@ -92,10 +102,12 @@ export class VmChanges {
   #slotChanges(): NonNullable<Changes['slots']>[number][] {
     const now = new Map<number, bigint>()
     const changed: number[] = []
-    for (const { baseGfn, rmap } of this.#vm.memslots) {
+    for (const { baseGfn, rmap, singles, lists } of this.#vm.memslots) {
       const halves = new Int32Array(rmap.words.buffer)
-      for (let at = 0; at < halves.length; at += 2) {
+      // `left`: how many are not empty, as the memslot counts them (`check()` counts them anew)
+      for (let at = 0, left = singles + lists; left > 0 && at < halves.length; at += 2) {
         if (halves[at] === 0 && halves[at + 1] === 0) continue
+        left--
         const gfn = baseGfn + at / 2
         const word = wordOf(halves[at + 1]!, halves[at]!)
         now.set(gfn, word)

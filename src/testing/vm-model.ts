@@ -6,11 +6,12 @@
 import { MAX_NODES } from '../rmap/node-heap'
 import { checkBoolean, checkInteger, checkOneOf, checkOptionNames } from '../base/args'
 import type { PageShift } from '../base/units'
+import type { Leaf } from '../page-table/radix-table'
 import { GuestTable } from '../vm/guest-table'
 import type { FaultResult, SetRcResult } from '../vm/fault-result'
 import type { FaultRequest } from '../vm/options'
 import type { NestedGuest } from '../vm/nested-guest'
-import type { PendingFault, PendingUnmap } from '../vm/pending'
+import type { PendingFault, PendingLogDirty, PendingUnmap } from '../vm/pending'
 import type { Placement } from '../vm/options'
 import { Vm } from '../vm/vm'
 import type { VmMemslot } from '../vm/vm-memslot'
@@ -115,6 +116,7 @@ export class VmModel {
   readonly held = new Numbered<NestedGuest>('held')
   readonly #faults = new Numbered<PendingFault>('fault')
   readonly #unmaps = new Numbered<PendingUnmap>('unmap')
+  readonly #logChanges = new Numbered<PendingLogDirty>('change')
   readonly #backing: HostBacking
   readonly #changes: VmChanges
 
@@ -142,6 +144,17 @@ export class VmModel {
     return { ...result, ...this.#changes.next() }
   }
 
+  /** @internal The host leaves after the last operation, read once for all who compare them. */
+  get hostLeaves(): readonly Leaf[] {
+    return this.#changes.hostLeaves
+  }
+
+  /** @internal The shadow leaves of the nested guest that has an LPID after the last operation. */
+  shadowLeaves(lpid: number): readonly Leaf[] | undefined {
+    const guest = this.vm.guest(lpid)
+    return guest && this.#changes.shadowLeaves(guest)
+  }
+
   /** @internal The gfns whose slots are not empty, or were not before the last operation. */
   usedGfns(): number[] {
     return this.#changes.usedGfns()
@@ -151,6 +164,7 @@ export class VmModel {
     const { vm, memslots, tables, held } = this
     const faults = this.#faults
     const unmaps = this.#unmaps
+    const logChanges = this.#logChanges
     switch (operation.op) {
       case 'addMemslot': {
         const { memslot, baseGfn, npages, readOnly, logDirty } = operation
@@ -173,6 +187,16 @@ export class VmModel {
         return {}
       case 'setLogDirty':
         vm.setLogDirty(memslots.get(operation.memslot), operation.on)
+        return {}
+      case 'beginSetLogDirty': {
+        const { change, memslot, on } = operation
+        logChanges.checkFree(change)
+        logChanges.set(change, vm.beginSetLogDirty(memslots.get(memslot), on))
+        return {}
+      }
+      case 'endSetLogDirty':
+        logChanges.get(operation.change).end()
+        logChanges.delete(operation.change)
         return {}
       case 'harvestDirty':
         return { dirty: vm.harvestDirty(memslots.get(operation.memslot)) }

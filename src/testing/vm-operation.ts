@@ -49,6 +49,12 @@ interface LoggedMemslot extends OfMemslot {
   readonly on: boolean
 }
 
+/** Of a change of dirty logging in two halves. */
+interface OfChange {
+  /** The number by which operations call the change between its halves; chosen by `beginSetLogDirty`. */
+  readonly change: number
+}
+
 /** One gfn. */
 interface OfGfn {
   /** The gfn: an address of L1 in base pages. */
@@ -192,6 +198,8 @@ export type VmOperation =
   | (Named<'invalidateMemslot' | 'flushMemslot' | 'removeMemslot' | 'harvestDirty'> & OfMemslot)
   | (Named<'moveMemslot'> & MovedMemslot)
   | (Named<'setLogDirty'> & LoggedMemslot)
+  | (Named<'beginSetLogDirty'> & OfChange & LoggedMemslot)
+  | (Named<'endSetLogDirty'> & OfChange)
   | (Named<'back'> & BackedGfns)
   | (Named<'addTable'> & NewTable)
   | (Named<'map'> & Mapping)
@@ -277,6 +285,13 @@ export const VM_OPERATIONS: Readonly<Record<VmOperation['op'], OperationAbout>> 
     operands: ['memslot', 'on'],
     about: 'its logging of dirty pages is switched; it is flushed, if that is a change',
   },
+  beginSetLogDirty: {
+    operands: ['change', 'memslot', 'on'],
+    about:
+      'the same, up to its end: faults see the changed memslot, which is not flushed yet; until the end there is no other ' +
+      'operation on the memslot',
+  },
+  endSetLogDirty: { operands: ['change'], about: 'its end: the memslot is flushed, if that was a change' },
   harvestDirty: { operands: ['memslot'], about: 'dirty: the dirty gfns, ascending; their changed bits are cleared' },
   back: {
     operands: ['gfn', 'npages', 'hpa', 'shift', 'copy?'],

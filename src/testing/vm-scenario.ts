@@ -24,13 +24,13 @@ export type VmStep =
   | { readonly kind: 'edit'; readonly operation: Edit; readonly tlbie: boolean }
   /** L1 moves a page that has a shadow leaf; after a fault there the host unmaps the page where it was. */
   | { readonly kind: 'remap'; readonly lpid: Lpid; readonly gpa: NestedGpa; readonly access: Access; readonly to: Gpa }
-  /** The host backs gfns with other memory; `skew`: out of step with the gfns by a page; `shared`: copied on a write. */
+  /** The host backs gfns with other memory, out of step with the gfns by `skew` bytes; `shared`: copied on a write. */
   | {
       readonly kind: 'back'
       readonly gfn: Gfn
       readonly npages: number
       readonly shift: LeafShift
-      readonly skew: boolean
+      readonly skew: number
       readonly shared: boolean
     }
 
@@ -68,7 +68,7 @@ export class VmScenario {
         return
       case 'back': {
         const { gfn, npages, shift } = step
-        const hpa = this.#newHpa() + (step.skew ? 2 ** this.#settings.pageShift : 0)
+        const hpa = this.#newHpa() + step.skew
         yield { op: 'back', gfn, npages, hpa, shift, ...(step.shared && { copy: this.#newHpa() }) }
       }
     }

@@ -14,6 +14,8 @@ import { down, type VmStep } from './vm-scenario'
 
 /** All access, referenced and changed. */
 const ALL_FLAGS = 0x187
+/** The same without write. */
+const NOT_WRITABLE = 0x185
 /** Bits 11..0 of guest leaves: mostly all that L0 asks for, else something less. */
 const FLAGS = [...Array<number>(12).fill(0x187), 0x185, 0x107, 0x104, 0x002, 0x00d, 0x000]
 /** Where L1's memory is mapped, in units of 64 KiB from its begin: few pages, so that lists form; the last is outside. */
@@ -60,7 +62,7 @@ export function firstSteps(settings: VmSettings): VmStep[] {
   const { pageShift, unitShift, allowLpidZero } = settings
   const { origin, unitPages, tos } = new Values(settings)
   const tableShifts = tableShiftsOf(pageShift)
-  const base = { kind: 'back', skew: false, shared: false, npages: unitPages } as const
+  const base = { kind: 'back', skew: 0, shared: false, npages: unitPages } as const
   return [
     ...tableShifts.flatMap((shift, table) => just({ op: 'addTable', table, pageShift: shift, rootBits: 13 })),
     ...just({
@@ -177,6 +179,13 @@ function l1Shapes(settings: VmSettings, weights: Record<RareThing, number>): Sha
     ...shape(10, { table: tables, gpa: gpas, flags, tlbie: tlbies }, ({ table, gpa, flags, tlbie }) => [
       { kind: 'edit', operation: { op: 'protect', table, gpa, flags }, tlbie },
     ]),
+    // L1 allows a write, which needs no tlbie: the next fault has the bit OR-ed into the shadow leaf
+    ...shape(5, { lpid: lpids, gpa: gpas, to: tos }, ({ lpid, gpa, to }) => [
+      { kind: 'edit', operation: { op: 'protect', table: tableOf(lpid), gpa, flags: NOT_WRITABLE }, tlbie: true },
+      { kind: 'fault', lpid, gpa, access: 'read', to },
+      { kind: 'edit', operation: { op: 'protect', table: tableOf(lpid), gpa, flags: ALL_FLAGS }, tlbie: false },
+      { kind: 'fault', lpid, gpa, access: 'write', to },
+    ]),
     ...shape(
       malformed,
       { table: tables, gpa: gpas, shift: { values: [21, 30, 39] as const } },
@@ -279,6 +288,8 @@ function hostShapes(settings: VmSettings, { large }: Record<RareThing, number>):
   const { gfns, origin, unitPages } = new Values(settings)
   const { pageShift, unitShift } = settings
   const units: Field<number> = { values: [0, 1, 2].map((unit) => origin + unit * unitPages) }
+  // in step, or out of step by a base page; 1 GiB pages also by 2 MiB, which is in step for leaves of that size
+  const skews: Field<number> = { values: [0, 0, 2 ** pageShift, ...(unitShift === 30 ? [2 ** 21, 0] : [])] }
   return [
     ...shape(10, { gfn: gfns, npages: { values: [1, 1, 1, 1, 1, 1, 2, 2, 40] } }, (fields) =>
       just({ op: 'unmap', ...fields }),
@@ -286,21 +297,24 @@ function hostShapes(settings: VmSettings, { large }: Record<RareThing, number>):
     ...shape(10, { gfn: gfns }, ({ gfn }) => just({ op: 'age', gfn })),
     ...shape(5, { gfn: gfns }, ({ gfn }) => just({ op: 'testAge', gfn })),
     ...shape(5, { gfn: gfns, shared: { values: [true, false] } }, ({ gfn, shared }) => [
-      { kind: 'back', gfn, npages: 1, shift: pageShift, skew: false, shared },
+      { kind: 'back', gfn, npages: 1, shift: pageShift, skew: 0, shared },
     ]),
-    ...shape(3 * large, { gfn: units, skew: { values: [false, false, true] } }, ({ gfn, skew }) => [
+    ...shape(3 * large, { gfn: units, skew: skews }, ({ gfn, skew }) => [
       { kind: 'back', gfn, npages: unitPages, shift: unitShift, skew, shared: false },
     ]),
     ...shape(large, { gfn: units }, ({ gfn }) => [
-      { kind: 'back', gfn, npages: unitPages, shift: pageShift, skew: false, shared: false },
+      { kind: 'back', gfn, npages: unitPages, shift: pageShift, skew: 0, shared: false },
     ]),
   ]
 }
 
 function memslotShapes(settings: VmSettings, { memslots }: Record<RareThing, number>): Shape<VmStep>[] {
-  const { origin, unitPages, lpids, gpas } = new Values(settings)
+  const { origin, unitPages, lpids, gpas, accesses, tos, gfns } = new Values(settings)
   const step = settings.unitShift === 30 ? 1 : unitPages / 32
   const ids: Field<number> = { values: [0, 1, 2, 3] }
+  /** Those that an operation finds most often. */
+  const used: Field<number> = { values: [0, 0, 0, 1, 1, 2, 3] }
+  const changes: Field<number> = { values: [0, 1] }
   const bases: Field<number> = { values: [0, 0, 0, 0, 0, 32, 32, 32, 64, 64, 3, 40].map((at) => origin + at * step) }
   const first: Field<number> = { values: [0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 1, 5] }
   const added = (memslot: number, at: number, readOnly: boolean, logDirty: boolean): VmStep[] => {
@@ -316,21 +330,71 @@ function memslotShapes(settings: VmSettings, { memslots }: Record<RareThing, num
       added(memslot, at, readOnly, logDirty),
     ),
     // removed in two steps, with a fault in between that finds no memslot
-    ...shape(2 * memslots, { memslot: ids, at: first, lpid: lpids, gpa: gpas }, ({ memslot, at, lpid, gpa }) => [
+    ...shape(2 * memslots, { memslot: used, at: first, lpid: lpids, gpa: gpas }, ({ memslot, at, lpid, gpa }) => [
       ...just({ op: 'invalidateMemslot', memslot }),
       ...just({ op: 'fault', lpid, gpa, access: 'read' }),
       ...just({ op: 'removeMemslot', memslot }),
       ...added(memslot, at, false, false),
     ]),
-    ...shape(memslots, { memslot: ids }, ({ memslot }) => just({ op: 'flushMemslot', memslot })),
-    ...shape(2 * memslots, { memslot: ids, baseGfn: bases }, (fields) => just({ op: 'moveMemslot', ...fields })),
-    ...shape(2 * memslots, { memslot: ids, at: first, ...flags }, ({ memslot, at, readOnly, logDirty }) => [
+    ...shape(memslots, { memslot: used }, ({ memslot }) => just({ op: 'flushMemslot', memslot })),
+    ...shape(2 * memslots, { memslot: used, baseGfn: bases }, (fields) => just({ op: 'moveMemslot', ...fields })),
+    ...shape(2 * memslots, { memslot: used, at: first, ...flags }, ({ memslot, at, readOnly, logDirty }) => [
       ...just({ op: 'removeMemslot', memslot }),
       ...added(memslot, at, readOnly, logDirty),
     ]),
-    ...shape(4 * memslots, { memslot: ids, on: { values: [true, false, false] } }, (fields) =>
+    ...shape(6 * memslots, { memslot: used, on: { values: [true, false] } }, (fields) =>
       just({ op: 'setLogDirty', ...fields }),
     ),
-    ...shape(10 * memslots, { memslot: ids }, ({ memslot }) => just({ op: 'harvestDirty', memslot })),
+    // pages that were written are unmapped; the log is empty when it is switched on again
+    ...shape(
+      2 * memslots,
+      { memslot: used, off: { values: [true, false] }, lpid: lpids, gpa: gpas, to: tos },
+      ({ memslot, off, lpid, gpa, to }) => [
+        ...just({ op: 'setLogDirty', memslot, on: true }),
+        { kind: 'fault', lpid, gpa, access: 'write', to },
+        { kind: 'fault', lpid, gpa, access: 'write', to },
+        ...just({ op: 'unmap', gfn: origin, npages: unitPages }),
+        ...(off ? [false, true].flatMap((on) => just({ op: 'setLogDirty', memslot, on })) : []),
+        ...just({ op: 'harvestDirty', memslot }),
+      ],
+    ),
+    // in two halves, with faults in between
+    ...shape(
+      4 * memslots,
+      {
+        change: changes,
+        memslot: used,
+        on: { values: [true, false] },
+        lpid: lpids,
+        gpa: gpas,
+        access: accesses,
+        to: tos,
+      },
+      ({ change, memslot, on, lpid, gpa, access, to }) => [
+        ...just({ op: 'beginSetLogDirty', change, memslot, on }),
+        { kind: 'fault', lpid, gpa, access, to },
+        { kind: 'fault', lpid, gpa, access, to },
+        ...just({ op: 'endSetLogDirty', change }),
+      ],
+    ),
+    // a large dirty leaf is unmapped while the log is switched on: its pages are marked from the named gfn on
+    ...shape(
+      3 * memslots,
+      { change: changes, memslot: used, lpid: lpids, gpa: gpas, to: tos, gfn: gfns, npages: { values: [1, 2, 40] } },
+      ({ change, memslot, lpid, gpa, to, gfn, npages }) => [
+        ...just({ op: 'setLogDirty', memslot, on: false }),
+        { kind: 'fault', lpid, gpa, access: 'write', to },
+        { kind: 'fault', lpid, gpa, access: 'write', to },
+        ...just({ op: 'beginSetLogDirty', change, memslot, on: true }),
+        ...just({ op: 'unmap', gfn, npages }),
+        ...just({ op: 'endSetLogDirty', change }),
+        ...just({ op: 'harvestDirty', memslot }),
+      ],
+    ),
+    ...shape(2 * memslots, { change: changes, memslot: used, on: { values: [true, false] } }, (fields) =>
+      just({ op: 'beginSetLogDirty', ...fields }),
+    ),
+    ...shape(8 * memslots, { change: changes }, ({ change }) => just({ op: 'endSetLogDirty', change })),
+    ...shape(10 * memslots, { memslot: used }, ({ memslot }) => just({ op: 'harvestDirty', memslot })),
   ]
 }

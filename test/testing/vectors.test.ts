@@ -44,8 +44,8 @@ test('the same options give the same bytes: a change of these hashes is a change
     entry: '36b8dd87e694bcf3',
     memslot: '982081642f8514ef',
     'memslot, quirks': '6cb94a4257cb44da',
-    vm: '93e75bccfdb9a910',
-    'vm, 4 KiB pages, quirks': '0fc9fb29dae890a1',
+    vm: 'ab4d425c99f7e0c1',
+    'vm, 4 KiB pages, quirks': '031eca16bb88129f',
   })
 })
 
@@ -295,6 +295,7 @@ test('level vm: what is malformed or refers to nothing is an error with its line
   for (const [line, reason] of [
     [{ op: 'commit', fault: 1 }, 'fault: there is no 1'],
     [{ op: 'endUnmap', unmap: 1 }, 'unmap: there is no 1'],
+    [{ op: 'endSetLogDirty', change: 1 }, 'change: there is no 1'],
     [{ op: 'leave', held: 0 }, 'held: there is no 0'],
     [{ op: 'flushMemslot', memslot: 2 }, 'memslot: there is no 2'],
     [{ op: 'map', table: 0, gpa: 0, to: 0, shift: 16, flags: 0 }, 'table: there is no 0'],
