@@ -39,12 +39,20 @@ export interface ModelGuest {
 
 export interface Plan {
   guest: ModelGuest
-  root: ModelLeaf[]
   leaf: ModelLeaf
   /** The gfn whose rmap slot gets the entry. */
   slot: number
   seq: number
   tlbies: number
+}
+
+/** What backs gfns of L1, in units of 4 KiB of the host; `copy`: where a page of it is copied to before a write. */
+export interface BackedRange {
+  gfn: number
+  npages: number
+  frame: number
+  shift: LeafShift
+  copy: number | undefined
 }
 
 export const find = (leaves: readonly ModelLeaf[], gpa: number): ModelLeaf | undefined =>
@@ -57,64 +65,6 @@ function remove(leaves: ModelLeaf[], which: (leaf: ModelLeaf) => boolean): void 
   for (let i = leaves.length - 1; i >= 0; i--) if (which(leaves[i]!)) leaves.splice(i, 1)
 }
 
-/** What backs L1's memory: units of `unitShift`, each in base pages, as one large page, or large and out of step. */
-export class HostMemory {
-  readonly #units = new Map<number, { mode: 'base' | 'large' | 'skewed'; frame: number }>()
-  readonly #pages = new Map<number, { frame: number; writable: boolean }>()
-  #next = 1
-
-  constructor(
-    readonly pageShift: PageShift,
-    readonly unitShift: 21 | 30,
-  ) {}
-
-  get unitPages(): number {
-    return 2 ** (this.unitShift - this.pageShift)
-  }
-
-  unitOf(gfn: number): number {
-    return Math.floor(gfn / this.unitPages)
-  }
-
-  /** A unit moves to other frames. */
-  moveUnit(unit: number, mode: 'base' | 'large' | 'skewed'): void {
-    this.#units.set(unit, { mode, frame: this.#nextFrame() })
-    for (let i = 0; i < this.unitPages; i++) this.#pages.delete(unit * this.unitPages + i)
-  }
-
-  /** A page gets another frame; its unit is in base pages from now on. */
-  movePage(gfn: number, writable: boolean): void {
-    this.#unit(gfn).mode = 'base'
-    this.#pages.set(gfn, { frame: this.#nextFrame(), writable })
-  }
-
-  backing(gfn: number): { frame: number; shift: LeafShift; writable: boolean } {
-    const { mode, frame } = this.#unit(gfn)
-    const page = this.#pages.get(gfn)
-    if (page !== undefined) return { ...page, shift: this.pageShift }
-    // out of step by a page, or where units have 1 GiB by 2 MiB, which is in step again for leaves of that size
-    const skew = this.unitShift === 30 ? 2 ** (21 - this.pageShift) : 1
-    const at = (gfn % this.unitPages) + (mode === 'skewed' ? skew : 0)
-    return {
-      frame: frame + at * 2 ** (this.pageShift - 12),
-      shift: mode === 'base' ? this.pageShift : this.unitShift,
-      writable: true,
-    }
-  }
-
-  /** Room for a unit that is out of step; every other one differs from the one before in its high half alone. */
-  #nextFrame(): number {
-    const n = this.#next++
-    return Math.floor(n / 2) * 2 ** (this.unitShift - 11) + (n % 2) * 2 ** 32
-  }
-
-  #unit(gfn: number): { mode: 'base' | 'large' | 'skewed'; frame: number } {
-    const unit = this.unitOf(gfn)
-    if (!this.#units.has(unit)) this.moveUnit(unit, unit % 3 === 0 ? 'base' : 'large')
-    return this.#units.get(unit)!
-  }
-}
-
 /** Thrown where the real one refuses to map a large page that reaches outside its memslot. */
 export class OutsideMemslot extends Error {}
 
@@ -122,24 +72,24 @@ export class Model {
   readonly host: ModelLeaf[] = []
   readonly slots: ModelSlot[] = []
   readonly guests = new Map<number, ModelGuest>()
+  /** Nested guests that were dropped and are still in use. */
+  readonly dropped: ModelGuest[] = []
   readonly partition = new Map<number, ModelLeaf[]>()
-  /** What was inserted in the rmap slot of a gfn: names of leaves. */
+  /** What was inserted in the rmap slot of a gfn, oldest first: names of leaves. */
   readonly entries = new Map<number, Set<string>>()
-  readonly tables: ModelLeaf[][]
+  /** What backs L1's memory, newest first. */
+  readonly #backed: BackedRange[] = []
   seq = 0
   inProgress = 0
+
+  /** Bytes of a base page. */
+  readonly page: number
 
   constructor(
     readonly pageShift: PageShift,
     readonly placement: Placement,
-    readonly memory: HostMemory,
-    tables: number,
   ) {
-    this.tables = Array.from({ length: tables }, () => [])
-  }
-
-  get page(): number {
-    return 2 ** this.pageShift
+    this.page = 2 ** pageShift
   }
 
   slotOf(gfn: number): ModelSlot | undefined {
@@ -156,18 +106,21 @@ export class Model {
   }
 
   put(guest: ModelGuest): void {
-    if (--guest.refs === 0) guest.leaves.length = 0
+    if (--guest.refs > 0) return
+    guest.leaves.length = 0
+    this.dropped.splice(this.dropped.indexOf(guest), 1)
   }
 
   drop(guest: ModelGuest): void {
     guest.live = false
     this.guests.delete(guest.lpid)
+    this.dropped.push(guest)
     this.put(guest)
   }
 
   // ---- L1 ----
 
-  /** Writes a leaf of a guest table, or with no flags takes away what is there. */
+  /** Writes a leaf of a guest table, or with no leaf removes what is there. */
   edit(table: ModelLeaf[], leaf: ModelLeaf | undefined, gpa: number): void {
     const gone =
       leaf === undefined
@@ -204,7 +157,28 @@ export class Model {
 
   // ---- the host ----
 
-  /** A host leaf goes, and every leaf of every nested guest that maps a frame of it. */
+  /** The host backs gfns with other memory. */
+  back(range: BackedRange): void {
+    this.#backed.unshift(range)
+  }
+
+  /** What backs a gfn: the newest range that has it; in base pages, if a newer one has some of it. */
+  #backing(gfn: number): Omit<BackedRange, 'gfn' | 'npages'> | undefined {
+    const at = this.#backed.findIndex((range) => range.gfn <= gfn && gfn < range.gfn + range.npages)
+    const range = this.#backed[at]
+    if (range === undefined) return undefined
+    const cut = this.#backed
+      .slice(0, at)
+      .some((newer) => newer.gfn < range.gfn + range.npages && range.gfn < newer.gfn + newer.npages)
+    const offset = (gfn - range.gfn) * (this.page / 4096)
+    return {
+      frame: range.frame + offset,
+      shift: cut ? this.pageShift : range.shift,
+      copy: range.copy === undefined ? undefined : range.copy + offset,
+    }
+  }
+
+  /** A host leaf is cleared, and every leaf of every nested guest that maps a frame of it. */
   clearHost(host: ModelLeaf, named: number, marks = true): void {
     remove(this.host, (leaf) => leaf === host)
     const npages = 2 ** (host.shift - this.pageShift)
@@ -219,6 +193,7 @@ export class Model {
     }
   }
 
+  /** The first half of an unmap, but for the count of those in progress. */
   unmap(gfn: number, npages: number, marks = true): void {
     const [from, to] = [gfn * this.page, (gfn + npages) * this.page]
     for (const leaf of this.host.filter((leaf) => overlaps(leaf, from, to))) {
@@ -237,7 +212,7 @@ export class Model {
     slot.marked.clear()
   }
 
-  /** The host leaf of a gfn loses a bit, and so do the leaves that its own slot leads to. */
+  /** The host leaf of a gfn loses a bit, and so do the leaves that its own rmap slot leads to. */
   clearBits(gfn: number, bits: number): boolean {
     const host = find(this.host, gfn * this.page)
     if (host === undefined || (host.flags & bits) === 0) return false
@@ -266,7 +241,7 @@ export class Model {
 
   // ---- faults ----
 
-  /** The guest leaf, or how the fault comes out. */
+  /** The guest leaf, or why there is none to use. */
   #translate(guest: ModelGuest, gpa: number, access: Access): ModelLeaf | ForwardToL1['reason'] {
     guest.root ??= this.partition.get(guest.lpid)
     if (guest.root === undefined) return 'no-root'
@@ -284,6 +259,7 @@ export class Model {
     return { outcome: 'retry', reason: 'refused' }
   }
 
+  /** @throws OutsideMemslot */
   plan(guest: ModelGuest, gpa: number, access: Access): Plan | FaultResult {
     const there = find(guest.leaves, gpa)
     if (there !== undefined && (there.flags & ALLOWING[access]) !== 0) return { outcome: 'present', reason: 'allowed' }
@@ -301,11 +277,13 @@ export class Model {
     const seq = this.seq
     let host = find(this.host, to)
     if (host === undefined || (access === 'write' && (host.flags & WRITE) === 0)) {
-      const backing = this.memory.backing(gfn)
-      if (access === 'write' && !backing.writable) {
+      const backing = this.#backing(gfn)
+      if (backing === undefined) return { outcome: 'retry', reason: 'no-backing' }
+      if (access === 'write' && backing.copy !== undefined) {
         // the host breaks the sharing first
         this.unmap(gfn, 1)
         this.seq++
+        this.back({ gfn, npages: 1, frame: backing.copy, shift: this.pageShift, copy: undefined })
         return { outcome: 'retry', reason: 'mmu-seq' }
       }
       if (!this.#instantiate(slot, gfn, backing)) return { outcome: 'retry', reason: 'mmu-seq' }
@@ -317,10 +295,10 @@ export class Model {
     if (access !== 'write') flags &= ~C
     const leaf = { gpa: gpa - (gpa % 2 ** shift), shift, frame: host.frame + offset / 4096, flags }
     const head = Math.floor(host.gpa / this.page)
-    return { guest, root: guest.root!, leaf, slot: this.placement === 'head' ? head : gfn, seq, tlbies: guest.tlbies }
+    return { guest, leaf, slot: this.placement === 'head' ? head : gfn, seq, tlbies: guest.tlbies }
   }
 
-  #instantiate(slot: ModelSlot, gfn: number, backing: { frame: number; shift: number; writable: boolean }): boolean {
+  #instantiate(slot: ModelSlot, gfn: number, backing: Omit<BackedRange, 'gfn' | 'npages'>): boolean {
     const pageFrames = this.page / 4096
     const inStep = (gfn * pageFrames - backing.frame) % 2 ** (backing.shift - 12) === 0
     const shift = slot.log || !inStep ? this.pageShift : backing.shift
@@ -328,7 +306,7 @@ export class Model {
     const first = gfn - (gfn % npages)
     if (first < slot.base || first + npages > slot.base + slot.npages) throw new OutsideMemslot()
     if (this.inProgress > 0) return false
-    const writable = backing.writable && !slot.readOnly
+    const writable = backing.copy === undefined && !slot.readOnly
     const leaf = {
       gpa: first * this.page,
       shift,
@@ -347,31 +325,48 @@ export class Model {
     return true
   }
 
-  /** How a planned leaf would come out, without making it; the leaf of that size that is there. */
-  static sameSize(plan: Plan): ModelLeaf | undefined {
-    return plan.guest.leaves.find((leaf) => leaf.gpa === plan.leaf.gpa && leaf.shift === plan.leaf.shift)
+  /** Whether there is a shadow leaf of a page that L1 has moved without a tlbie, and one of the new page may be made. */
+  isOutdated(guest: ModelGuest | undefined, gpa: number): boolean {
+    const leaf = guest === undefined ? undefined : find(guest.leaves, gpa)
+    return leaf?.outdated === true && (find(guest!.root ?? [], gpa)?.flags ?? 0) !== 0
   }
 
-  commit(plan: Plan): FaultResult | 'mapped' {
-    const { guest, leaf } = plan
-    if (!guest.live) return { outcome: 'retry', reason: 'dropped' }
-    if (plan.tlbies !== guest.tlbies) return { outcome: 'retry', reason: 'tlbie' }
-    if (this.inProgress > 0 || plan.seq !== this.seq) return { outcome: 'retry', reason: 'mmu-seq' }
-    const same = Model.sameSize(plan)
+  /** Whether a planned leaf would be OR-ed into one that maps another frame. */
+  mixes(plan: Plan): boolean {
+    if (this.#overtaken(plan) !== undefined) return false
+    const same = sameSize(plan)
+    return same !== undefined && same.frame !== plan.leaf.frame
+  }
+
+  #overtaken({ guest, tlbies, seq }: Plan): 'dropped' | 'tlbie' | 'mmu-seq' | undefined {
+    if (!guest.live) return 'dropped'
+    if (tlbies !== guest.tlbies) return 'tlbie'
+    return this.inProgress > 0 || seq !== this.seq ? 'mmu-seq' : undefined
+  }
+
+  commit(plan: Plan): FaultResult {
+    const { guest, leaf, slot: gfn } = plan
+    const reason = this.#overtaken(plan)
+    if (reason !== undefined) return { outcome: 'retry', reason }
+    const { gpa } = leaf
+    const shift = leaf.shift as LeafShift
+    const same = sameSize(plan)
     if (same !== undefined) {
       const flags = same.flags | leaf.flags
       if (flags === same.flags && leaf.frame === same.frame) return { outcome: 'present', reason: 'same-bits' }
       same.flags = flags
-      return 'mapped'
+      return { outcome: 'mapped', change: 'grown', gpa, shift, gfn, insert: undefined, warning: undefined }
     }
     remove(guest.leaves, (old) => overlaps(old, leaf.gpa, leaf.gpa + 2 ** leaf.shift))
     guest.leaves.push({ ...leaf })
-    if (!this.entries.has(plan.slot)) this.entries.set(plan.slot, new Set())
-    this.entries.get(plan.slot)!.add(`${guest.lpid}:${leaf.gpa}`)
-    return 'mapped'
+    const entries = this.entries.get(gfn) ?? new Set()
+    const name = `${guest.lpid}:${leaf.gpa}`
+    const insert = entries.has(name) ? 'duplicate' : ((['empty', 'second'] as const)[entries.size] ?? 'list')
+    this.entries.set(gfn, entries.add(name))
+    return { outcome: 'mapped', change: 'made', gpa, shift, gfn, insert, warning: undefined }
   }
 
-  setRc(guest: ModelGuest, gpa: number, access: Access): SetRcResult | FaultResult {
+  setRc(guest: ModelGuest, gpa: number, access: Access): SetRcResult {
     const walked = this.#translate(guest, gpa, access)
     if (typeof walked === 'string') return { outcome: 'forward-to-l1', reason: walked }
     const write = access === 'write'
@@ -392,4 +387,9 @@ export class Model {
     }
     return { outcome: 'set' }
   }
+}
+
+/** The leaf of the same size in the place of a planned one. */
+function sameSize({ guest, leaf }: Plan): ModelLeaf | undefined {
+  return guest.leaves.find((one) => one.gpa === leaf.gpa && one.shift === leaf.shift)
 }

@@ -309,6 +309,26 @@ test('the observer is called when the operation is whole: it may call the L1, an
   expect([vm.word(0x10), vm.guest(1)!.shadow.leafCount, vm.check()]).toEqual([0n, 0, []])
 })
 
+test('while the dirty logging of a memslot is being switched, other operations on it are refused', () => {
+  const vm = new Vm()
+  const slot = vm.addMemslot({ baseGfn: 0, npages: 16 })
+  const change = vm.beginSetLogDirty(slot, true)
+  const message = 'memslot: its dirty logging is being switched: call end of that change first'
+  for (const call of [
+    () => vm.flushMemslot(slot),
+    () => vm.invalidateMemslot(slot),
+    () => vm.moveMemslot(slot, 16),
+    () => vm.removeMemslot(slot),
+    () => vm.setLogDirty(slot, false),
+    () => vm.beginSetLogDirty(slot, false),
+    () => vm.harvestDirty(slot),
+  ]) {
+    refuses(call, Error, message)
+  }
+  change.end()
+  expect([vm.harvestDirty(slot), vm.mmuSeq]).toEqual([[], 1])
+})
+
 test('an invalidation whose visitor or observer throws is over', () => {
   const vm = machine()
   const visitor = {
