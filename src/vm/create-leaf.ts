@@ -142,7 +142,11 @@ function growLeaf(vm: VmState, table: RadixTable, there: LeafRef, request: LeafR
   const wordLo = oldLo | request.wordLo
   const mixes = oldHi !== request.wordHi || ((oldLo ^ request.wordLo) & ~(LeafFlag.WRITE | RC)) !== 0
   const grows = wordHi !== oldHi || wordLo !== oldLo
-  if (grows) table.writeAt(there, wordHi, wordLo)
+  if (grows) {
+    table.writeAt(there, wordHi, wordLo)
+    const { guest } = request
+    if (guest !== undefined && guest.edits !== request.edits) guest.edited.add(request.first) // by bits of before the edit
+  }
   if (!mixes) return grows ? PLAIN.grown : PLAIN.same
   const warning = vm.events.warn(
     `${request.guest === undefined ? 'host table' : `LPID ${request.guest.lpid}`}: the leaf at ${hex(request.first)} is ${hex(wordOf(oldHi, oldLo))}, ` +

@@ -88,3 +88,14 @@ test('a leaf made anew from an edited table is checked again', () => {
   expect(vm.check()).toEqual([])
   expect(errorsAfter(vm, M2 + 5 * PAGE, BigInt(LeafFlag.PRIVILEGED))).toEqual([])
 })
+
+test('a leaf that grows by what was planned before an edit is outdated', () => {
+  const { vm, table } = l1()
+  table.map({ gpa: M2, to: 9 * PAGE })
+  vm.tlbie({ kind: 'page', lpid: 1, gpa: M2, shift: 16 })
+  const planned = vm.beginFault({ lpid: 1, gpa: M2, access: 'read' })
+  table.map({ gpa: M2, to: 9 * PAGE, flags: 0x185 }) // no longer writable, and no tlbie
+  vm.fault({ lpid: 1, gpa: M2, access: 'read' })
+  expect(planned.outcome === 'pending' && planned.commit()).toMatchObject({ outcome: 'mapped', change: 'grown' })
+  expect(vm.check()).toEqual([])
+})
