@@ -1,17 +1,17 @@
 /**
- * What a long list holds, and how far down: what an insert wants to know, without the scan (spec 3).
+ * An index of a long list: it finds an entry and its position without a scan (spec 3).
  *
- * Linux compares with every entry of the list, so n inserts into one slot cost n(n-1)/2 compares. We say so, and do
- * not pay it. Entries are only pushed at the head, and only taken all together. So an entry's ordinal (1 for the
- * oldest) never changes, and its distance from the head is the list's length less its ordinal.
+ * Linux compares a new entry with every entry of the list, so n inserts into one rmap slot cost n(n-1)/2 compares. The
+ * model counts these compares but does not make them. An entry is only pushed at the head, and a list is only removed
+ * completely. So an entry's ordinal (1 for the oldest) never changes: list length - ordinal entries are before it.
  *
- *     cell   | hi | lo | ordinal |     12 bytes; ordinal 0: nothing here
+ *     cell   | hi | lo | ordinal |     12 bytes; ordinal 0: an empty cell
  *
- * Open addressing with linear probing, from a cell that grows with the hash: so the cells lie in the order of their
- * hashes (but for collisions), and what is copied into a larger table is written front to back.
+ * A hash table with open addressing and linear probing. The first cell to probe grows with the hash, so cells are sorted
+ * by hash (except for collisions), and a copy into a larger table writes it from front to back.
  *
- * Memory: a table is half full when it is made, and made anew when it is three quarters full: 16 to 24 bytes an
- * entry. (A guest that picks its addresses so that their hashes collide gets what it gets from Linux: a scan.)
+ * Memory: 16 to 24 bytes an entry. A new table is half full; it is replaced when it is three quarters full. (If a guest
+ * chooses addresses with colliding hashes, `find` becomes a scan, as in Linux.)
  */
 
 const enum Cell {
@@ -20,30 +20,32 @@ const enum Cell {
 
 /** @internal Finds an entry's ordinal in one list (spec 3). */
 export class DedupIndex {
-  /** Entries, as many as the list has. */
+  /** Entries in the table: as many as the list has. */
   size = 0
 
-  /** Cells looked at so far: the work done. */
+  /** Cells that all calls of {@link find} compared. */
   probes = 0
 
   #cells = new Int32Array(0)
   #cellOfHash = 0 // cells / 2^32
-  #most = 0 // entries that a table may have
-  #sought = 0 // where find ended
+  #most = 0 // entries at which the table is full
+  #found = 0 // position of the cell at which find ended
 
   /** Bytes of the table. */
   get byteLength(): number {
     return this.#cells.byteLength
   }
 
-  /** Whether one entry more needs a larger table. */
+  /** Whether one more entry needs a larger table. */
   get isFull(): boolean {
     return this.size >= this.#most
   }
 
   /**
-   * Takes a table that so many entries, at least 2, fill by half. False when the platform has no memory for it: nothing
-   * has changed.
+   * Moves the cells to a new table, which `entries` entries fill by half.
+   *
+   * @param entries at least 2, and at least {@link size}
+   * @returns false if there is no memory; nothing has changed then
    */
   resize(entries: number): boolean {
     const old = this.#cells
@@ -63,8 +65,8 @@ export class DedupIndex {
   }
 
   /**
-   * The ordinal of the entry with these halves, 1 for the list's oldest; 0 when it is not there. O(1), nearly always:
-   * there always is a free cell, at which it ends.
+   * The ordinal of an entry, given as its untagged halves; 0 if the list does not have it. O(1) unless hashes collide. It
+   * always ends, because there is always an empty cell.
    */
   find(hi: number, lo: number): number {
     const cells = this.#cells
@@ -76,18 +78,18 @@ export class DedupIndex {
       if (at === cells.length) at = 0
     }
     this.probes += probes
-    this.#sought = at
+    this.#found = at
     return cells[at + 2]!
   }
 
-  /** Adds the entry that {@link find} has just not found, to a table that is not full. */
+  /** Adds an entry right after {@link find} did not find it. The table must not be full. */
   add(hi: number, lo: number, ordinal: number): void {
     this.#write(hi, lo, ordinal)
     this.size++
   }
 
   #write(hi: number, lo: number, ordinal: number): void {
-    const at = this.#sought
+    const at = this.#found
     this.#cells[at] = hi
     this.#cells[at + 1] = lo
     this.#cells[at + 2] = ordinal
@@ -95,8 +97,8 @@ export class DedupIndex {
 }
 
 /**
- * 32 bits in which every bit of the entry has its say: the low half is scattered before the high one comes in, as both
- * count up slowly in what guests do.
+ * A 32-bit hash that depends on every bit of the entry. The low half is mixed before the high half is added: in real
+ * guests both count up in small steps.
  */
 function hash(hi: number, lo: number): number {
   let h = Math.imul(lo ^ (lo >>> 15), 0x9e3779b1)

@@ -8,11 +8,11 @@
  *     hi  31       20 19          0        lo  31              12 11     1   0
  *         |   LPID   | gpa 51..32 |            |   gpa 31..12    |  zero   |tag|
  *
- * The frame number counts 4 KiB pages whatever the page shift, so a nested guest's address is below 2^52: an exact
+ * The frame number is in units of 4 KiB, whatever the page shift, so a nested guest's address is below 2^52: an exact
  * JavaScript number. The low 12 bits are free, which makes the tag possible: a node's address is even, so an odd word can
- * only be an entry. Two entries are equal if their LPIDs and frames are; the tag and bits 1..11 do not count.
+ * only be an entry. Two entries are equal if their LPIDs and frames are equal; the tag and bits 1..11 are ignored.
  *
- * Packing must never decide whether an LPID may be inserted: that is for the memslot.
+ * These functions must not decide whether LPID 0 may be inserted: the memslot does.
  */
 import { checkObject, checkWord, toInteger } from '../base/args'
 import { type Lpid, MAX_GPA, MAX_LPID, type NestedGpa } from '../base/units'
@@ -28,7 +28,7 @@ export interface Entry {
   readonly gpa: NestedGpa
 }
 
-/** @internal (A const enum, like the others on hot paths: a module's variable would be loaded at each use.) */
+/** @internal (A const enum: hot paths get the number itself. A module's variable would be loaded at each use.) */
 export const enum EntryBits {
   /** Set in a word that holds an entry where a pointer could be (spec 3). */
   TAG = 1,
@@ -90,26 +90,26 @@ export function unpackEntryPair(pair: WordPair): Entry {
   return entryOf(toInteger('hi', hi, 0, 0xffffffff, 16), toInteger('lo', lo, 0, 0xffffffff, 16))
 }
 
-/** @internal An LPID argument, checked. Fast for a number: only another type, or a refusal, calls a function. */
+/** @internal Checks an LPID argument. Fast for a valid number: it calls no function. */
 export function toLpid(lpid: Lpid | bigint, min: number): Lpid {
   return typeof lpid === 'number' && (lpid & 0xfff) === lpid && lpid >= min
     ? lpid
     : toInteger('lpid', lpid, min, MAX_LPID)
 }
 
-/** @internal A nested guest's address as an argument, checked; fast for a number. */
+/** @internal Checks a nested gpa argument. Fast for a valid number. */
 export function toNestedGpa(gpa: NestedGpa | bigint): NestedGpa {
   return typeof gpa === 'number' && gpa >= 0 && gpa < 2 ** 52 && Math.floor(gpa) === gpa
     ? gpa
     : toInteger('gpa', gpa, 0, MAX_GPA, 16)
 }
 
-/** @internal High half of the entry of checked arguments: LPID, and bits 51..32 of the address. */
+/** @internal The high half of an entry: LPID, and bits 51..32 of the address. The arguments must be valid. */
 export function entryHi(lpid: Lpid, gpa: NestedGpa): number {
   return (lpid << 20) | (gpa / 2 ** 32)
 }
 
-/** @internal Low half, untagged: bits 31..12 of the address. (ToInt32 takes a number modulo 2^32.) */
+/** @internal The low half of an entry, untagged: bits 31..12 of the address. (`&` takes a number modulo 2^32.) */
 export function entryLo(gpa: NestedGpa): number {
   return gpa & ~0xfff
 }
@@ -124,7 +124,7 @@ export function entryGpa(hi: number, lo: number): NestedGpa {
   return numberOf(hi & 0xfffff, lo & ~0xfff)
 }
 
-/** @internal Both. */
+/** @internal Decodes an entry's two halves; the tag is ignored. */
 export function entryOf(hi: number, lo: number): Entry {
   return { lpid: entryLpid(hi), gpa: entryGpa(hi, lo) }
 }

@@ -1,13 +1,13 @@
 /**
- * The list behind a slot word: the scan for an entry, the walk, and the removal of the whole list (spec 3).
+ * The list of an rmap slot: the scan for an entry, the walk, and the removal of the complete list (spec 3).
  *
  *     word --> node { next, entry newest } --> ... --> node { next = entry oldest | 1, entry }
  *
- * A word is given as its halves. The low one alone says what it is: 0 for an empty slot, odd for an entry, else the
- * address of a node, which is below 2^31.
+ * A slot word is given as its halves. The low half alone says what it is: 0 for an empty rmap slot, odd for an entry,
+ * otherwise the address of a node, which is below 2^31.
  *
- * **Quirk**, LPID 0 (spec 11): in Linux a scan and a walk end at a *node* whose entry is 0 (LPID 0, frame 0). That node
- * and the older ones are neither compared, visited nor freed, here as there.
+ * **Quirk**, LPID 0 (spec 11): in Linux a scan or a walk ends at a *node* whose entry is 0 (LPID 0, frame 0). That node
+ * and the older ones are not compared, visited or freed. The model does the same.
  *
  * These loops must never allocate.
  */
@@ -15,18 +15,18 @@ import type { Lpid, NestedGpa } from '../base/units'
 import { EntryBits, entryGpa, entryLpid } from './entry'
 import type { NodeAddress, NodeHeap } from './node-heap'
 
-/** @internal Results of {@link scanList} that are not step counts. */
+/** @internal A result of {@link scanList} that is not a number of compares. */
 export const enum Scan {
   /** The list has more nodes than may be visited. */
   TOO_LONG = 0,
 }
 
 /**
- * @internal Looks for an entry in a slot that is not empty, newest first, and counts the compares. Returns `steps` if the
- * last one matched, `~steps` if none did, {@link Scan.TOO_LONG} if the list does not end within `most` nodes.
+ * @internal Looks for an entry in an rmap slot that is not empty, newest first, and counts the compares. Returns `steps`
+ * if the last compare matched, `~steps` if none did, {@link Scan.TOO_LONG} if the list has more than `most` nodes.
  *
- * The hottest loop of the library. `| 0` tells the engine that all values are 32-bit integers: without it each step would
- * tag and check them. Both halves of an entry are compared at once: one branch, where two would each be mispredicted.
+ * This is the hottest loop of the library. `| 0` tells the engine that all values are 32-bit integers; without it the
+ * engine would check them at each step. One branch compares both halves of an entry: two would be mispredicted more often.
  */
 export function scanList(
   nodes: Int32Array,
@@ -58,11 +58,11 @@ export function scanList(
 }
 
 /**
- * @internal Frees the nodes of a list that was detached from its slot, newest first, and shows `visit` each entry before
- * its node is freed. A node's `next` is read before its entry is shown, so `visit` may insert and free. If it throws, the
- * remaining nodes are freed without being shown.
+ * @internal Walks a list that was detached from its rmap slot, newest first: calls `visit` with each entry, then frees its
+ * node. A node's `next` is read before the call, so `visit` may insert and free. If `visit` throws, the remaining nodes
+ * are freed without a call.
  *
- * @returns the number of entries shown
+ * @returns the number of entries
  */
 export function takeList(
   heap: NodeHeap,
@@ -77,7 +77,7 @@ export function takeList(
   if (next === 0) return 0
   try {
     while ((next & EntryBits.TAG) === 0) {
-      const { words } = heap // an insert by `visit` may have replaced them
+      const { words } = heap // read again each time: an insert by `visit` may replace the buffer
       const at = next >>> 2
       const lo = words[at + 2]!
       const hi = words[at + 3]!
@@ -100,18 +100,18 @@ export function takeList(
   }
 }
 
-/** @internal Frees the node that was being shown (0: none) and the list behind `next` (0: its end), after a failure. */
+/** @internal After a visitor threw: frees the node it was called with (0: none), and the list from `next` on (0: none). */
 export function freeRest(heap: NodeHeap, node: NodeAddress, next: number): void {
   if (node !== 0) heap.free(node)
   takeList(heap, 0, next, undefined)
 }
 
 /**
- * @internal A walk over the entries behind a word, newest first, for a loop `while (list.next())`. A node's `next` is read
- * before its entry is shown, so the node may be freed meanwhile.
+ * @internal A walk over the entries of a slot word, newest first, for a loop `while (list.next())`. A node's `next` is
+ * read together with its entry, so the loop may free the node.
  */
 export class ListWalk {
-  /** The entry that is shown: its untagged halves. */
+  /** The current entry: its untagged halves. */
   hi = 0
   lo = 0
 

@@ -1,7 +1,7 @@
 /**
- * What may be asked of a memslot as a whole: do its lists keep the invariants of spec 3, and what does it show as JSON?
+ * Checks a memslot's lists against the invariants of spec 3, and writes a memslot as JSON.
  *
- * The check must not trust the lists: a pointer may lead anywhere, and a list may be endless.
+ * The check must not trust the lists: a pointer may have any value, and a list may have a cycle.
  */
 import type { Gfn, Lpid, NestedGpa } from '../base/units'
 import { hex, hexWord, hiOf, loOf } from '../base/word'
@@ -12,9 +12,9 @@ import type { InsertCounters, Memslot } from './memslot'
 export const MEMSLOT_INVARIANTS = {
   /** Every list ends. */
   'list-end': 'A list ends in a tagged entry, and every node on the way is in use.',
-  /** The scan of each insert has worked. */
+  /** The duplicate scan of each insert worked. */
   'no-duplicates': 'No rmap slot holds an entry twice.',
-  /** No node is counted as free while an rmap slot leads to it. */
+  /** No node that an rmap slot leads to is counted as free. */
   nodes: 'The list nodes that the rmap slots lead to are no more than the heap has in use.',
 } as const
 
@@ -26,11 +26,11 @@ export interface BrokenMemslotInvariant {
   readonly sentence: string
   /** What is wrong here. */
   readonly message: string
-  /** The gfn whose rmap slot is concerned. */
+  /** The gfn of the rmap slot concerned. */
   readonly gfn?: Gfn
-  /** L1's number for the nested guest whose entry is concerned. */
+  /** L1's number for the nested guest in the entry concerned: 0..4095. */
   readonly lpid?: Lpid
-  /** The nested guest's address in the entry concerned, in bytes. */
+  /** The nested guest's address in the entry concerned, in bytes: 0..2^52-4096. */
   readonly gpa?: NestedGpa
 }
 
@@ -55,7 +55,7 @@ export interface MemslotJson {
 
 type Break = (invariant: BrokenMemslotInvariant['invariant'], message: string, where?: object) => void
 
-/** @internal The invariants that a memslot breaks. */
+/** @internal The broken invariants of a memslot. */
 export function checkMemslot(memslot: Memslot): BrokenMemslotInvariant[] {
   const broken: BrokenMemslotInvariant[] = []
   const breaks: Break = (invariant, message, where = {}) =>
@@ -69,7 +69,7 @@ export function checkMemslot(memslot: Memslot): BrokenMemslotInvariant[] {
   return broken
 }
 
-/** `nodes`: those of the lists before; those of this one are added. */
+/** Checks one list. @param nodes the nodes of the lists before; adds those of this list */
 function checkList(memslot: Memslot, index: number, nodes: Set<number>, breaks: Break): void {
   const gfn = memslot.baseGfn + index
   const entries = new Set<string>()
@@ -97,7 +97,7 @@ function checkList(memslot: Memslot, index: number, nodes: Set<number>, breaks: 
   add(word)
 }
 
-/** @internal What JSON shows of a memslot. */
+/** @internal A memslot as JSON. Cost: the gfns and all entries. */
 export function memslotJson(memslot: Memslot): MemslotJson {
   const { baseGfn, npages, counters } = memslot
   const slots = []

@@ -1,19 +1,19 @@
 /**
- * A memslot's rmap: one 64-bit slot word per gfn, and the lists behind the words (spec 3).
+ * A memslot's rmap: one 64-bit rmap slot per gfn, and the lists that start there (spec 3).
  *
  *     gfn 0   [ 0           ]                                                       no entry
  *     gfn 1   [ e1 | 1      ]                                                       one, in the word itself
  *     gfn 2   [ -> node b   ] --> node b { next -> a, e3 } --> node a { next = e1 | 1, e2 }
- *                                  newest                       e1 rides in a's next, tagged: the end
+ *                                  newest                       a's next is e1, tagged: the end
  *
- * Entries are pushed at the head and only ever removed all together: there is no removal of one entry. An insert scans
- * for a duplicate first; without the scan a guest that faults on one page again and again would grow the list without
- * bound.
+ * Entries are pushed at the head. A list is only removed completely: no operation removes a single entry. An insert
+ * scans for a duplicate first; without this scan a guest that faults the same page again and again would grow the list
+ * without limit.
  *
- * **Quirk**: LPID 0 cuts lists, as in Linux (spec 11; `list.ts` says how). It is refused unless allowed.
+ * **Quirk**: an entry of LPID 0 cuts its list, as in Linux (spec 11; see `list.ts`). LPID 0 is refused unless allowed.
  *
- * Insert must never allocate an object. (This file is over 300 lines: slot words, insert and index share private state,
- * and a boundary between them would cost a check for each insert.)
+ * An insert must never create an object. (This file is over 300 lines: slot words, insert and index share private state;
+ * a boundary between them would cost a check for each insert.)
  */
 import { checkBoolean, checkFunction, checkOptionNames, toInteger, wrongType } from '../base/args'
 import { inspectable } from '../base/inspect'
@@ -30,8 +30,8 @@ import { NodeHeap, type NodeAddress, type NodeWords } from './node-heap'
 export const MAX_NPAGES = 2 ** 28
 
 /**
- * What an insert did (spec 3): the rmap slot was empty; it had one entry; it had a list; it had this entry. `'no-memory'`:
- * a node was needed and not available; the state is unchanged.
+ * What an insert found (spec 3). `'empty'`: an empty rmap slot. `'second'`: one entry. `'list'`: a list. `'duplicate'`:
+ * this entry; nothing changed. `'no-memory'`: a list node was needed and not available; nothing changed.
  */
 export type InsertOutcome = 'empty' | 'second' | 'list' | 'duplicate' | 'no-memory'
 
@@ -53,7 +53,7 @@ export interface MemslotOptions {
   readonly allowLpidZero?: boolean
 }
 
-/** Inserts by outcome, and what their scans cost (spec 12). */
+/** Inserts by outcome, and the cost of their scans (spec 12). */
 export class InsertCounters {
   /** Inserts that found the rmap slot empty. */
   empty = 0
@@ -63,27 +63,26 @@ export class InsertCounters {
   list = 0
   /** Inserts that found their entry present. */
   duplicate = 0
-  /** Entries that Linux would have compared: on a miss all, on a hit those up to and including the match. */
+  /** Entries that Linux would have compared: on a miss all of the list, on a hit those up to and including the match. */
   scanSteps = 0
   /** Most entries that an rmap slot ever had, including those that LPID 0 hides. */
   longestList = 0
-  /** Bytes of the indexes that spare long lists the scan: 16 to 24 for each of their entries, now. */
+  /** Bytes of the indexes now. A list of more than 16 nodes has one instead of scans: 16 to 24 bytes an entry. */
   indexBytes = 0
 }
 
 const KNOWN_OPTIONS = ['baseGfn', 'npages', 'nodes', 'allowLpidZero'] as const
 
-/** How many nodes of a list an insert scans. */
+/** How many nodes of a list an insert scans before it uses an index. */
 const enum Scanned {
-  /** So many; then it uses an index. */
   LONG = 16,
-  /** The list to its end. */
+  /** All; no index is used. */
   ALL = -1,
 }
 
 /**
  * The rmap of a memslot (KVM: `kvm_memory_slot`): a range of L1's gfns, with a 64-bit rmap slot for each (KVM: `rmap[]`).
- * Memory: 8 bytes a gfn, backed by the platform where a gfn is touched; 16 a list node.
+ * Memory: 8 bytes a gfn (the platform uses memory only for the part that was written) and 16 bytes a list node.
  *
  * @example
  * const memslot = new Memslot({ baseGfn: 0x100, npages: 16 })
@@ -98,19 +97,20 @@ export class Memslot {
   readonly npages: number = 0
   /** The heap of its list nodes. */
   readonly nodes: NodeHeap
-  /** The rmap slots as the kernel has them in memory, by index (gfn - baseGfn): the live state, for reading only. */
+  /** The rmap slots as the kernel has them in memory, by index (gfn - baseGfn): the live state. Do not write to it. */
   readonly words: BigUint64Array
   readonly #halves: Int32Array = NO_HALVES
   readonly #minLpid: 0 | 1 = 1
   readonly #counters = new InsertCounters()
-  /** By slot index, for long lists. An insert makes the one it needs. */
+  /** The indexes of long lists, by slot index. An insert creates the one it needs. */
   readonly #indexes = new Map<number, DedupIndex>()
-  /** The slot whose index was used last, -1 for none: filling one list needs no look-up. */
+  /** The slot index whose {@link DedupIndex} was used last, -1 for none: many inserts in a row use the same one. */
   #recent = -1
   #recentIndex: DedupIndex | undefined
   #scanned: Scanned = Scanned.LONG
-  /** By slot index, how many entries a list has, if LPID 0 may hide some of them from the scan. */
+  /** Entries of a list, by slot index, if LPID 0 is allowed: it may hide some of them from the scan. */
   readonly #lengths: Map<number, number> | undefined
+  /** Compares that the indexes saved, less their own work. */
   #spared = 0
 
   /** @throws RangeError, TypeError */
@@ -127,7 +127,7 @@ export class Memslot {
     if (!(nodes instanceof NodeHeap)) throw wrongType('nodes', 'a NodeHeap', nodes)
     this.nodes = nodes
     this.#minLpid = checkBoolean('allowLpidZero', allowLpidZero, false) ? 0 : 1
-    // A zero node ends a scan: an insert does not see the older entries. An index would, so these lists are scanned.
+    // A node with entry 0 hides the older entries from a scan, but not from an index. So no index is used then.
     this.#scanned = this.#minLpid === 0 ? Scanned.ALL : Scanned.LONG
     this.#lengths = this.#minLpid === 0 ? new Map() : undefined
     this.#halves = new Int32Array(count * 2)
@@ -135,14 +135,14 @@ export class Memslot {
     inspectable(this)
   }
 
-  /** What the inserts did so far: a copy, frozen. */
+  /** What the inserts did so far: a frozen copy. */
   get counters(): Readonly<InsertCounters> {
     return Object.freeze({ ...this.#counters })
   }
 
   /**
-   * Adds an entry to a gfn's rmap slot, unless it is present (spec 3). O(1), amortised. Memory grows by a node for
-   * `'second'` and `'list'`, and by up to 24 bytes an entry for lists longer than 16, until they are removed.
+   * Adds an entry to a gfn's rmap slot, unless it is present (spec 3). O(1) amortised. Memory: one list node for
+   * `'second'` and `'list'`; a list of more than 16 nodes has an index too, up to 24 bytes an entry, until it is removed.
    *
    * @param gfn a gfn of this memslot
    * @param lpid 1..4095 (0..4095 if LPID 0 is allowed)
@@ -157,7 +157,8 @@ export class Memslot {
   }
 
   /**
-   * The gfn's rmap slot as the kernel has it: 0, empty; odd, the only entry; even, the address of the head node. O(1).
+   * The gfn's rmap slot as the kernel has it: 0 if it is empty; odd: the only entry; even: the address of the first list
+   * node. O(1).
    *
    * @throws RangeError, TypeError
    */
@@ -197,9 +198,9 @@ export class Memslot {
   }
 
   /**
-   * Empties the gfn's rmap slot, then shows `visit` each entry of the detached list, newest first, and frees its node
-   * (spec 3). The slot is empty by then, so `visit` may insert into it. If `visit` throws, the entries not yet shown are
-   * lost, and their nodes are freed. Cost: the list.
+   * Empties the gfn's rmap slot, then walks the detached list, newest first: calls `visit` with each entry and frees its
+   * node (spec 3). `visit` may insert into the gfn. If `visit` throws, the remaining entries are lost and their nodes are
+   * freed. Cost: the list.
    *
    * @returns the number of entries
    * @throws RangeError, TypeError
@@ -210,15 +211,14 @@ export class Memslot {
     return this.take(index, visit)
   }
 
-  /** Whether this memslot has the gfn; false for anything that is not an integer. O(1). */
+  /** Whether this memslot contains the gfn; false for anything that is not an integer. O(1). */
   contains(gfn: Gfn | bigint): boolean {
     return (Number.isInteger(gfn) || typeof gfn === 'bigint') && gfn >= this.baseGfn && gfn < this.baseGfn + this.npages
   }
 
   /**
-   * Checks the lists: each ends in a tagged entry over nodes in use that no other list has, none has an entry twice, and
-   * the nodes are no more than the heap has in use. Returns the invariants that are broken, and where; an empty array if
-   * none is. Cost: the gfns and all entries.
+   * Checks the invariants of {@link MEMSLOT_INVARIANTS}. Returns those that are broken, and where; an empty array if none
+   * is. Cost: the gfns and all entries.
    */
   check(): BrokenMemslotInvariant[] {
     return checkMemslot(this)
@@ -238,24 +238,24 @@ export class Memslot {
     return `Memslot { gfn ${hex(baseGfn)}..${hex(last)}, not empty: ${slots}, longest ever: ${counters.longestList} }`
   }
 
-  /** @internal The index of a gfn's slot. @throws RangeError, TypeError */
+  /** @internal The index of a gfn's rmap slot. @throws RangeError, TypeError */
   indexOf(gfn: Gfn | bigint): number {
     const offset = typeof gfn === 'number' ? gfn - this.baseGfn : -1
-    const index = offset | 0 // from here on a 32-bit integer, and known as one: npages is at most 2^28
+    const index = offset | 0 // tells the engine that it is a 32-bit integer: npages is at most 2^28
     return index === offset && index >= 0 && index < this.npages ? index : this.#indexOfOther(gfn)
   }
 
-  /** {@link indexOf} for a gfn that is a BigInt, or to be refused. */
+  /** {@link indexOf} for a gfn that is a BigInt or invalid. */
   #indexOfOther(gfn: Gfn | bigint): number {
     return toInteger('gfn', gfn, this.baseGfn, this.baseGfn + this.npages - 1, 16) - this.baseGfn
   }
 
-  /** @internal {@link counters}, live: for a snapshot that is restored. */
+  /** @internal The live {@link counters}, for restoring a snapshot. */
   get insertCounters(): InsertCounters {
     return this.#counters
   }
 
-  /** @internal Nodes and cells that inserts visited: {@link InsertCounters.scanSteps} if no list is long. */
+  /** @internal Entries and index cells that inserts visited: {@link InsertCounters.scanSteps} if no list is long. */
   get work(): number {
     return this.#counters.scanSteps - this.#spared
   }
@@ -270,7 +270,7 @@ export class Memslot {
     return this.#halves[(index << 1) | 1]!
   }
 
-  /** @internal Overwrites a slot word; the list that it led to is the caller's. */
+  /** @internal Overwrites a slot word. The caller frees the list that it led to. */
   writeAt(index: number, hi: number, lo: number): void {
     if (this.#indexes.size !== 0) this.#dropIndex(index)
     this.#lengths?.delete(index)
@@ -291,7 +291,7 @@ export class Memslot {
     return 'empty'
   }
 
-  /** {@link insertEntry} for a slot that is not empty: scans its list, unless that is long. */
+  /** {@link insertEntry} for an rmap slot that is not empty: scans the list, or uses its index if it is long. */
   #insertBehind(index: number, head: number, hi: number, lo: number): InsertOutcome {
     if (index === this.#recent) return this.#insertIndexed(index, hi, lo, 0)
     const found = scanList(this.nodes.words, this.#halves[(index << 1) | 1]!, head, hi, lo, this.#scanned)
@@ -301,7 +301,7 @@ export class Memslot {
       : this.#push(index, hi, lo, ~found)
   }
 
-  /** {@link insertEntry} for a slot with a long list: same outcome, same steps, without the scan. */
+  /** {@link insertEntry} for a long list: same outcome and same number of steps, without the scan. */
   #insertIndexed(index: number, hi: number, lo: number, visited: number): InsertOutcome {
     const dedup = index === this.#recent ? this.#recentIndex : (this.#indexes.get(index) ?? this.#makeIndex(index))
     if (dedup === undefined) return this.#insertUnindexed(index, hi, lo)
@@ -318,7 +318,7 @@ export class Memslot {
     return outcome
   }
 
-  /** No memory for an index: this memslot scans, as Linux does, from now on. */
+  /** There is no memory for an index: from now on this memslot scans, as Linux does. */
   #insertUnindexed(index: number, hi: number, lo: number): InsertOutcome {
     for (const long of this.#indexes.keys()) this.#dropIndex(long)
     this.#scanned = Scanned.ALL
@@ -363,7 +363,7 @@ export class Memslot {
     return 'duplicate'
   }
 
-  /** Pushes a node at the head, after a scan of so many steps. */
+  /** Pushes a node at the head, after a scan that compared `steps` entries. */
   #push(index: number, hi: number, lo: number, steps: number): InsertOutcome {
     const address = this.nodes.allocate()
     if (address === 0) return 'no-memory'
@@ -389,7 +389,7 @@ export class Memslot {
     return 'list'
   }
 
-  /** Entries of an rmap slot into which one was just pushed, including those that LPID 0 hides. */
+  /** Entries of an rmap slot after a push, including those that LPID 0 hides. */
   #lengthOf(index: number): number {
     let length = this.#lengths!.get(index) ?? 0
     if (length === 0) {
@@ -409,7 +409,7 @@ export class Memslot {
     return (this.#halves[index << 1]! & EntryBits.TAG) === 0
   }
 
-  /** @internal Moves the range of gfns; the rmap slots keep their entries. @throws RangeError, TypeError */
+  /** @internal Changes the first gfn; the rmap slots keep their entries. @throws RangeError, TypeError */
   moveTo(baseGfn: Gfn): void {
     ;(this as { baseGfn: Gfn }).baseGfn = toInteger('baseGfn', baseGfn, 0, 2 ** 52 - this.npages, 16)
   }
@@ -422,7 +422,7 @@ export class Memslot {
     return takeList(this.nodes, hi, lo, visit)
   }
 
-  /** @internal A walk over a slot's entries that changes nothing. */
+  /** @internal A walk over the entries of an rmap slot; it changes nothing. */
   walk(index: number): ListWalk {
     return new ListWalk(this.nodes, this.hiAt(index), this.loAt(index))
   }

@@ -6,11 +6,11 @@
  *                                                         the oldest entry, tagged
  *                                                  entry: tag 0
  *
- * Nodes lie side by side in one growing buffer, 16 bytes each, so a node is one quarter of a cache line. Its address is
- * its byte offset there: a multiple of 16, from 16 up. Address 0 is NULL, as in the kernel: nothing is ever allocated
- * there. Several memslots share one heap, as the memslots of an L1 share the kernel's.
+ * The nodes are in one growing buffer, 16 bytes each, so four of them fill a cache line. A node's address is its byte
+ * offset in the buffer: a multiple of 16, at least 16. Address 0 is NULL, as in the kernel, and is never allocated.
+ * Several memslots can share one heap, as the memslots of an L1 share the kernel's.
  *
- * Only the buffer may grow: allocating and freeing a node must never create an object.
+ * Allocating and freeing a node must never create an object; only the buffer may be replaced by a larger one.
  */
 import { badNumber, checkOptionNames, toInteger } from '../base/args'
 import { inspectable } from '../base/inspect'
@@ -24,18 +24,18 @@ const enum Node {
   BYTES = 16,
   /** 32-bit halves: next, low and high, then entry, low and high. */
   HALVES = 4,
-  /** In the low half of a free node's entry: no entry of a node is odd, so a stale pointer is recognised. */
+  /** In the low half of a free node's entry. No entry in a node is odd, so a pointer to a free node is recognised. */
   POISON = -1,
 }
 
 const FIRST_CAPACITY = 64
 
-/** Most nodes of one heap: with the unused first one they fill 2 GiB, so an address is a positive 32-bit integer. */
+/** Most nodes of one heap. With the 16 bytes at address 0 they fill 2 GiB, so an address is a positive 32-bit integer. */
 export const MAX_NODES = 2 ** 27 - 1
 
 /** Options of {@link NodeHeap}. */
 export interface NodeHeapOptions {
-  /** Most nodes in use at once: 0..2^27-1 (the default: 2 GiB of nodes). */
+  /** Most nodes in use at once: 0..2^27-1. The default is 2^27-1: 2 GiB of nodes. */
   readonly limit?: number | bigint
 }
 
@@ -48,8 +48,8 @@ export interface NodeWords {
 }
 
 /**
- * The heap of 16-byte list nodes that one or more memslots share (spec 3). Memory: 16 bytes a node. Its buffer
- * grows to four times its size and never shrinks; the platform backs with memory only what was used of it.
+ * The heap of 16-byte list nodes that one or more memslots share (spec 3). Memory: 16 bytes a node. When the buffer is
+ * full, it grows to four times its size; it never shrinks. The platform uses memory only for the part that was written.
  *
  * @example
  * const nodes = new NodeHeap({ limit: 1000 })
@@ -65,7 +65,7 @@ export class NodeHeap {
 
   #freeList: NodeAddress = 0
   #free = 0
-  /** The address of the next new node. Free nodes are used first, so there are as many as were ever in use at once. */
+  /** The address of the next new node: 16 * (1 + {@link peak}), because free nodes are used first. */
   #unused: NodeAddress = Node.BYTES
   /** The end of the buffer, or of the part of it that the limit allows. */
   #end: NodeAddress = 0
@@ -93,7 +93,7 @@ export class NodeHeap {
     return this.words.byteLength
   }
 
-  /** Whether `address` is that of a node in use. */
+  /** Whether `address` is the address of a node in use; false for anything else. O(1). */
   has(address: NodeAddress): boolean {
     return (
       Number.isInteger(address) &&
@@ -111,7 +111,7 @@ export class NodeHeap {
    * @throws RangeError if no node in use has this address; TypeError
    */
   read(address: NodeAddress): NodeWords {
-    if (!this.has(address)) throw badNumber('address', 'that of a node in use', address, 16)
+    if (!this.has(address)) throw badNumber('address', 'the address of a node in use', address, 16)
     const { words } = this
     const at = address >>> 2
     const node = emptyWithJson() as { next: bigint; entry: bigint }
@@ -121,8 +121,8 @@ export class NodeHeap {
   }
 
   /**
-   * What `JSON.stringify` writes: the counts, and the nodes in use by address, their words as hex strings. Cost: the nodes
-   * that were ever in use.
+   * What `JSON.stringify` writes: the counts, and the nodes in use by ascending address, with words as hex strings. Cost:
+   * the nodes that were ever in use.
    */
   toJSON(): { limit: number; inUse: number; peak: number; nodes: { address: number; next: string; entry: string }[] } {
     const { limit, inUse, peak } = this
@@ -157,15 +157,15 @@ export class NodeHeap {
   }
 
   /**
-   * @internal The address that {@link allocate} will return next, with room made for it; 0 if no node is available. Models
-   * Linux's allocation before it takes the lock, freed again if the node is not needed (spec 3).
+   * @internal The address that {@link allocate} will return next; 0 if no node is available. Grows the buffer if needed.
+   * Models Linux's allocation before it takes mmu_lock, which is freed if the node is not needed (spec 3).
    */
   nextAddress(): NodeAddress {
     if (this.#freeList !== 0) return this.#freeList
     return this.#unused === this.#end && !this.#grow() ? 0 : this.#unused
   }
 
-  /** @internal Frees a node. The node freed last is allocated first, as in a slab. */
+  /** @internal Frees a node. The node that was freed last is allocated first, as in Linux's slab allocator. */
   free(address: NodeAddress): void {
     const at = address >>> 2
     this.words[at] = this.#freeList
@@ -174,17 +174,17 @@ export class NodeHeap {
     this.#free++
   }
 
-  /** @internal The words of the nodes that were ever in use, from address 16 up: for snapshots. */
+  /** @internal The words of the nodes that were ever in use, from address 16 on: for snapshots. */
   get everUsed(): Int32Array {
     return this.words.subarray(Node.HALVES, this.#unused / 4)
   }
 
-  /** @internal The free node that is used next; 0 for none. Each has the address of the one after it in its `next`. */
+  /** @internal The head of the free list: the node that is allocated next; 0 for none. `next` links the free nodes. */
   get freeHead(): NodeAddress {
     return this.#freeList
   }
 
-  /** @internal Restores what {@link everUsed} and {@link freeHead} gave. Returns what is wrong with it, if anything. */
+  /** @internal Restores {@link everUsed} and {@link freeHead}. Returns what is wrong with them, if anything. */
   load(nodes: Int32Array, freeHead: NodeAddress): string | undefined {
     const count = nodes.length / Node.HALVES
     const words = new Int32Array(Math.max(FIRST_CAPACITY, count + 1) * Node.HALVES)
@@ -200,8 +200,8 @@ export class NodeHeap {
     let poisoned = 0
     for (let at = Node.HALVES + 2; at < (count + 1) * Node.HALVES; at += Node.HALVES)
       if (words[at] === Node.POISON) poisoned++
-    if (poisoned !== free) return `${poisoned} are free, ${free} are in the free list`
-    if (count > this.limit) return `there were ${count}, the limit is ${this.limit}`
+    if (poisoned !== free) return `${poisoned} nodes are free, the free list has ${free}`
+    if (count > this.limit) return `${count} nodes were in use at once, the limit is ${this.limit}`
     this.words = words
     this.#freeList = freeHead
     this.#unused = (count + 1) * Node.BYTES
@@ -215,8 +215,8 @@ export class NodeHeap {
   }
 
   /**
-   * Makes four times the room, within the limit; false if there is no memory. (Room that is not used costs no memory, and
-   * each time that the nodes are copied does.)
+   * Grows the buffer to four times its size, but not above the limit; false if there is no memory or the limit is reached.
+   * (Four, not two: the unused part costs no memory, and each growth copies all nodes.)
    */
   #grow(): boolean {
     const bytes = Math.min(this.words.byteLength * 4, this.#limitEnd)

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 const DIST = new URL('../../dist/', import.meta.url)
 const MODULES = /^(index|chunk-\w+)\.js$/
 
-/** The built library without comments, cut into its top-level declarations, by name. */
+/** The top-level declarations of the built library by name, without comments. */
 const declarations = new Map<string, string>()
 for (const file of readdirSync(DIST).filter((name) => MODULES.test(name))) {
   const code = readFileSync(new URL(file, DIST), 'utf8').replace(/\/\*[^]*?\*\//g, '')
@@ -16,7 +16,7 @@ for (const file of readdirSync(DIST).filter((name) => MODULES.test(name))) {
   }
 }
 
-/** What hot code is in, and which constants it may name: BigInts, and what only cold methods use. */
+/** The declarations with hot code, and the constants that they may name: BigInts, and those that only cold methods use. */
 const HOT: [name: string, cold: string[]][] = [
   ['RadixTable', ['INSPECT', 'LEAF', 'MAX_GPA', 'MAX_WORDS', 'NO_HALVES', 'PRESENT']],
   ['NodeHeap', ['FIRST_CAPACITY', 'INSPECT', 'MAX_NODES']],

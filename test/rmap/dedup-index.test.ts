@@ -12,7 +12,7 @@ function ensure(holds: boolean, message: string): void {
   if (!holds) expect.fail(message)
 }
 
-/** Spec 3 by plain scanning: lists of [lpid, gpa], newest first. */
+/** Spec 3 with plain scans: lists of [lpid, gpa], newest first. */
 class Scanning {
   readonly lists: [lpid: number, gpa: number][][] = []
   scanSteps = 0
@@ -33,7 +33,7 @@ class Scanning {
   }
 }
 
-/** An insert, on both; the same in everything that can be seen. */
+/** Inserts into both and compares all that the public API shows. */
 function insertBoth(memslot: Memslot, model: Scanning, gfn: number, lpid: number, gpa: number): void {
   const said = memslot.insert(gfn, lpid, gpa)
   ensure(said === model.insert(gfn, lpid, gpa), `${said} at gfn ${gfn}, LPID ${lpid}, 0x${gpa.toString(16)}`)
@@ -54,13 +54,13 @@ function sameLists(memslot: Memslot, model: Scanning): void {
   ensure(memslot.counters.longestList === model.longestList, 'longestList')
 }
 
-/** Bytes that indexes may have: for lists that an insert found longer than 16. */
+/** Compares the lists, and bounds the bytes of the indexes: only lists longer than 16 have one. */
 function ensureBytes(memslot: Memslot, model: Scanning): void {
   const longest = model.lists.reduce((sum, { length }) => sum + (length > 17 ? 24 * length : 0), 0)
   ensure(memslot.counters.indexBytes <= longest, `${memslot.counters.indexBytes} bytes, at most ${longest}`)
 }
 
-/** A run of inserts: pages first, first + step, ... of one nested guest, at one gfn; or a taking of all. */
+/** A run of inserts at one gfn: pages first, first + step, ... of one nested guest. Or the removal of the gfn's list. */
 const run = fc.record({
   gfn: fc.nat(2),
   lpid: fc.integer({ min: 1, max: 3 }),
@@ -76,7 +76,7 @@ const spread = [
   (page: number) => ((page * 0x5bd1e995) % 2 ** 40) * 4096,
 ]
 
-test('long lists: same outcomes, order, steps and longest list as by scanning; bytes in bounds, and given back', () => {
+test('long lists: same outcomes, order, steps and longest list as with scans; the bytes of indexes are bounded and are freed', () => {
   let indexed = 0
   fc.assert(
     fc.property(fc.array(run, { maxLength: 40 }), fc.constantFrom(...spread), (runs, gpaOf) => {
@@ -88,9 +88,9 @@ test('long lists: same outcomes, order, steps and longest list as by scanning; b
           const shown: [number, number][] = []
           memslot.takeAll(gfn, (l, g) => {
             shown.push([l, g])
-            if (again && shown.length < 40) insertBoth(memslot, model, gfn, 1 + (l % 3), g) // there, too
+            if (again && shown.length < 40) insertBoth(memslot, model, gfn, 1 + (l % 3), g) // at the same gfn, too
           })
-          ensure(JSON.stringify(shown) === JSON.stringify(expected), 'taken, newest first')
+          ensure(JSON.stringify(shown) === JSON.stringify(expected), 'removed, newest first')
         } else {
           for (let i = 0; i < count; i++) insertBoth(memslot, model, gfn, lpid, gpaOf(Math.abs(first + i * step)))
         }
@@ -99,15 +99,15 @@ test('long lists: same outcomes, order, steps and longest list as by scanning; b
       }
       sameLists(memslot, model)
       for (let gfn = 0; gfn < 3; gfn++) memslot.takeAll(gfn)
-      ensure(memslot.counters.indexBytes === 0, 'given back')
+      ensure(memslot.counters.indexBytes === 0, 'indexes are freed')
     }),
     { numRuns: cases(400) },
   )
-  expect(indexed).toBeGreaterThan(24 * 100) // the runs do make long lists
+  expect(indexed).toBeGreaterThan(24 * 100) // the runs do create long lists
 })
 
 test('an index finds each entry, and no other, through growth and collisions', () => {
-  // Few bits that differ, in either half: hashes that meet, runs that wrap around the end of the table.
+  // Keys differ in few bits of either half: hashes collide, and probing wraps around the end of the table.
   const half = fc.oneof(fc.integer({ min: 0, max: 8 }), fc.integer({ min: -0x80000000, max: 0x7fffffff }))
   fc.assert(
     fc.property(fc.array(fc.tuple(half, half), { minLength: 1, maxLength: 300 }), (keys) => {
@@ -131,7 +131,7 @@ test('an index finds each entry, and no other, through growth and collisions', (
   )
 })
 
-test('the work of n inserts into one gfn grows as n, not as n squared', () => {
+test('the work of n inserts into one gfn grows linearly with n, not with n squared', () => {
   const work = (n: number): number => {
     const memslot = new Memslot({ baseGfn: 0, npages: 1 })
     for (let i = 0; i < n; i++) memslot.insert(0, 1 + (i % 7), Math.floor(i / 7) * 0x10000)
@@ -150,11 +150,11 @@ test('the work of n inserts into one gfn grows as n, not as n squared', () => {
   for (const n of sizes) expect(work(n)).toBeLessThan(n * 15)
 })
 
-test('memory, from byte lengths: 8 a gfn, 16 a node, 16 to 24 an entry of a long list until it is taken', () => {
+test('memory: 8 bytes a gfn, 16 a node, 16 to 24 an entry of a long list until it is removed', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1000 })
   expect(memslot.words.byteLength).toBe(8 * 1000)
   for (let i = 0; i < 17; i++) memslot.insert(0, 1, i * 4096)
-  expect(memslot.counters.indexBytes).toBe(0) // 16 nodes and the oldest entry: scanned
+  expect(memslot.counters.indexBytes).toBe(0) // 16 nodes and the oldest entry are scanned
   memslot.insert(0, 1, 17 * 4096)
   memslot.insert(0, 1, 18 * 4096)
   const entries = 5000
@@ -163,7 +163,7 @@ test('memory, from byte lengths: 8 a gfn, 16 a node, 16 to 24 an entry of a long
     ensure(memslot.counters.indexBytes <= 24 * (i + 1), 'at most 24 bytes an entry')
     ensure(memslot.counters.indexBytes >= 16 * (i + 1), 'at least 16 bytes an entry')
   }
-  expect(memslot.nodes.inUse).toBe(entries - 1) // the oldest rides in the last node's next
+  expect(memslot.nodes.inUse).toBe(entries - 1) // the oldest entry is in the last node's next
   expect(memslot.nodes.byteLength).toBe(16 * 16384)
   for (let i = 0; i < 40; i++) memslot.insert(1, 1, i * 4096)
   const both = memslot.counters.indexBytes
@@ -175,32 +175,32 @@ test('memory, from byte lengths: 8 a gfn, 16 a node, 16 to 24 an entry of a long
   expect(memslot.counters.indexBytes).toBe(0)
 })
 
-test('a list that an allowed LPID 0 may cut short is scanned', () => {
+test('where LPID 0 is allowed, every list is scanned', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1, allowLpidZero: true })
   for (let i = 0; i < 100; i++) memslot.insert(0, 1, i * 4096)
-  memslot.insert(0, 0, 0) // a node whose word is 0: it hides all that is older, and itself
+  memslot.insert(0, 0, 0) // a node with entry 0: it hides itself and all older entries
   expect(memslot.counters.indexBytes).toBe(0)
   const before = memslot.counters.scanSteps
-  expect(memslot.insert(0, 1, 5 * 4096)).toBe('list') // not seen
+  expect(memslot.insert(0, 1, 5 * 4096)).toBe('list') // the older one is not found
   expect(memslot.insert(0, 1, 5 * 4096)).toBe('duplicate')
   expect(memslot.counters.scanSteps - before).toBe(0 + 1)
 })
 
-test('a slot word that is written over has no index', () => {
+test('writeAt drops the index of the rmap slot', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 2 })
   for (let i = 0; i < 100; i++) memslot.insert(0, 1, i * 4096)
   const [hi, lo] = [memslot.hiAt(0), memslot.loAt(0)]
   memslot.writeAt(0, 0, 0)
   expect(memslot.counters.indexBytes).toBe(0)
   expect(memslot.insert(0, 1, 50 * 4096)).toBe('empty')
-  memslot.writeAt(1, hi, lo) // the list moves: its index is made anew when an insert wants it
+  memslot.writeAt(1, hi, lo) // the list moves: the next insert creates its index again
   const before = memslot.counters.scanSteps
   expect(memslot.insert(1, 1, 50 * 4096)).toBe('duplicate')
   expect(memslot.counters.scanSteps - before).toBe(50)
   expect(memslot.counters.indexBytes).toBe(24 * 100)
 })
 
-test('no memory for an index: the list is scanned, and nothing else is different', () => {
+test('without memory for an index the list is scanned, and nothing else changes', () => {
   for (const failing of [1, 2, 3]) {
     const memslot = new Memslot({ baseGfn: 0, npages: 2, nodes: heapWithRoom(200) })
     const model = new Scanning()
@@ -216,13 +216,13 @@ test('no memory for an index: the list is scanned, and nothing else is different
     )
     for (const gfn of [0, 1]) for (let i = 0; i < 150; i++) insertBoth(memslot, model, gfn, 1, (i % 90) * 4096)
     vi.unstubAllGlobals()
-    expect(tables).toBe(failing) // it does not ask again
+    expect(tables).toBe(failing) // it does not try again
     expect(memslot.counters.indexBytes).toBe(0)
     sameLists(memslot, model)
   }
 })
 
-/** A heap that need not grow for so many nodes. */
+/** A heap with room for so many nodes: it does not grow. */
 function heapWithRoom(nodes: number): NodeHeap {
   const heap = new NodeHeap()
   const addresses = Array.from({ length: nodes }, () => heap.allocate())
@@ -230,7 +230,7 @@ function heapWithRoom(nodes: number): NodeHeap {
   return heap
 }
 
-test('a node that is not to be had changes nothing in a long list', () => {
+test('an insert without an available node leaves a long list unchanged', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1, nodes: new NodeHeap({ limit: 49 }) })
   for (let i = 0; i < 50; i++) memslot.insert(0, 1, i * 4096)
   const before = { ...memslot.counters }

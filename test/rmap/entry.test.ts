@@ -70,7 +70,7 @@ test('the word is that of the spec', () => {
   expect(packEntry(0xabc, 0x0123456789def)).toBe(0xabc0123456789000n)
 })
 
-test('the masks of the spec part the word into LPID, frame and nothing', () => {
+test('the masks of the spec select the LPID and the frame', () => {
   holds((lpid, gpa) => {
     const word = packEntry(lpid, gpa)
     expect((word & 0xfff0000000000000n) >> 52n).toBe(BigInt(lpid))
@@ -79,7 +79,7 @@ test('the masks of the spec part the word into LPID, frame and nothing', () => {
   })
 })
 
-test('the pair is the word, in two unsigned halves', () => {
+test('the pair is the word as two unsigned halves', () => {
   holds((lpid, gpa) => {
     const pair = packEntryPair(lpid, gpa)
     expect(BigInt(pair.hi) * 2n ** 32n + BigInt(pair.lo)).toBe(expected(lpid, gpa))
@@ -90,7 +90,7 @@ test('the pair is the word, in two unsigned halves', () => {
   })
 })
 
-test('pair and word are the same bytes in a typed array', () => {
+test('the pair and the word are the same bytes in a typed array', () => {
   const halves = new Uint32Array(2)
   holds((lpid, gpa) => {
     const { hi, lo } = packEntryPair(lpid, gpa)
@@ -103,7 +103,7 @@ test('pair and word are the same bytes in a typed array', () => {
   })
 })
 
-test('round trip in both forms, from any address of the page', () => {
+test('packing and unpacking in both forms, for any address in the page', () => {
   holds((lpid, gpa) => {
     const page = { lpid, gpa: gpa - (gpa % 4096) }
     expect(unpackEntry(packEntry(lpid, gpa))).toEqual(page)
@@ -112,7 +112,7 @@ test('round trip in both forms, from any address of the page', () => {
   })
 })
 
-test('any word is decoded: the tag and bits 1..11 do not count', () => {
+test('any word is decoded: the tag and bits 1..11 are ignored', () => {
   const words = fc.oneof(
     fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     fc.constantFrom(0n, 1n, 0xfffn, 2n ** 64n - 1n, 2n ** 63n, 2n ** 52n),
@@ -130,7 +130,7 @@ test('any word is decoded: the tag and bits 1..11 do not count', () => {
   )
 })
 
-test('injective, with order by LPID, then by frame', () => {
+test('different entries have different words, ordered by LPID, then by frame', () => {
   const order = (a: number, b: number): number => Math.sign(a - b)
   fc.assert(
     fc.property(lpids, gpas, lpids, gpas, (lpid1, gpa1, lpid2, gpa2) => {
@@ -142,7 +142,7 @@ test('injective, with order by LPID, then by frame', () => {
   )
 })
 
-test('an untagged entry is even, a tagged one odd, and both decode alike', () => {
+test('an untagged entry is even, a tagged one is odd, and both decode to the same entry', () => {
   holds((lpid, gpa) => {
     const word = packEntry(lpid, gpa)
     expect(word % 2n).toBe(0n)
@@ -156,7 +156,7 @@ test('the limits are those of the spec', () => {
   expect(Number.isSafeInteger(MAX_GPA)).toBe(true)
 })
 
-test('-0 is 0, in and out', () => {
+test('-0 is accepted as 0, and never returned', () => {
   expect(packEntry(-0, -0)).toBe(0n)
   expect(packEntryPair(-0, -0)).toEqual({ hi: 0, lo: 0 })
   expect(unpackEntryPair({ hi: -0, lo: -0 })).toEqual({ lpid: 0, gpa: 0 })
@@ -184,7 +184,7 @@ const BAD_TYPES: [unknown, string][] = [
   [{ valueOf: () => 1 }, 'object'],
 ]
 
-test('every other LPID and address is refused by both packers', () => {
+test('both packers refuse an invalid LPID or address', () => {
   for (const pack of [packEntry, packEntryPair]) {
     for (const [value, decimal, hex] of BAD_NUMBERS) {
       refuses(() => pack(value, 0), RangeError, `lpid: expected an integer in 0..4095, got ${decimal}`)
@@ -202,7 +202,7 @@ test('every other LPID and address is refused by both packers', () => {
   }
 })
 
-test('an LPID below the least is refused', () => {
+test('an LPID below the minimum is refused', () => {
   expect([toLpid(0, 0), toLpid(1, 1), toLpid(4095, 1)]).toEqual([0, 1, 4095])
   refuses(() => toLpid(0, 1), RangeError, 'lpid: expected an integer in 1..4095, got 0')
   refuses(() => toLpid(-0, 1), RangeError, 'lpid: expected an integer in 1..4095, got 0')
@@ -224,7 +224,7 @@ test('LPIDs and addresses may be BigInts in range', () => {
   refuses(() => packEntryPair(1, -1n), RangeError, `${range}, got -0x1`)
 })
 
-test('every other word and pair is refused', () => {
+test('an invalid word or pair is refused', () => {
   for (const [word, shown] of [
     [-1n, '-0x1'],
     [2n ** 64n, '0x10000000000000000'],

@@ -27,7 +27,7 @@ interface Report {
   leaf: Leaf | undefined
 }
 
-/** A visitor that keeps what it is shown. */
+/** A visitor that records its calls. */
 function keeper(): RangeVisitor & { shown: Report[] } {
   const shown: Report[] = []
   return {
@@ -38,7 +38,7 @@ function keeper(): RangeVisitor & { shown: Report[] } {
   }
 }
 
-// The model: plain lists, searched from end to end. Nothing of the library's tables, masks or words.
+// The model: plain lists and linear searches. It uses none of the library's tables, masks or words.
 
 interface Model {
   readonly pageShift: PageShift
@@ -48,7 +48,7 @@ interface Model {
   readonly shadows: Map<number, Leaf[]>
 }
 
-/** Spec 6, "remove rmap range", by search. */
+/** Spec 6, "remove the rmap range", by linear search. */
 function modelRange(
   model: Model,
   baseGfn: number,
@@ -83,7 +83,7 @@ function modelRange(
 const BASE_GFN = 0x1000
 const SLOTS = 40
 
-/** Leaves to place and entries to insert: few frames and addresses, so that they meet in every way. */
+/** Leaves to set and entries to insert: few frames and addresses, so that all combinations occur. */
 const worlds = fc.record({
   pageShift: fc.constantFrom<PageShift>(16, 12),
   guests: fc.uniqueArray(fc.constantFrom(1, 2, 7, 2048, 4095), { maxLength: 4 }),
@@ -94,7 +94,7 @@ const worlds = fc.record({
       size: fc.constantFrom(0, 0, 0, 1, 2),
       host: fc.nat(7),
       odd: fc.nat(4095),
-      high: fc.constantFrom(0n, 0n, 0x001fn << 48n), // the ISA's frame bits at and above 53 are not L0's
+      high: fc.constantFrom(0n, 0n, 0x001fn << 48n), // bits of the ISA's frame field that L0's frame mask drops
     }),
     { maxLength: 25 },
   ),
@@ -117,11 +117,11 @@ const worlds = fc.record({
   times: fc.integer({ min: 1, max: 3 }),
 })
 
-/** Nested addresses and host addresses that the worlds choose from: near, far, and at the edges. */
+/** The nested gpas and host addresses of the random runs: close together, far apart, and at the limits. */
 const PLACES = [0, 0x10000, 2 ** 21, 2 ** 30, 2 ** 32 + 2 ** 21, 2 ** 52 - 2 ** 30]
 const HOSTS = [0, 0x10000, 0x20000, 2 ** 21, 2 ** 30, 2 ** 32, 2 ** 52, 2 ** 53 - 2 ** 30]
 
-test('the walk clears, takes and calls stale what a search of everything finds', () => {
+test('the walk clears leaves, removes entries and finds stale ones as a linear search does', () => {
   const fates = new Set<string>()
   fc.assert(
     fc.property(worlds, ({ pageShift, guests, leaves, entries, range, times }) => {
@@ -178,7 +178,7 @@ test('the walk clears, takes and calls stale what a search of everything finds',
         const expected = modelRange(model, BASE_GFN, index, npages, hpa, shift)
         const visitor = keeper()
         const shown = round === 2 ? undefined : visitor
-        // Any part of a leaf's range; and a whole one through the public function.
+        // Any part of a leaf's range; and a complete range through the public function.
         const gfn = BASE_GFN + index
         const result =
           npages * 2 ** pageShift === 2 ** shift
@@ -211,8 +211,8 @@ test('the walk clears, takes and calls stale what a search of everything finds',
   expect([...fates].sort()).toEqual(['cleared', 'no-guest', 'no-leaf', 'other-frame'])
 }, 60_000)
 
-test('completeness: no leaf that has its entry outlives the page it maps', () => {
-  // Each gfn has a host page of its own; leaves come with their entries. Then one page after another goes.
+test('completeness: a leaf with an entry is cleared when the host takes its page away', () => {
+  // Each gfn has its own host page, and each leaf its entry. Then the host takes the pages away, one after the other.
   const mappings = fc.array(
     fc.record({
       gfn: fc.nat(9),
@@ -228,7 +228,7 @@ test('completeness: no leaf that has its entry outlives the page it maps', () =>
       const guests = new Map([1, 2, 3].map((lpid) => [lpid, { shadow: new RadixTable({ pageShift: 16 }) }]))
       const frameOf = (gfn: number): number => 0x100000 + gfn * 16
       for (const { gfn, lpid, page } of some) {
-        // a remap: the entry of the page before stays behind, stale
+        // a remap: the entry of the old page stays, stale
         guests.get(lpid)!.shadow.set(page * 0x10000, 16, packLeaf({ hpa: frameOf(gfn) * 4096, flags: 6 }))
         memslot.insert(gfn, lpid, page * 0x10000)
       }
@@ -247,7 +247,7 @@ test('completeness: no leaf that has its entry outlives the page it maps', () =>
   )
 })
 
-test('any base page of a large host page matches, and nothing beyond it', () => {
+test('any base page of a large host page matches, and no page outside it', () => {
   for (const [shift, pages] of [
     [21, 32],
     [30, 16384],
@@ -267,11 +267,11 @@ test('any base page of a large host page matches, and nothing beyond it', () => 
   }
 })
 
-test('entries are met newest first, gfn by gfn; a second one of a cleared leaf is stale', () => {
+test('entries are visited newest first, gfn by gfn; a second entry of a cleared leaf is stale', () => {
   const memslot = new Memslot({ baseGfn: 100, npages: 32 })
   const shadow = new RadixTable({ pageShift: 16 })
   shadow.set(0, 21, packLeaf({ hpa: 0x4000000, flags: 6 }))
-  for (const gpa of [0, 0x10000, 0x20000]) memslot.insert(101, 9, gpa) // three addresses of one leaf
+  for (const gpa of [0, 0x10000, 0x20000]) memslot.insert(101, 9, gpa) // three nested gpas of one leaf
   memslot.insert(103, 8, 0)
   memslot.insert(100, 9, 2 ** 30)
   const visitor = keeper()
@@ -286,7 +286,7 @@ test('entries are met newest first, gfn by gfn; a second one of a cleared leaf i
   ])
 })
 
-test('a visitor that throws or inserts finds the walk whole', () => {
+test('a visitor may throw or insert: the walk stays consistent', () => {
   const make = (): { memslot: Memslot; shadow: RadixTable; guests: Map<number, { shadow: RadixTable }> } => {
     const memslot = new Memslot({ baseGfn: 0, npages: 32 })
     const shadow = new RadixTable({ pageShift: 16 })
@@ -321,7 +321,7 @@ test('a visitor that throws or inserts finds the walk whole', () => {
   expect([0, 1, 2].map((gfn) => two.memslot.entries(gfn))).toEqual(Array(3).fill([{ lpid: 2, gpa: 0 }]))
 })
 
-test('a look-up of guests that throws: its slot is empty, the nodes of the list are freed, earlier leaves are cleared', () => {
+test('a guest lookup that throws: the rmap slot is empty, the nodes of its list are freed, earlier leaves are cleared', () => {
   for (const visitor of [undefined, keeper()]) {
     for (let at = 1; at <= 4; at++) {
       const memslot = new Memslot({ baseGfn: 0, npages: 32 })
@@ -354,12 +354,12 @@ test('a look-up of guests that throws: its slot is empty, the nodes of the list 
       })
       expect(memslot.insert(0, 1, 0)).toBe('empty')
       for (let lpid = 2; lpid <= 4; lpid++) memslot.insert(0, lpid, 0)
-      expect([memslot.nodes.inUse, memslot.nodes.peak]).toEqual([6, 6]) // the freed nodes are used again
+      expect([memslot.nodes.inUse, memslot.nodes.peak]).toEqual([6, 6]) // the freed nodes are allocated again
     }
   }
 })
 
-test('a look-up of guests may insert, into the slot that is being walked too', () => {
+test('a guest lookup may insert, also into the rmap slot of the walk', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1 })
   for (let lpid = 1; lpid <= 40; lpid++) memslot.insert(0, lpid, 0)
   const shadow = new RadixTable({ pageShift: 16 })
@@ -367,7 +367,7 @@ test('a look-up of guests may insert, into the slot that is being walked too', (
   const guests = {
     get(lpid: number) {
       seen.push(lpid)
-      for (let n = 0; n < 5; n++) memslot.insert(0, lpid, (1 + n) * 0x10000) // the heap grows on the way
+      for (let n = 0; n < 5; n++) memslot.insert(0, lpid, (1 + n) * 0x10000) // the heap grows during the walk
       return { shadow }
     },
   }
@@ -380,14 +380,14 @@ test('a look-up of guests may insert, into the slot that is being walked too', (
   expect(memslot.nodes.inUse).toBe(199)
 })
 
-test('a list that LPID 0 cuts: the walk ends at the zero node, and that node and the older ones stay in use', () => {
+test('a list that LPID 0 cuts: the walk ends at the node with entry 0; it and the older nodes stay in use', () => {
   for (const visitor of [undefined, keeper()]) {
     const memslot = new Memslot({ baseGfn: 0, npages: 32, allowLpidZero: true })
     const guests = new Map([0, 1, 2, 3, 4, 5].map((lpid) => [lpid, { shadow: new RadixTable({ pageShift: 16 }) }]))
     for (const lpid of [1, 2]) memslot.insert(0, lpid, 0)
     memslot.insert(0, 0, 0) // a node whose entry is 0
     for (const lpid of [4, 5]) memslot.insert(0, lpid, 0)
-    memslot.insert(1, 0, 0) // as a single word it has its tag, and does no harm
+    memslot.insert(1, 0, 0) // as the only entry it has its tag, and does no harm
     for (const { shadow } of guests.values()) shadow.set(0, 16, packLeaf({ hpa: 0x10000, flags: 6 }))
     const counters = removeRmapRange(guests, { memslot, gfn: 0, npages: 32, hpa: 0x10000, shift: 21 }, visitor)
     expect(counters).toEqual({ ...new RangeCounters(), ranges: 1, slots: 2, lists: 1, entries: 3, cleared: 3 })
@@ -396,7 +396,7 @@ test('a list that LPID 0 cuts: the walk ends at the zero node, and that node and
   }
 })
 
-test('refused arguments; nothing has changed', () => {
+test('invalid arguments are refused, and nothing changes', () => {
   const memslot = new Memslot({ baseGfn: 0x10, npages: 4 })
   memslot.insert(0x10, 1, 0)
   const guests = new Map<number, { shadow: RadixTable }>()
@@ -457,7 +457,7 @@ test('refused arguments; nothing has changed', () => {
   expect(memslot.entries(0x10)).toEqual([])
 })
 
-test('a BigInt may be given for gfn, npages and hpa', () => {
+test('gfn, npages and hpa may be BigInts', () => {
   const memslot = new Memslot({ baseGfn: 0x10, npages: 4 })
   const shadow = new RadixTable({ pageShift: 16 })
   memslot.insert(0x11, 1, 0)
@@ -472,7 +472,7 @@ test('a BigInt may be given for gfn, npages and hpa', () => {
   expect([counters.cleared, shadow.leafCount]).toEqual([1, 0])
 })
 
-/** A shadow table of the caller's: a Map from pages of 64 KiB to leaf words. */
+/** A shadow table of the caller: a Map from 64 KiB pages to leaf words. */
 class MapTable implements ShadowTable {
   readonly words = new Map<number, bigint>()
   lookup(gpa: number): Leaf | undefined {
@@ -484,7 +484,7 @@ class MapTable implements ShadowTable {
   }
 }
 
-test("a shadow table of the caller's gives the same walk as a RadixTable", () => {
+test('a shadow table of the caller gives the same walk as a RadixTable', () => {
   const entries = fc.array(
     fc.record({
       lpid: fc.integer({ min: 1, max: 4 }),
@@ -498,7 +498,7 @@ test("a shadow table of the caller's gives the same walk as a RadixTable", () =>
     fc.property(entries, fc.boolean(), (some, visited) => {
       const worlds = [() => new RadixTable({ pageShift: 16 }), () => new MapTable()].map((make) => {
         const memslot = new Memslot({ baseGfn: 0, npages: 1 })
-        const guests = new Map([1, 2, 3].map((lpid) => [lpid, { shadow: make() }])) // nobody has LPID 4
+        const guests = new Map([1, 2, 3].map((lpid) => [lpid, { shadow: make() }])) // no guest has LPID 4
         for (const { lpid, page, frame, inserted } of some) {
           const shadow = guests.get(lpid)?.shadow
           const word = packLeaf({ hpa: (frame ?? 0) * 16 * 4096, flags: 6 })
@@ -521,7 +521,7 @@ test("a shadow table of the caller's gives the same walk as a RadixTable", () =>
   )
 })
 
-test('a look-up that answers something else is refused, with what to pass', () => {
+test('a lookup that returns something else is refused, with what to return instead', () => {
   const shadow = new RadixTable({ pageShift: 16 })
   const bare = 'expected an object { shadow }, got a RadixTable: give { shadow: table } for each LPID'
   const found: [unknown, string][] = [

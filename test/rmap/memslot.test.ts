@@ -12,7 +12,7 @@ function ensure(holds: boolean, rule: string): void {
   if (!holds) expect.fail(rule)
 }
 
-/** Follows the real pointers of a slot. Gives the words of the entries, newest first, and the nodes. */
+/** Follows the real pointers of an rmap slot. Returns the words of the entries, newest first, and the nodes. */
 function followed(memslot: Memslot, gfn: number): { entries: bigint[]; nodes: number[] } {
   const entries: bigint[] = []
   const nodes: number[] = []
@@ -21,7 +21,10 @@ function followed(memslot: Memslot, gfn: number): { entries: bigint[]; nodes: nu
   if (word === 0n) return { entries, nodes }
   while (word % 2n === 0n) {
     const address = Number(word)
-    ensure(address % 16 === 0 && memslot.nodes.has(address) && !nodes.includes(address), 'a pointer is that of a node')
+    ensure(
+      address % 16 === 0 && memslot.nodes.has(address) && !nodes.includes(address),
+      'a pointer is the address of a node',
+    )
     const { next, entry } = memslot.nodes.read(address)
     ensure(entry % 4096n === 0n, 'an entry in a node has tag 0')
     nodes.push(address)
@@ -33,7 +36,7 @@ function followed(memslot: Memslot, gfn: number): { entries: bigint[]; nodes: nu
   return { entries, nodes }
 }
 
-test('the three pictures of spec 3', () => {
+test('the three forms of an rmap slot in spec 3', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 3 })
   const [e1, e2, e3] = [wordOf(1, 0x10000), wordOf(2, 0x20000), wordOf(3, 0x30000)]
   expect(memslot.insert(1, 1, 0x10000)).toBe('empty')
@@ -42,7 +45,7 @@ test('the three pictures of spec 3', () => {
   expect(memslot.insert(2, 3, 0x30000)).toBe('list')
 
   expect(memslot.word(0)).toBe(0n) // no entry
-  expect(memslot.word(1)).toBe(e1 | 1n) // one, in the word itself
+  expect(memslot.word(1)).toBe(e1 | 1n) // one entry, in the word itself
   const b = memslot.word(2) // the list
   expect(b % 2n === 0n && b !== 0n).toBe(true)
   const nodeB = memslot.nodes.read(Number(b))
@@ -66,7 +69,7 @@ test('the three pictures of spec 3', () => {
   ])
 })
 
-test('scan steps: on a miss all, on a hit those up to and with the match', () => {
+test('scan steps: all entries on a miss, those up to and including the match on a hit', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1 })
   const steps = (lpid: number): [string, number] => {
     const before = memslot.counters.scanSteps
@@ -93,14 +96,14 @@ test('scan steps: on a miss all, on a hit those up to and with the match', () =>
   })
 })
 
-test('n inserts into one slot cost n(n-1)/2 compares, whatever the model pays', () => {
+test('n inserts into one rmap slot count n(n-1)/2 compares, even where the model makes fewer', () => {
   const memslot = new Memslot({ baseGfn: 7, npages: 1 })
   for (let n = 0; n < 500; n++) memslot.insert(7, 1 + (n % 4095), n * 4096)
   expect(memslot.counters.scanSteps).toBe((500 * 499) / 2)
   expect(memslot.counters.longestList).toBe(500)
 })
 
-test('entries and listNodes are copies: the slot may change while they are read', () => {
+test('entries and listNodes return copies: the rmap slot may change while they are read', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1 })
   for (const lpid of [1, 2, 3]) memslot.insert(0, lpid, 0)
   const [entries, nodes] = [memslot.entries(0), memslot.listNodes(0)]
@@ -110,7 +113,7 @@ test('entries and listNodes are copies: the slot may change while they are read'
   expect(nodes.map((node) => node.entry)).toEqual([wordOf(3, 0), wordOf(2, 0)])
 })
 
-test('a visitor that throws: the slot is empty, what was not shown is lost, and no node leaks', () => {
+test('a visitor that throws: the rmap slot is empty, the remaining entries are lost, and no node leaks', () => {
   for (let at = 1; at <= 3; at++) {
     const memslot = new Memslot({ baseGfn: 0, npages: 2 })
     for (const lpid of [1, 2, 3]) memslot.insert(0, lpid, 0)
@@ -134,7 +137,7 @@ test('a visitor that throws: the slot is empty, what was not shown is lost, and 
   }
 })
 
-test('walk: the node of the entry that is shown may be freed', () => {
+test('walk: the visitor may free the node of the current entry', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1 })
   for (const lpid of [1, 2, 3]) memslot.insert(0, lpid, 0)
   const nodes = followed(memslot, 0).nodes
@@ -147,7 +150,7 @@ test('walk: the node of the entry that is shown may be freed', () => {
   expect(shown).toEqual([3, 2, 1])
 })
 
-test('inside, entries are shown as their untagged halves', () => {
+test('take and walk give an entry as its untagged halves', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1 })
   for (const lpid of [0x801, 2]) memslot.insert(0, lpid, 2 ** 51 + 0xfffff000)
   const shown: [number, number][] = []
@@ -158,9 +161,9 @@ test('inside, entries are shown as their untagged halves', () => {
   ])
 })
 
-// What follows runs random operations on the memslots and on the simplest model: an array of entry words a slot.
+// The rest runs random operations on memslots and on the simplest model: an array of entry words for each rmap slot.
 
-/** Every word, pointer, node and counter, compared with the simplest model. */
+/** Compares every word, pointer, node and counter with the simplest model. */
 function compare(memslots: readonly Memslot[], model: ArraySlots): void {
   const reached: number[] = []
   const heap = memslots[0]!.nodes
@@ -193,7 +196,7 @@ function compare(memslots: readonly Memslot[], model: ArraySlots): void {
   if (!model.lost) ensure(heap.inUse === reached.length, 'every node in use is in a list')
 }
 
-/** Arguments that no memslot takes; nothing may change. */
+/** Invalid arguments: each is refused, and nothing changes. */
 function refuseAll(memslot: Memslot, gfn: number): void {
   const never = (): never => {
     throw new Error('shown an entry')
@@ -274,7 +277,7 @@ function pairAfter(operations: readonly MemslotOperation[], maxNodes: number, al
   for (const operation of operations) {
     const { gfn } = operation
     if (operation.op === 'takeAll')
-      ensure(memslotOf(gfn).takeAll(gfn) === model.takeAll(gfn).length, 'as many are taken')
+      ensure(memslotOf(gfn).takeAll(gfn) === model.takeAll(gfn).length, 'as many entries are removed')
     if (operation.op !== 'insert') continue
     const { lpid, gpa } = operation
     ensure(memslotOf(gfn).insert(gfn, lpid, gpa) === model.insert(gfn, lpid, gpa), 'the outcome of an insert')
@@ -282,7 +285,7 @@ function pairAfter(operations: readonly MemslotOperation[], maxNodes: number, al
   return { heap, memslots, model, memslotOf }
 }
 
-test('the visitor of a take may insert and take, there and elsewhere', () => {
+test('the visitor of takeAll may insert and take, at the same gfn and at others', () => {
   for (const quirks of [0, 1]) {
     const options = { memslots: MEMSLOTS, maxSteps: 30, weights: { quirks } }
     const acts = fc.array(fc.tuple(fc.nat(6), memslotOperations(fc, { ...options, maxSteps: 2 })), { maxLength: 6 })
@@ -331,7 +334,7 @@ test('the visitor of a take may insert and take, there and elsewhere', () => {
   }
 }, 60_000)
 
-test('at the end every node comes back, each once', () => {
+test('when all lists are removed every node is free, once', () => {
   fc.assert(
     fc.property(memslotOperations(fc, { memslots: MEMSLOTS, maxSteps: 40 }), (operations) => {
       const { heap, memslots, model } = pairAfter(operations, 2 ** 27 - 1, false)
@@ -366,7 +369,7 @@ test('LPID 0 as a node, step by step (spec 11)', () => {
     'duplicate',
   ])
   expect(memslot.takeAll(0)).toBe(2)
-  // As a node it stops every scan and every walk, and never matches itself.
+  // In a node it ends every scan and every walk, and never matches itself.
   expect([memslot.insert(0, 1, 0), memslot.insert(0, 2, 0), memslot.insert(0, 0, 0)]).toEqual([
     'empty',
     'second',
@@ -374,20 +377,20 @@ test('LPID 0 as a node, step by step (spec 11)', () => {
   ])
   expect(lpids()).toEqual([])
   const before = memslot.counters.scanSteps
-  expect(memslot.insert(0, 0, 0)).toBe('list') // it grows without bound
+  expect(memslot.insert(0, 0, 0)).toBe('list') // it grows without limit
   expect(memslot.insert(0, 1, 0)).toBe('list') // a duplicate of an older entry is not found
   expect(memslot.counters.scanSteps).toBe(before)
   expect(lpids()).toEqual([1])
   expect(memslot.insert(0, 1, 0)).toBe('duplicate')
   expect(followed(memslot, 0).entries).toEqual([wordOf(1, 0), 0n, 0n, wordOf(2, 0), wordOf(1, 0)])
-  // A take shows what is newer; the hiding node and those behind it are lost.
+  // takeAll visits the newer entries only; the node of LPID 0 and the older ones are lost.
   const shown: number[] = []
   expect(memslot.takeAll(0, (lpid) => shown.push(lpid))).toBe(1)
   expect(shown).toEqual([1])
   expect([memslot.word(0), memslot.nodes.inUse]).toEqual([0n, 3])
 })
 
-test('LPID 0 is refused unless it is asked for', () => {
+test('LPID 0 is refused unless it is allowed', () => {
   for (const options of [{}, { allowLpidZero: false }]) {
     const memslot = new Memslot({ baseGfn: 0, npages: 1, ...options })
     refuses(() => memslot.insert(0, 0, 0), RangeError, 'lpid: expected an integer in 1..4095, got 0')
@@ -399,7 +402,7 @@ test('LPID 0 is refused unless it is asked for', () => {
   expect(memslot.insert(0, -0, -0)).toBe('empty')
 })
 
-test('refused arguments, by name', () => {
+test('an error names the invalid argument', () => {
   const memslot = new Memslot({ baseGfn: 0x100, npages: 16 })
   const calls: [string, (gfn: number) => unknown][] = [
     ['insert', (gfn) => memslot.insert(gfn, 1, 0)],
@@ -467,7 +470,7 @@ test('gfns, LPIDs and addresses may be BigInts in range', () => {
   expect([memslot.word(0x100), memslot.takeAll(0x105n), memslot.nodes.inUse]).toEqual([0n, 2, 0])
 })
 
-test('counters are a copy that cannot be written', () => {
+test('counters are a frozen copy', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1 })
   const before = memslot.counters
   memslot.insert(0, 1, 0)
@@ -478,7 +481,7 @@ test('counters are a copy that cannot be written', () => {
   expect(memslot.counters.empty).toBe(1)
 })
 
-test('JSON shows the rmap slots that are not empty, and words in hex', () => {
+test('JSON has the rmap slots that are not empty, with words in hex', () => {
   const memslot = new Memslot({ baseGfn: 0x100, npages: 4 })
   memslot.insert(0x101, 3, 0x30261000)
   memslot.insert(0x103, 1, 0)
@@ -505,7 +508,7 @@ test('JSON shows the rmap slots that are not empty, and words in hex', () => {
   expect(JSON.parse(JSON.stringify(memslot.nodes))).toMatchObject({ inUse: 0, peak: 1, nodes: [] })
 })
 
-test('refused options, by name', () => {
+test('an error names the invalid option', () => {
   for (const [npages, shown] of [
     [0, '0'],
     [-1, '-1'],
@@ -566,7 +569,7 @@ test('refused options, by name', () => {
   expect(Object.is(new Memslot({ baseGfn: -0, npages: 1 }).baseGfn, 0)).toBe(true)
 })
 
-test('8 bytes a gfn, little-endian words, none written that was not touched', () => {
+test('8 bytes a gfn, little-endian words, and other words stay 0', () => {
   const memslot = new Memslot({ baseGfn: 10, npages: 5 })
   expect(memslot.words.byteLength).toBe(40)
   memslot.insert(12, 0xabc, 0x123456789a000)
@@ -574,14 +577,14 @@ test('8 bytes a gfn, little-endian words, none written that was not touched', ()
   expect([...new Uint8Array(memslot.words.buffer, 16, 8)]).toEqual([0x01, 0xa0, 0x89, 0x67, 0x45, 0x23, 0xc1, 0xab])
 })
 
-/** Writes the two words of a node, as no method can. */
+/** Writes the two words of a node: no public method can. */
 function forge(memslot: Memslot, address: number, node: { next?: bigint; entry?: bigint }): void {
   const words = new BigUint64Array(memslot.nodes.words.buffer)
   if (node.next !== undefined) words[address / 8] = node.next
   if (node.entry !== undefined) words[address / 8 + 1] = node.entry
 }
 
-test('check finds nothing in what inserts and takes leave', () => {
+test('check finds nothing broken after inserts and removals', () => {
   const commands = fc.array(
     fc.record({ gfn: fc.nat(3), lpid: fc.integer({ min: 1, max: 40 }), take: fc.constantFrom(false, false, true) }),
     { maxLength: 100 },
@@ -601,7 +604,7 @@ test('check finds nothing in what inserts and takes leave', () => {
   )
 })
 
-test('check names each invariant that a memslot breaks, and where', () => {
+test('check names each broken invariant, and where it is broken', () => {
   const make = (): { memslot: Memslot; head: number; last: number } => {
     const memslot = new Memslot({ baseGfn: 0x100, npages: 4 })
     for (const lpid of [1, 2, 3]) memslot.insert(0x101, lpid, 0x1000)

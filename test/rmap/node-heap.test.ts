@@ -5,11 +5,11 @@ import { MAX_NODES, NodeHeap } from '../../src/rmap/node-heap'
 import { refuses } from '../support/refuses'
 import { cases } from '../support/cases'
 
-test('addresses are multiples of 16, from 16 up, each in use once', () => {
+test('an address is a multiple of 16, at least 16, and in use once', () => {
   const steps = fc.array(
     fc.oneof(
       { weight: 3, arbitrary: fc.constant(-1) }, // allocate
-      { weight: 2, arbitrary: fc.nat(200) }, // free one of those in use
+      { weight: 2, arbitrary: fc.nat(200) }, // free a node in use
     ),
     { maxLength: 400 },
   )
@@ -41,7 +41,7 @@ test('addresses are multiples of 16, from 16 up, each in use once', () => {
         }
         expect([heap.inUse, heap.peak]).toEqual([used.length, peak])
       }
-      // The free list is whole: what was freed comes back, each once, before the heap grows further.
+      // The free list is complete: each freed node is allocated again, once, before the heap grows.
       const more: number[] = []
       for (let n = used.length; n < peak; n++) more.push(heap.allocate())
       expect([...used, ...more].sort((a, b) => a - b)).toEqual(Array.from({ length: peak }, (_, n) => 16 * (n + 1)))
@@ -50,7 +50,7 @@ test('addresses are multiples of 16, from 16 up, each in use once', () => {
   )
 })
 
-test('what nodes hold survives growth', () => {
+test('nodes keep their words when the heap grows', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1000 })
   for (let gfn = 0; gfn < 1000; gfn++) for (const lpid of [1, 2]) memslot.insert(gfn, lpid, gfn * 4096)
   for (let gfn = 0; gfn < 1000; gfn++) {
@@ -89,7 +89,7 @@ test('a node is next and entry, 8 bytes each, least significant first', () => {
   expect(memslot.nodes.read(address)).toEqual({ next: 0xabc123456789a001n, entry: 0x001fedcba9876000n })
 })
 
-test('16 bytes a node, and no more room than four times what was ever needed', () => {
+test('16 bytes a node, and a buffer of at most four times the bytes that were ever needed', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5000 }), (count) => {
       const heap = new NodeHeap()
@@ -105,10 +105,10 @@ test('16 bytes a node, and no more room than four times what was ever needed', (
     /* to the limit */
   }
   expect(heap.inUse).toBe(100)
-  expect(heap.byteLength).toBe(16 * 101) // the limit bounds the buffer, too
+  expect(heap.byteLength).toBe(16 * 101) // the limit also bounds the buffer
 })
 
-test('the limit is the most that are in use at once, and can be 0', () => {
+test('the limit is the largest number of nodes in use at once, and can be 0', () => {
   expect(new NodeHeap({ limit: 0 }).allocate()).toBe(0)
   const heap = new NodeHeap({ limit: 2 })
   const first = heap.allocate()
@@ -120,7 +120,7 @@ test('the limit is the most that are in use at once, and can be 0', () => {
   expect([new NodeHeap().limit, MAX_NODES, heap.limit]).toEqual([2 ** 27 - 1, 2 ** 27 - 1, 2])
 })
 
-test('has and read know the nodes in use, and no other address', () => {
+test('has and read accept the addresses of nodes in use, and no other', () => {
   const memslot = new Memslot({ baseGfn: 0, npages: 1 })
   for (const lpid of [1, 2, 3]) memslot.insert(0, lpid, 0)
   const { nodes } = memslot
@@ -141,7 +141,7 @@ test('has and read know the nodes in use, and no other address', () => {
     [-0, '0x0'],
   ] as const) {
     expect(nodes.has(address)).toBe(false)
-    refuses(() => nodes.read(address), RangeError, `address: expected that of a node in use, got ${shown}`)
+    refuses(() => nodes.read(address), RangeError, `address: expected the address of a node in use, got ${shown}`)
   }
   for (const [address, shown] of [
     ['16', 'string "16"'],
@@ -150,14 +150,18 @@ test('has and read know the nodes in use, and no other address', () => {
     [null, 'null'],
   ] as const) {
     expect(nodes.has(address as never)).toBe(false)
-    refuses(() => nodes.read(address as never), TypeError, `address: expected that of a node in use, got ${shown}`)
+    refuses(
+      () => nodes.read(address as never),
+      TypeError,
+      `address: expected the address of a node in use, got ${shown}`,
+    )
   }
   memslot.takeAll(0)
   expect([16, 32].map((address) => nodes.has(address))).toEqual([false, false])
-  refuses(() => nodes.read(16), RangeError, 'address: expected that of a node in use, got 0x10')
+  refuses(() => nodes.read(16), RangeError, 'address: expected the address of a node in use, got 0x10')
 })
 
-test('another limit is refused', () => {
+test('an invalid limit is refused', () => {
   for (const [limit, shown] of [
     [-1, '-1'],
     [2 ** 27, '134217728'],
@@ -181,7 +185,7 @@ test('another limit is refused', () => {
   refuses(() => new NodeHeap(5 as never), TypeError, 'options: expected an object, got number')
 })
 
-test('nodes that are taken over: whatever is wrong with them is said, and nothing is taken over', () => {
+test('load: an error in the nodes or the free list is reported, and the heap is unchanged', () => {
   const heap = new NodeHeap()
   const [one, two, three] = [heap.allocate(), heap.allocate(), heap.allocate()]
   heap.words.set([two, 0, 0x1000, 1], one >>> 2)
@@ -215,11 +219,11 @@ test('nodes that are taken over: whatever is wrong with them is said, and nothin
   expect(forged(two, next(three, 64))).toBe('0x40 in the free list is not a node')
   expect(forged(two, next(three, one))).toBe('0x10 in the free list is in use')
   expect(forged(two, next(three, two))).toBe('the free list has no end')
-  expect(forged(three, () => {})).toBe('2 are free, 1 are in the free list')
-  expect(forged(two, () => {}, 2)).toBe('there were 3, the limit is 2')
+  expect(forged(three, () => {})).toBe('2 nodes are free, the free list has 1')
+  expect(forged(two, () => {}, 2)).toBe('3 nodes were in use at once, the limit is 2')
 })
 
-test('a node asked for before it is needed is the one that comes next', () => {
+test('nextAddress is the address that allocate returns next', () => {
   const heap = new NodeHeap({ limit: 65 })
   const all = Array.from({ length: 65 }, () => {
     const asked = heap.nextAddress()
