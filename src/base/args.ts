@@ -1,8 +1,8 @@
 /**
- * Argument checks at the public edge, and the one form of their error texts.
+ * Argument checks for the public API. All errors have the same form.
  *
- * A value of the wrong type is a TypeError, a wrong value a RangeError; both name the argument, the range and what
- * was received. Errors are built on the throw path only, so a check costs its comparisons.
+ * A value of the wrong type is a TypeError, a value outside the range is a RangeError. Both name the argument, the range
+ * and the value received. An error text is built only when it is thrown, so a check costs only its comparisons.
  */
 
 /** How a number is shown in an error: addresses and frame numbers in hex, counts in decimal. */
@@ -15,8 +15,8 @@ export function checkInteger(name: string, value: number, min: number, max: numb
 }
 
 /**
- * Returns `value` as a number if it is an integer of `min..max`, given as a number or as a BigInt: the one conversion,
- * at the edge. Throws {@link badInteger} otherwise. (Short, so that the engine inlines it: the rest is on its own.)
+ * Returns `value`, a number or a BigInt, as a number if it is an integer of `min..max`; throws {@link badInteger}
+ * otherwise. (It is short so that the engine inlines it.)
  */
 export function toInteger(name: string, value: number | bigint, min: number, max: number, radix: Radix = 10): number {
   return Number.isInteger(value) && value >= min && value <= max
@@ -36,7 +36,7 @@ export function badInteger(name: string, value: unknown, min: number, max: numbe
   return badNumber(name, `an integer in ${show(min, radix)}..${show(max, radix)}`, value, radix)
 }
 
-/** The error for a value that is not a number of the kind that `expected` says. */
+/** The error for a value that is not the number that `expected` describes. */
 export function badNumber(name: string, expected: string, value: unknown, radix: Radix = 10): Error {
   return typeof value === 'number'
     ? new RangeError(`${name}: expected ${expected}, got ${show(value, radix)}`)
@@ -58,22 +58,22 @@ export function checkOneOf<T extends string | number>(name: string, value: T, al
   throw new RangeError(`${name}: expected ${range}, got ${String(value)}`)
 }
 
-/** Returns `value`, which may be left out (then `fallback`), if it is a boolean. */
+/** Returns `value` if it is a boolean, `fallback` if it is undefined. */
 export function checkBoolean(name: string, value: boolean | undefined, fallback: boolean): boolean {
   if (value === undefined) return fallback
   if (typeof value === 'boolean') return value
   throw wrongType(name, 'a boolean', value)
 }
 
-/** Returns `value` if it is an object that is not null: an options bag, say. */
+/** Returns `value` if it is an object and not null. */
 export function checkObject<T extends object>(name: string, value: T): T {
   if (typeof value === 'object' && value !== null) return value
   throw wrongType(name, 'an object', value)
 }
 
 /**
- * Returns `options` if it is an object that has no enumerable properties but the known ones. A misspelled option would
- * otherwise be ignored.
+ * Returns `options` if it is an object whose enumerable properties are all known. Without this check a misspelled option
+ * would be ignored.
  */
 export function checkOptionNames<T extends object>(name: string, options: T, known: readonly (keyof T & string)[]): T {
   checkObject(name, options)
@@ -90,7 +90,7 @@ function unknownOption(name: string, option: string, known: readonly string[]): 
   return new TypeError(`${name}: unknown option ${quote(option)}; ${hint}expected ${known.join(', ')}`)
 }
 
-/** How many letters must be inserted, removed or replaced to make one word of the other. */
+/** How many letters must be inserted, removed or replaced to change one word into the other. */
 function editDistance(a: string, b: string): number {
   let above = Array.from({ length: b.length + 1 }, (_, column) => column)
   for (let row = 1; row <= a.length; row++) {
@@ -110,19 +110,19 @@ export function checkFunction<T>(name: string, value: T): T {
   throw wrongType(name, 'a function', value)
 }
 
-/** Returns `value` if it is an object that can be iterated: an array, a Set, a generator ... */
+/** Returns `value` if it is an iterable object: an array, a Set, a generator ... */
 export function checkIterable<T>(name: string, value: Iterable<T>): Iterable<T> {
   if (typeof value === 'object' && value !== null && typeof value[Symbol.iterator] === 'function') return value
   throw wrongType(name, 'something to iterate', value)
 }
 
-/** Returns `value` if it is an object with a function of this name. */
+/** Returns `value` if it is an object with a function named `method`. */
 export function checkHas<T extends object>(name: string, value: T, method: keyof T & string): T {
   if (typeof checkObject(name, value)[method] === 'function') return value
   throw wrongType(name, `an object with a function ${method}`, value)
 }
 
-/** The TypeError for an argument of another type than `expected`. */
+/** The TypeError for an argument of the wrong type. */
 export function wrongType(name: string, expected: string, value: unknown): TypeError {
   const got = value === null ? 'null' : typeof value === 'string' ? `string ${quote(value)}` : typeof value
   return new TypeError(`${name}: expected ${expected}, got ${got}`)

@@ -1,12 +1,12 @@
 /**
- * How Node's `console.log` finds an object's own short form: a method under a registered symbol. Without it a memslot
- * would print its typed arrays. (This needs no import of Node's, and does nothing elsewhere.)
+ * Gives a class a short form for Node's `console.log`, which looks for a method under a registered symbol. Without it a
+ * memslot would print its typed arrays. (It imports nothing from Node and has no effect on other platforms.)
  *
- * It is added to a class when its first instance is made. Bundlers keep a class with a computed method name even where
- * nobody uses the class; so no class may have one.
+ * The method is added when the first instance of the class is created. It must not be declared in the class: bundlers
+ * keep a class with a computed method name even if nothing uses it.
  */
 
-/** @internal Lets `console.log` print `instance.inspect()`. For constructors. */
+/** @internal Makes `console.log` print `instance.inspect()`. To be called in a constructor. */
 export function inspectable(instance: { inspect(): string }): void {
   const prototype = Object.getPrototypeOf(instance) as { inspect(): string }
   const symbol = Symbol.for('nodejs.util.inspect.custom')

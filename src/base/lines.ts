@@ -1,16 +1,16 @@
 /**
- * Text input as lines of bytes: what the readers of recordings and of dumps share.
+ * Splits text input into lines of bytes, for the readers of recordings and of dumps.
  *
- * Input comes in chunks of any size, from wherever; a line is shown as a range of bytes, in the chunk itself where
- * it lies in one, so nothing is allocated for it and it is decoded only where its reader wants to. Memory is bounded
- * however long the input is: one line at most is kept.
+ * Input comes in chunks of any size. A line is given to its visitor as a range of bytes. If it lies in one chunk, it is a
+ * range of that chunk: nothing is allocated, and the visitor decodes only what it needs. Memory is bounded, however long
+ * the input is: at most one line is kept.
  */
 import { checkInteger, wrongType } from './args'
 
 const LF = 10
 const CR = 13
 
-/** Longest line that the readers of this library take, in bytes: 1 MiB. */
+/** The longest line that the readers of this library accept, in bytes: 1 MiB. */
 export const MAX_LINE_BYTES = 2 ** 20
 
 /** A line of input that cannot be read, and its number. */
@@ -27,43 +27,43 @@ export class LineError extends Error {
 }
 
 /**
- * Shown one line: the bytes `start..end-1` of `bytes`, without its line end, and its number, from 1. The bytes are
- * only good during the call.
+ * Called with each line: the bytes `start..end-1` of `bytes`, without the line end, and the line's number, from 1. The
+ * bytes are valid only during the call.
  */
 export type LineVisitor = (bytes: Uint8Array, start: number, end: number, line: number) => void
 
 /**
- * Cuts chunks of bytes into lines, which end in LF or CR LF; the last one may end with the input. What a visitor
- * throws comes out of `feed` or `end`; the splitter is of no use then, as it is after a {@link LineError}.
+ * Splits chunks of bytes into lines, which end in LF or CR LF; the last line needs no line end. `feed` and `end` throw
+ * what a visitor throws. After an error the splitter must not be used again.
  */
 export class LineSplitter {
   readonly #maxBytes: number
-  #kept = new Uint8Array(256) // the part of a line that earlier chunks brought
+  #kept = new Uint8Array(256) // the beginning of a line, from earlier chunks
   #keptBytes = 0
   #line = 0
 
   /**
-   * @param maxBytes longest line, without its line end, 1..2^30
+   * @param maxBytes the longest line, in bytes without its line end: 1..2^30
    * @throws RangeError, TypeError
    */
   constructor(maxBytes: number = MAX_LINE_BYTES) {
     this.#maxBytes = checkInteger('maxBytes', maxBytes, 1, 2 ** 30)
   }
 
-  /** Lines shown so far. */
+  /** Lines given to a visitor so far. */
   get lines(): number {
     return this.#line
   }
 
   /**
-   * Shows the lines that end in this chunk. Allocates nothing for a line that lies in it.
+   * Calls the visitor with each line that ends in this chunk.
    *
-   * @throws LineError for a line that is too long, as soon as it is; TypeError
+   * @throws LineError as soon as a line is too long; TypeError
    */
   feed(chunk: Uint8Array, onLine: LineVisitor): void {
     if (!(chunk instanceof Uint8Array)) throw wrongType('chunk', 'a Uint8Array', chunk)
-    // Lines are shown in a Uint8Array, not in the Buffer that the chunk may be: readers are faster if all that they see is of
-    // one class. Line ends are searched in the chunk itself: Buffer.indexOf is memchr, 4 times as fast as Uint8Array's.
+    // The visitor gets a Uint8Array even if the chunk is a Buffer: visitors are faster if they always see one class. The
+    // search for line ends uses the chunk itself: Buffer.indexOf is memchr, 4 times as fast as Uint8Array's.
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
     let start = 0
     let end = chunk.indexOf(LF)
@@ -80,7 +80,7 @@ export class LineSplitter {
     if (start < bytes.length) this.#keep(bytes, start, bytes.length)
   }
 
-  /** The input has ended: shows the last line, if it had no line end. @throws LineError */
+  /** To be called at the end of the input: calls the visitor with the last line, if it has no line end. @throws LineError */
   end(onLine: LineVisitor): void {
     const bytes = this.#keptBytes
     this.#keptBytes = 0
@@ -96,7 +96,7 @@ export class LineSplitter {
 
   #keep(chunk: Uint8Array, start: number, end: number): void {
     const bytes = this.#keptBytes + end - start
-    if (bytes > this.#maxBytes + 1) throw this.#tooLong(this.#line + 1) // one more: it may be the CR of its end
+    if (bytes > this.#maxBytes + 1) throw this.#tooLong(this.#line + 1) // one more byte: it may be the CR of the line end
     if (bytes > this.#kept.length) {
       const kept = new Uint8Array(Math.max(bytes, Math.min(this.#kept.length * 2, this.#maxBytes + 1)))
       kept.set(this.#kept.subarray(0, this.#keptBytes))

@@ -1,13 +1,13 @@
 /**
- * The numbers of the model: which address, which frame, which guest, and in what unit (spec 1).
+ * Types for the addresses, frame numbers and LPIDs of the model, with their units and ranges (spec 1).
  *
  *     nested gpa --guest table--> gpa --host table--> hpa        gfn = gpa >> page shift
  *        (of an L2)               (of L1)         (of the host)
  *
- * All are JavaScript numbers: addresses have at most 53 bits, so they are exact. Words, which have 64, are BigInts.
+ * All are JavaScript numbers, which are exact because addresses have at most 53 bits. Words have 64 bits and are BigInts.
  */
 
-/** The number by which L1 knows a nested guest: an integer in 1..4095. 0 is reserved for the host (spec 11). */
+/** L1's number for a nested guest: an integer in 1..4095. 0 is reserved for the host (spec 11). */
 export type Lpid = number
 
 /** An L2 guest real address, in bytes: an integer in 0..2^52-1. */

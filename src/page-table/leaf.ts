@@ -1,5 +1,5 @@
 /**
- * The leaf PTE of a page table: a page frame and what may be done to it, in one 64-bit word (spec 4).
+ * The leaf PTE of a page table: a page frame and its permissions, in one 64-bit word (spec 4).
  *
  *     63  62  61                56                                      12  11   9  8  7 6  4  3  2  1  0
  *     | P | L |  software       |            frame (4 KiB units)          | soft | R | C | att | p | r | w | x |
@@ -7,10 +7,10 @@
  *     P present, L leaf, R referenced (accessed), C changed (dirty), att cache attributes, p privileged,
  *     r read, w write, x execute
  *
- * The ISA's frame field has bits 56..12; L0's own frame mask keeps those below 53, and of them the ones at and above
- * the page shift. So a host frame number is below 2^41, and a host address below 2^53: exact JavaScript numbers.
+ * The ISA's frame field has bits 56..12. L0's own frame mask keeps the bits from the page shift to 52. So a host address
+ * is below 2^53 and a host frame number below 2^41: exact JavaScript numbers.
  *
- * What the bits mean for a fault must never be decided here: that is spec 5, in vm/.
+ * This file only encodes and decodes. What the bits mean for a fault (spec 5) is decided in vm/.
  */
 import { checkOptionNames, checkWord, toInteger } from '../base/args'
 import { type HostFrame, type Hpa, type LeafShift, MAX_HPA } from '../base/units'
@@ -22,7 +22,7 @@ export const LeafFlag = {
   REFERENCED: 0x100,
   /** Set by the hardware on a write (Linux: dirty). */
   CHANGED: 0x080,
-  /** Only for the privileged state. */
+  /** Only the privileged state may access the page. */
   PRIVILEGED: 0x008,
   /** May be read. */
   READ: 0x004,
@@ -32,7 +32,7 @@ export const LeafFlag = {
   EXECUTE: 0x001,
 } as const
 
-/** @internal {@link LeafFlag} for hot paths: a const enum, whose numbers are literals in the built code. */
+/** @internal {@link LeafFlag} for hot paths: the numbers of a const enum are literals in the built code. */
 export const enum Flag {
   REFERENCED = 0x100,
   CHANGED = 0x080,
@@ -45,7 +45,7 @@ export const enum Flag {
 
 /** The fields of a leaf word. */
 export interface LeafFields {
-  /** The host address that it maps, in bytes: a multiple of 4 KiB, 0..2^53-4096. */
+  /** The host address that the leaf maps to, in bytes: a multiple of 4 KiB, 0..2^53-4096. */
   readonly hpa: Hpa
   /** Bits 11..0, by name in {@link LeafFlag}: 0..0xfff. */
   readonly flags: number
@@ -57,7 +57,7 @@ export const PRESENT = 0x8000000000000000n
 /** The word's leaf bit (spec 4). */
 export const LEAF = 0x4000000000000000n
 
-/** @internal Bits of a word's high half. (A const enum: hot paths get the numbers themselves.) */
+/** @internal Bits of a word's high half. (A const enum: hot paths get the number itself.) */
 export const enum LeafHi {
   /** The word's present bit. */
   PRESENT = 1 << 31,
@@ -67,7 +67,7 @@ export const enum LeafHi {
   FRAME = 0x1fffff,
 }
 
-/** @internal log2 of a page's size by the field AP in rB of a tlbie (spec 8). */
+/** @internal log2 of the page size for each AP value in rB of a tlbie (spec 8). */
 export const AP_SHIFT: ReadonlyMap<number, LeafShift> = new Map([
   [0, 12],
   [1, 21],
@@ -93,8 +93,8 @@ export function packLeaf(fields: { readonly [K in keyof LeafFields]: LeafFields[
 }
 
 /**
- * Decodes the word of a leaf (spec 4): L0's host address (bits 52..12, whatever the page shift) and bits 11..0. The other
- * bits are ignored. O(1).
+ * Decodes the word of a leaf (spec 4): the host address (bits 52..12, whatever the page shift) and the flags (bits 11..0).
+ * The other bits are ignored. O(1).
  *
  * @param word 0..2^64-1
  * @throws RangeError, TypeError
@@ -109,7 +109,7 @@ export function leafFrame(hi: number, lo: number): HostFrame {
   return (hi & LeafHi.FRAME) * 0x100000 + (lo >>> 12)
 }
 
-/** @internal The host address in a leaf's halves, in bytes, cut down to a page of `shift`. */
+/** @internal The host address in a leaf's halves, in bytes, rounded down to a multiple of 2^shift. */
 export function leafHpa(hi: number, lo: number, shift: number): Hpa {
   return numberOf(hi & LeafHi.FRAME, lo & (-1 << shift))
 }
@@ -119,12 +119,12 @@ export function withoutRc(word: bigint): bigint {
   return word & ~BigInt(RC)
 }
 
-/** @internal The word's bytes reversed: a big-endian table word as a little-endian kernel prints it (spec 4). */
+/** @internal The word with its bytes reversed: a big-endian table word as a little-endian kernel prints it (spec 4). */
 export function swapBytes(hi: number, lo: number): bigint {
   return wordOf(swap32(lo), swap32(hi))
 }
 
-/** @internal The four bytes of a 32-bit half reversed. */
+/** @internal A 32-bit half with its bytes reversed. */
 export function swap32(half: number): number {
   return (half << 24) | ((half & 0xff00) << 8) | ((half >>> 8) & 0xff00) | (half >>> 24)
 }

@@ -1,17 +1,17 @@
 /**
- * A page table: a radix tree of 64-bit words (spec 4). The model has it three times: as the host's table for an L1, as
- * L1's table for a nested guest, and as the shadow table, which composes the two.
+ * A page table: a radix tree of 64-bit words (spec 4). The model uses it for the host table, the guest tables and the
+ * shadow tables.
  *
  *     page shift   bits a level, root first   sizes of a leaf                the address bits of a level
  *         16          13   9   9   5          1 GiB, 2 MiB, 64 KiB           51..39  38..30  29..21  20..16
  *         12          13   9   9   9          1 GiB, 2 MiB, 4 KiB            51..39  38..30  29..21  20..12
  *
- * The pages of a table lie in one growing buffer of words. A word is 0, a leaf PTE (present and leaf bit), or a link: the
- * present bit, and in the low half the position of the next page. Clearing a leaf leaves its page linked, empty or not,
- * as Linux does; pages are freed when a larger leaf replaces them, or with the whole table.
+ * The pages of a table are in one growing buffer of words. A word is 0, a leaf PTE (present and leaf bit), or a link: the
+ * present bit, and in the low half the position of a lower page. A page whose last leaf is cleared stays linked, as in
+ * Linux. Pages are freed when a larger leaf replaces them, and when the complete table is cleared.
  *
- * `find` and the accessors of a found leaf must never allocate, and must stay as they are: they are the hot path of faults
- * and of the walk. (This file is over 300 lines: the public methods and the tree below them share the buffer.)
+ * `find` and the accessors of a leaf are the hot path of faults and of the walk: they must never allocate. (This file is
+ * over 300 lines: the public methods and the tree below them share the buffer.)
  */
 import { checkOneOf, checkOptionNames, checkWord, toInteger } from '../base/args'
 import { inspectable } from '../base/inspect'
@@ -20,17 +20,17 @@ import { hex, hexWord, hiOf, hiOfNumber, loOf, NO_HALVES, numberOf, pow2, wordOf
 import { AllocationGate } from './allocation-gate'
 import { LEAF, LeafHi, PRESENT } from './leaf'
 
-/** A leaf PTE of a table. (`JSON.stringify` writes the word of one that a table returned as a hex string.) */
+/** A leaf PTE of a table. (`JSON.stringify` writes the word of a leaf that a table returned as a hex string.) */
 export interface Leaf {
   /** The first address it maps, in bytes: a multiple of its size, 0..2^52-1. */
   readonly gpa: Gpa
-  /** log2 of its size in bytes. */
+  /** log2 of its size in bytes: 12 or 16 (a base page), 21 or 30. */
   readonly shift: LeafShift
-  /** Its word, in plain order (not as a big-endian table has it in memory). */
+  /** Its 64-bit word: bit 63 is the present bit, whatever the byte order of the table in memory. */
   readonly word: bigint
 }
 
-/** @internal A {@link Leaf} that can be stringified. */
+/** @internal A {@link Leaf} that `JSON.stringify` accepts. */
 export class TableLeaf implements Leaf {
   constructor(
     readonly gpa: Gpa,
@@ -50,8 +50,8 @@ export interface RadixTableOptions {
 }
 
 /**
- * @internal Where a leaf is: the position of its word in the buffer times 4, plus its level 1..3 (1 GiB, 2 MiB, base
- * page). {@link Ref.NONE} refers to no leaf: level 0, the root, never has one.
+ * @internal A reference to a leaf: the position of its word in the buffer times 4, plus its level 1..3 (1 GiB, 2 MiB, base
+ * page). {@link Ref.NONE} is no leaf: level 0, the root, never has one.
  */
 export type LeafRef = number
 
@@ -64,9 +64,9 @@ export const enum Ref {
 export const NONE: LeafRef = Ref.NONE
 
 const enum Entries {
-  /** Of the root page. */
+  /** Entries of the root page. */
   ROOT = 1 << 13,
-  /** Of a page of level 1 or 2. */
+  /** Entries of a page of level 1 or 2. */
   MID = 1 << 9,
 }
 
@@ -74,8 +74,9 @@ const enum Entries {
 const MAX_WORDS = 2 ** 28
 
 /**
- * A radix page table over 52-bit addresses, with leaf PTEs of three sizes (spec 4). Memory: 64 KiB for the root, then
- * 4 KiB a page (256 bytes for a last level of 64 KiB pages).
+ * A radix page table for 52-bit addresses, with leaf PTEs of three sizes (spec 4). Memory: 64 KiB for the root, 4 KiB for
+ * each other page (256 bytes for a page of 64 KiB leaves). The buffer grows to four times its size and never shrinks
+ * before {@link clearAll}.
  *
  * @example
  * const table = new RadixTable({ pageShift: 16 })
@@ -83,25 +84,25 @@ const MAX_WORDS = 2 ** 28
  * table.lookup(0x1abcd) // { gpa: 0x10000, shift: 16, word: 0xc000000005670000n }
  */
 export class RadixTable {
-  /** log2 of the base page size in bytes: the geometry. */
+  /** log2 of the base page size in bytes: 16 or 12. */
   readonly pageShift: PageShift = 16
 
-  /** @internal The pages: two 32-bit halves a word, little-endian. Replaced when the table grows. */
+  /** @internal The pages: two 32-bit halves a word, the low one first. Replaced when the table grows. */
   halves: Int32Array = NO_HALVES
 
   #end = Entries.ROOT // words in use from the front
   #rootLinks: number[] = [] // the indices in the root that are used, ascending
-  #freePages: [mid: number, last: number] = [0, 0] // heads of the lists of free pages, by size; 0: none
+  #freePages: [mid: number, last: number] = [0, 0] // head of the list of free pages, for each size; 0: none
   #pages = 1
   #pageBytes = Entries.ROOT * 8
   #leaves = 0
   #epoch = 0
-  #reserved = false // whether a free page is set aside
+  #reserved = false // whether a free page is reserved: see reserveBelow
   readonly #gate: AllocationGate | undefined
 
   /** @throws RangeError, TypeError */
   constructor(options: RadixTableOptions)
-  /** @internal A table whose pages, the root aside, must pass a gate, which several tables share. */
+  /** @internal A table that allocates its pages, except the root, through a gate that it shares with other tables. */
   constructor(options: RadixTableOptions, gate: AllocationGate)
   constructor(options: RadixTableOptions, gate?: AllocationGate) {
     const { pageShift } = checkOptionNames('options', options, ['pageShift'])
@@ -139,12 +140,12 @@ export class RadixTable {
   }
 
   /**
-   * Sets a leaf, or replaces one of the same size. O(1), and the table pages it adds.
+   * Sets a leaf, or replaces one of the same size. Cost: O(1) and the table pages that it adds.
    *
    * @param gpa 0..2^52-1, in bytes, a multiple of the leaf's size
-   * @param shift log2 of its size: the page shift, 21 or 30
+   * @param shift log2 of the leaf's size in bytes: the page shift, 21 or 30
    * @param word a leaf word: present bit and leaf bit set
-   * @returns false if a table page is needed and there is no memory for it (upper pages may stay linked)
+   * @returns false if there is no memory for a table page: no leaf is set (new upper pages stay linked)
    * @throws RangeError, TypeError; Error if a larger leaf or smaller leaves are present: clear them first
    */
   set(gpa: Gpa | bigint, shift: LeafShift, word: bigint): boolean {
@@ -166,7 +167,7 @@ export class RadixTable {
   }
 
   /**
-   * Clears the leaf that maps `gpa`, whatever its size: all of it. O(1).
+   * Clears the complete leaf that maps `gpa`, whatever its size. O(1).
    *
    * @param gpa 0..2^52-1, in bytes
    * @returns the leaf that was cleared; undefined if there was none
@@ -195,10 +196,10 @@ export class RadixTable {
   }
 
   /**
-   * The leaves in address order. Leaves may be cleared and set meanwhile; whether the walk meets a new one depends on how
-   * far it is. Cost: the table pages.
+   * The leaves in address order. Leaves may be set and cleared during the walk; it finds a new leaf only at an address that
+   * it has not passed. Cost: the table pages.
    *
-   * @throws Error while walking, if table pages were freed meanwhile: copy the leaves first, `[...table]`
+   * @throws Error during the walk, if table pages were freed since it began: copy the leaves first, `[...table]`
    */
   *leaves(): Generator<Leaf, void, undefined> {
     yield* this.#leavesOf(0, 0, 0, 0, MAX_GPA + 1)
@@ -209,7 +210,7 @@ export class RadixTable {
     return this.leaves()
   }
 
-  /** What `JSON.stringify` writes: the leaves, their words as hex strings. Cost: the table pages. */
+  /** What `JSON.stringify` writes: the leaves, with words as hex strings. Cost: the table pages. */
   toJSON(): { pageShift: PageShift; leaves: { gpa: Gpa; shift: LeafShift; word: string }[] } {
     const leaves = Array.from(this, ({ gpa, shift, word }) => ({ gpa, shift, word: hexWord(word) }))
     return { pageShift: this.pageShift, leaves }
@@ -221,14 +222,14 @@ export class RadixTable {
   }
 
   /**
-   * @internal The leaves that map an address of `from` up to, not including, `to`, in order. The first may begin
-   * before `from`, the last end after `to`. Cost: the table pages of the range, not its size.
+   * @internal The leaves that map an address in `from..to-1`, in address order. The first may begin before `from`, the last
+   * may end after `to`. Cost: the table pages of the range, not its size.
    */
   leavesBetween(from: Gpa, to: Gpa): Generator<Leaf, void, undefined> {
     return this.#leavesOf(0, 0, 0, from, to)
   }
 
-  /** @internal The leaf that maps an address given as halves; bits 52 and up are not looked at. */
+  /** @internal The leaf that maps an address, given as halves; bits 52 and above are ignored. */
   find(hi: number, lo: number): LeafRef {
     const { halves } = this
     let at = ((hi >>> 7) & (Entries.ROOT - 1)) << 1
@@ -284,7 +285,7 @@ export class RadixTable {
     this.#leaves--
   }
 
-  /** @internal The leaves that a leaf of `shift` at this address would hide: smaller ones, in address order. */
+  /** @internal The smaller leaves that a leaf of `shift` at this address would replace, in address order. */
   leavesBelow(hi: number, lo: number, shift: LeafShift): Leaf[] {
     const at = this.#entryAt(hi, lo, shift)
     if (at < 0 || !this.#isLink(at)) return []
@@ -295,8 +296,8 @@ export class RadixTable {
   }
 
   /**
-   * @internal Sets a leaf and frees the pages below it (the caller has dealt with their leaves). There must be no larger
-   * leaf. {@link Ref.NONE} if a table page is needed and there is no memory for it.
+   * @internal Sets a leaf and frees the pages below it, with their leaves. No larger leaf may be present. Returns
+   * {@link Ref.NONE} if there is no memory for a table page.
    */
   place(hi: number, lo: number, shift: LeafShift, wordHi: number, wordLo: number): LeafRef {
     let page = 0
@@ -319,8 +320,8 @@ export class RadixTable {
   }
 
   /**
-   * @internal Sets the page right below a larger leaf aside, so that the next page of that size cannot fail: the one that
-   * {@link place} needs there, once the leaf is cleared. Returns false if there is none; nothing has changed then.
+   * @internal Reserves the page right below a larger leaf: {@link place} allocates it once the leaf is cleared, and this
+   * allocation must not fail. Returns false if there is no memory; nothing has changed then.
    */
   reserveBelow(larger: LeafRef): boolean {
     const level = (larger & 3) + 1
@@ -382,7 +383,7 @@ export class RadixTable {
     return level === 3 ? 1 << (21 - this.pageShift) : level === 0 ? Entries.ROOT : Entries.MID
   }
 
-  /** The position of the word of a leaf of `shift`, present or not; -1 if no page leads there. */
+  /** The position of the word for a leaf of `shift`, present or not; -1 if the page with this word does not exist. */
   #entryAt(hi: number, lo: number, shift: LeafShift): number {
     let page = 0
     for (let level = 0; ; level++) {
@@ -416,7 +417,7 @@ export class RadixTable {
     }
   }
 
-  /** The first position from `at` whose word is not 0; `end` if there is none. (On its own, so that it runs as a loop.) */
+  /** The first position from `at` on whose word is not 0; `end` if there is none. (A function, so that the loop is fast.) */
   #nextUsed(at: number, end: number): number {
     const { halves } = this
     while (at < end && halves[at * 2 + 1] === 0) at++
@@ -463,7 +464,7 @@ export class RadixTable {
     this.#gate?.givePages(1)
   }
 
-  /** The position of a page of zeros; 0 if there is no memory. */
+  /** Allocates a page of zeros. Returns its position, 0 if there is no memory. */
   #allocatePage(level: number): number {
     if (this.#gate !== undefined && !this.#gate.takePage(this.#reserved)) return 0
     this.#reserved = false
@@ -486,7 +487,7 @@ export class RadixTable {
     return page
   }
 
-  /** Makes four times the room, as NodeHeap does; a page is at most half of what there was, so once is enough. */
+  /** Grows the buffer to four times its size, as NodeHeap does. One growth is enough for any page. */
   #grow(): boolean {
     if (this.halves.length >= MAX_WORDS * 2) return false
     try {
@@ -504,7 +505,7 @@ function checkGpa(gpa: Gpa | bigint): Gpa {
   return toInteger('gpa', gpa, 0, MAX_GPA, 16)
 }
 
-/** How far inside its leaf an address lies. */
+/** The offset of an address in its leaf, in bytes. */
 function offsetIn(gpa: Gpa, shift: number): number {
   return gpa & ~(-1 << shift)
 }

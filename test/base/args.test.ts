@@ -28,7 +28,7 @@ test('an integer of the range is returned, -0 as 0', () => {
   expect(Object.is(checkInteger('n', -0, 0, 0), 0)).toBe(true)
 })
 
-test('a number outside it is a RangeError with name, range and value', () => {
+test('a number outside the range is a RangeError with name, range and value', () => {
   for (const [value, shown] of [
     [-1, '-1'],
     [4096, '4096'],
@@ -81,7 +81,7 @@ const OTHER_TYPES: [unknown, string][] = [
   [() => 7, 'function'],
 ]
 
-test('another type is a TypeError that shows it', () => {
+test('a value of the wrong type is a TypeError that shows it', () => {
   for (const [value, shown] of [...OTHER_TYPES, [7n, 'bigint'] as const]) {
     refuses(() => checkInteger('n', value as never, 0, 9), TypeError, `n: expected an integer in 0..9, got ${shown}`)
   }
@@ -118,7 +118,7 @@ test('a word is a BigInt of 64 bits', () => {
   }
 })
 
-test('one of a list', () => {
+test('checkOneOf accepts a value of the list and refuses others', () => {
   expect(checkOneOf('shift', 16, [16, 12])).toBe(16)
   expect(checkOneOf('shift', 12, [16, 12])).toBe(12)
   expect(checkOneOf('access', 'read', ['read', 'write'])).toBe('read')
@@ -141,7 +141,7 @@ test('one of a list', () => {
   )
 })
 
-test('a boolean, or its fallback', () => {
+test('checkBoolean accepts a boolean, and undefined is the fallback', () => {
   expect(checkBoolean('b', true, false)).toBe(true)
   expect(checkBoolean('b', false, true)).toBe(false)
   expect(checkBoolean('b', undefined, true)).toBe(true)
@@ -150,7 +150,7 @@ test('a boolean, or its fallback', () => {
   refuses(() => checkBoolean('b', null as never, false), TypeError, 'b: expected a boolean, got null')
 })
 
-test('an object that is not null', () => {
+test('checkObject accepts an object that is not null', () => {
   const bag = {}
   expect(checkObject('options', bag)).toBe(bag)
   for (const [value, shown] of [
@@ -163,7 +163,7 @@ test('an object that is not null', () => {
   }
 })
 
-test('a function; something to iterate', () => {
+test('checkFunction and checkIterable accept a function and an iterable object', () => {
   const call = (): number => 1
   expect(checkFunction('visit', call)).toBe(call)
   refuses(() => checkFunction('visit', {}), TypeError, 'visit: expected a function, got object')
@@ -180,7 +180,7 @@ test('a function; something to iterate', () => {
   }
 })
 
-test('an object with a function', () => {
+test('checkHas accepts an object with the named function', () => {
   const map = new Map<number, number>()
   expect(checkHas('guests', map, 'get')).toBe(map)
   refuses(
@@ -196,7 +196,7 @@ test('an object with a function', () => {
   refuses(() => checkHas('guests', null as never, 'get'), TypeError, 'guests: expected an object, got null')
 })
 
-test('an integer given as a BigInt is converted; outside the range it is a RangeError', () => {
+test('a BigInt of the range is converted to a number; outside the range it is a RangeError', () => {
   fc.assert(
     fc.property(fc.maxSafeInteger(), fc.maxSafeInteger(), fc.maxSafeInteger(), (a, b, c) => {
       const [min, value, max] = [a, b, c].sort((x, y) => x - y) as [number, number, number]

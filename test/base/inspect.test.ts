@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { GuestTable, Memslot, RadixTable, Vm } from '../../src/index'
 
-test('what console.log prints is short, and has no typed arrays', () => {
+test('console.log prints a short form without typed arrays', () => {
   const memslot = new Memslot({ baseGfn: 0x10, npages: 0x100 })
   for (const lpid of [1, 2, 3]) memslot.insert(0x12, lpid, 0)
   memslot.insert(0x13, 1, 0)
@@ -14,7 +14,7 @@ test('what console.log prints is short, and has no typed arrays', () => {
   expect(inspect(table)).toBe('RadixTable { page shift: 16, leaves: 1, pages: 3 }')
 })
 
-test('an L1 and what it is made of', () => {
+test('console.log prints an L1 and its parts', () => {
   const l1 = new Vm()
   l1.addMemslot({ baseGfn: 0, npages: 16, readOnly: true })
   const table = l1.setGuestTable(5, new GuestTable())

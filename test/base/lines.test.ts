@@ -21,7 +21,7 @@ function split(text: string, cuts: number[], maxBytes?: number): { lines: string
   return { lines, numbers }
 }
 
-/** What is expected, said another way. */
+/** The expected lines, by another method. */
 function expected(text: string): string[] {
   const lines = text.split('\n').map((line) => line.replace(/\r$/, ''))
   if (text === '' || text.endsWith('\n')) lines.pop()
@@ -30,7 +30,7 @@ function expected(text: string): string[] {
 
 const texts = fc.array(fc.constantFrom('a', 'bc', '\n', '\n', '\r\n', '\r', 'é', 'x'.repeat(300)), { maxLength: 40 })
 
-test('any text cut anywhere gives its lines, numbered', () => {
+test('any text in any chunks gives its lines with their numbers', () => {
   fc.assert(
     fc.property(
       texts.map((parts) => parts.join('')),
@@ -45,7 +45,7 @@ test('any text cut anywhere gives its lines, numbered', () => {
   )
 })
 
-test('a line of exactly the limit passes, with LF, CR LF or none, whole or cut', () => {
+test('a line of exactly the limit is accepted: with LF, CR LF or neither, in one chunk or several', () => {
   for (const end of ['', '\n', '\r\n']) {
     for (const cuts of [[], [5], [10], [11], [1, 2, 3]]) {
       expect(split(`${'x'.repeat(10)}${end}`, cuts, 10).lines).toEqual(['x'.repeat(10)])
@@ -53,7 +53,7 @@ test('a line of exactly the limit passes, with LF, CR LF or none, whole or cut',
   }
 })
 
-test('a line over the limit is an error that names it, however it is cut', () => {
+test('a line over the limit is an error with its line number, in one chunk or several', () => {
   for (const end of ['', '\n', '\r\n']) {
     for (const cuts of [[], [5], [13], [14, 15]]) {
       const failing = (): unknown => split(`ok\n${'x'.repeat(11)}${end}`, cuts, 10)
@@ -63,14 +63,14 @@ test('a line over the limit is an error that names it, however it is cut', () =>
   }
 })
 
-test('an endless line is refused before it is kept', () => {
+test('a line without end is refused before it is kept', () => {
   const splitter = new LineSplitter(1000)
   const chunk = new Uint8Array(600).fill(120)
   splitter.feed(chunk, () => {})
   expect(() => splitter.feed(chunk, () => {})).toThrow('line 1: longer than 1000 bytes')
 })
 
-test('other arguments are refused', () => {
+test('invalid arguments are refused', () => {
   expect(() => new LineSplitter(0)).toThrow(new RangeError('maxBytes: expected an integer in 1..1073741824, got 0'))
   expect(() => new LineSplitter('1' as never)).toThrow(TypeError)
   expect(() => new LineSplitter().feed('x' as never, () => {})).toThrow(

@@ -6,7 +6,7 @@ import { cases } from '../support/cases'
 const EDGES = [0n, 1n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 0x100000000n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n]
 const words = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(...EDGES))
 
-test('a word is its halves, signed as typed arrays hold them', () => {
+test('a word is split into halves, signed as in an Int32Array', () => {
   fc.assert(
     fc.property(words, (word) => {
       const high = Number(word / 2n ** 32n)
@@ -18,7 +18,7 @@ test('a word is its halves, signed as typed arrays hold them', () => {
   )
 })
 
-test('the halves, signed or unsigned, are the word', () => {
+test('halves, signed or unsigned, are joined to the word', () => {
   fc.assert(
     fc.property(words, (word) => {
       const high = Number(word / 2n ** 32n)
@@ -29,7 +29,7 @@ test('the halves, signed or unsigned, are the word', () => {
   )
 })
 
-test('a number of up to 53 bits is its halves, signed or unsigned', () => {
+test('a number of up to 53 bits is split into halves and joined again, signed or unsigned', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), (number) => {
       const word = BigInt(number)
@@ -54,6 +54,6 @@ test('an Int32Array and a BigUint64Array over one buffer see the same word', () 
   )
 })
 
-test('powers of two, over all shifts of an address', () => {
+test('powers of two, for all shifts of an address', () => {
   for (let n = 0; n < 52; n++) expect(pow2(n)).toBe(2 ** n)
 })

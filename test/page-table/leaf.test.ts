@@ -27,7 +27,7 @@ const flagSets = fc.integer({ min: 0, max: 0xfff })
 const words = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(0n, 2n ** 64n - 1n, 2n ** 63n))
 const RUNS = { numRuns: cases(2000) }
 
-/** The halves of a word, as a typed array holds them. */
+/** The halves of a word, signed as in an Int32Array. */
 function halvesOf(word: bigint): [hi: number, lo: number] {
   const bytes = new DataView(new ArrayBuffer(8))
   bytes.setBigUint64(0, word)
@@ -51,7 +51,7 @@ test('the bits are those of the spec', () => {
   expect(LeafHi.FRAME).toBe(0x001fffff) // 0x001FFFFFFFFFF000 >> 32
 })
 
-test('a leaf word is present bit, leaf bit, frame and flags', () => {
+test('a leaf word has present bit, leaf bit, frame and flags', () => {
   fc.assert(
     fc.property(frames, flagSets, (frame, flags) => {
       const word = packLeaf({ hpa: frame * 4096, flags })
@@ -65,7 +65,7 @@ test('a leaf word is present bit, leaf bit, frame and flags', () => {
   expect(packLeaf({ hpa: -0, flags: -0 })).toBe(0xc000000000000000n)
 })
 
-test('of any word, the frame is what L0 keeps: bits 52..12', () => {
+test('the frame of any word is what L0 keeps: bits 52..12', () => {
   fc.assert(
     fc.property(words, (word) => {
       expect(unpackLeaf(word)).toEqual({
@@ -78,7 +78,7 @@ test('of any word, the frame is what L0 keeps: bits 52..12', () => {
   )
 })
 
-test('the host address is the frame cut down to the size of a page', () => {
+test('the host address is the frame rounded down to the page size', () => {
   for (const shift of [12, 16, 21, 30]) {
     fc.assert(
       fc.property(words, (word) => {
@@ -90,7 +90,7 @@ test('the host address is the frame cut down to the size of a page', () => {
   }
 })
 
-test('referenced and changed left out, all else kept', () => {
+test('withoutRc clears referenced and changed, and keeps all other bits', () => {
   fc.assert(
     fc.property(words, (word) => {
       const bits = (n: bigint): bigint => (word / n) % 2n
@@ -100,7 +100,7 @@ test('referenced and changed left out, all else kept', () => {
   )
 })
 
-test('bytes reversed', () => {
+test('swapBytes reverses the bytes of a word', () => {
   fc.assert(
     fc.property(words, (word) => {
       const bytes = new DataView(new ArrayBuffer(8))
@@ -115,7 +115,7 @@ test('bytes reversed', () => {
 
 const UNKNOWN_FIELD = 'fields: unknown option "frame"; expected hpa, flags'
 
-test('other arguments are refused', () => {
+test('invalid arguments are refused', () => {
   for (const [hpa, shown] of [
     [-1, '-0x1'],
     [0.5, '0.5'],

@@ -12,7 +12,7 @@ type LeafShift = PageShift | 21 | 30
 /** Index bits per level, root first (spec 4). */
 const LEVEL_BITS: Record<PageShift, number[]> = { 16: [13, 9, 9, 5], 12: [13, 9, 9, 9] }
 
-/** log2 of what one entry of a level spans. */
+/** log2 of the bytes that one entry of a level maps. */
 function shiftOfLevel(pageShift: PageShift, level: number): number {
   return LEVEL_BITS[pageShift].slice(level + 1).reduce((sum, bits) => sum + bits, pageShift)
 }
@@ -41,7 +41,7 @@ class Model {
     for (let level = 1; level < 4; level++) {
       const above = shiftOfLevel(this.pageShift, level - 1)
       if (above > shift) this.pages.add(`${level}:${Math.floor(gpa / 2 ** above)}`)
-      // a page that spans no more than the leaf, and lies in it, makes way for it
+      // a page inside the new leaf is freed
       else
         for (const page of [...this.pages]) {
           const [of, number] = page.split(':').map(Number) as [number, number]
@@ -82,13 +82,13 @@ function compare(table: RadixTable, model: Model): void {
   })
 }
 
-/** The halves of an address, as internal callers give them. */
+/** The halves of an address, for the internal methods. */
 const halvesOf = (gpa: number): [hi: number, lo: number] => [
   Math.floor(gpa / 2 ** 32),
   Number(BigInt.asIntN(32, BigInt(gpa))),
 ]
 
-/** Addresses near each other at every level, so that leaves of all sizes meet; and the edges of the space. */
+/** Addresses that are close at every level, so that leaves of all sizes overlap; and the limits of the address space. */
 const addresses = fc.oneof(
   {
     weight: 8,
@@ -121,7 +121,7 @@ const steps = fc.array(
 )
 
 for (const pageShift of [16, 12] as const) {
-  test(`random steps on a table are those on a Map, page shift ${pageShift}`, () => {
+  test(`random steps have the same results on a table and on a Map, page shift ${pageShift}`, () => {
     const shifts: LeafShift[] = [pageShift, 21, 30]
     fc.assert(
       fc.property(steps, addresses, (run, elsewhere) => {
@@ -169,7 +169,7 @@ for (const pageShift of [16, 12] as const) {
     )
   }, 60_000)
 
-  test(`every address of a leaf finds it and its shift, none beside it does, page shift ${pageShift}`, () => {
+  test(`every address of a leaf finds it and its shift, and no other address does, page shift ${pageShift}`, () => {
     fc.assert(
       fc.property(
         addresses,
@@ -189,7 +189,7 @@ for (const pageShift of [16, 12] as const) {
           if (first + 2 ** shift < 2 ** 52) expect(table.lookup(first + 2 ** shift)).toBe(undefined)
           const ref = table.find(...halvesOf(gpa))
           expect([table.shiftOf(ref), table.wordAt(ref), ref & 3, ref > 0]).toEqual([shift, word, 3 - size, true])
-          // bits 52 and up, where an entry has its LPID, are not looked at
+          // bits 52 and above, where an entry has its LPID, are ignored
           const [hi, lo] = halvesOf(gpa)
           expect(table.find(hi | 0xabc00000, lo)).toBe(ref)
           expect([...table]).toEqual([leaf])
@@ -214,13 +214,13 @@ test('a table starts with its root, and a page costs 8 bytes an entry (spec 12)'
     table.set(2 ** 30 + 2 ** 21, pageShift, 3n << 62n)
     expect([table.leafCount, table.pageCount, table.pageBytes]).toEqual([3, 4, 8 * (8192 + 512 + 512 + last)])
     table.clear(2 ** 30 + 2 ** 21)
-    expect([table.leafCount, table.pageCount]).toEqual([2, 4]) // an empty page stays, as in Linux
+    expect([table.leafCount, table.pageCount]).toEqual([2, 4]) // an empty page stays linked, as in Linux
     table.clearAll()
     expect([table.leafCount, table.pageCount, table.pageBytes, [...table]]).toEqual([0, 1, 8 * 8192, []])
   }
 })
 
-test('pages that made way are used again, empty', () => {
+test('freed pages are cleared and used again', () => {
   for (const pageShift of [16, 12] as const) {
     const table = new RadixTable({ pageShift })
     const shifts = [pageShift, 21] as const
@@ -243,7 +243,7 @@ test('pages that made way are used again, empty', () => {
       table.clear(base)
     }
     expect(room()).toBeLessThanOrEqual(2 * before)
-    expect([table.leafCount, table.pageCount]).toEqual([0, 2]) // the root, and the one page of 1 GiB leaves
+    expect([table.leafCount, table.pageCount]).toEqual([0, 2]) // the root and the page of 1 GiB leaves
     fill(0)
     expect(table.leafCount).toBe(200)
   }
@@ -257,22 +257,22 @@ test('a leaf of the same size is replaced', () => {
   expect(table.leafCount).toBe(1)
 })
 
-test('leaves may be cleared and set while they are walked', () => {
+test('leaves may be cleared and set during a walk', () => {
   const table = new RadixTable({ pageShift: 16 })
   for (let n = 0; n < 100; n++) table.set(n * 0x10000, 16, packLeaf({ hpa: n * 4096, flags: 4 }))
   const met: number[] = []
   for (const { gpa } of table.leaves()) {
     met.push(gpa / 0x10000)
     table.clear(gpa)
-    table.clear(gpa + 0x10000) // the next one, before it is met
-    table.set(2 ** 40 + gpa, 16, packLeaf({ hpa: 0, flags: 4 })) // and more, further on, in pages that grow
+    table.clear(gpa + 0x10000) // the next leaf, before the walk finds it
+    table.set(2 ** 40 + gpa, 16, packLeaf({ hpa: 0, flags: 4 })) // more leaves at higher addresses, in new pages
     if (met.length > 100) break
   }
   expect(met.slice(0, 50)).toEqual(Array.from({ length: 50 }, (_, n) => 2 * n))
   expect(table.lookup(0)).toBe(undefined)
 })
 
-test('a walk says when pages were freed under it', () => {
+test('a walk throws if pages were freed since it began', () => {
   const message = 'leaves: table pages were freed during the walk: copy the leaves first'
   const table = new RadixTable({ pageShift: 16 })
   const fill = (): void => {
@@ -309,7 +309,7 @@ test('writeAt and clearAt change one leaf', () => {
   expect(table.lookup(0x2000)!.word).toBe(packLeaf({ hpa: 0x2000, flags: 4 }))
 })
 
-test('refused arguments; nothing has changed', () => {
+test('invalid arguments are refused, and nothing changes', () => {
   const table = new RadixTable({ pageShift: 16 })
   const word = packLeaf({ hpa: 0x1000, flags: 4 })
   const range = 'an integer in 0x0..0xfffffffffffff'
@@ -384,7 +384,7 @@ test('refused arguments; nothing has changed', () => {
   expect(Object.is(table.lookup(-0)!.gpa, 0)).toBe(true)
 })
 
-test('the page right below a larger leaf is set aside; a page below that one may still be missing (spec 5 step 6)', () => {
+test('the page right below a larger leaf is reserved; a page below that one may still be missing (spec 5 step 6)', () => {
   for (const pageShift of [16, 12] as const) {
     for (const [larger, shift, needed] of [
       [30, 21, 1],
@@ -403,19 +403,19 @@ test('the page right below a larger leaf is set aside; a page below that one may
         expect(table.reserveBelow(ref)).toBe(available > 0)
         expect([table.pageCount, table.pageBytes, gate.pages, table.leafCount]).toEqual([...before, 1])
         if (available === 0) continue
-        if (available === 1) Object.assign(gate, { pageLimit: 0 }) // but for the page that was set aside
+        if (available === 1) Object.assign(gate, { pageLimit: 0 }) // except for the reserved page
         table.clearAt(ref)
         const placed = table.place(0, 0, shift, 0xc0000000 | 0, 7)
         expect(placed !== 0).toBe(available >= needed)
         expect(table.pageCount).toBe(before[0]! + Math.min(available, needed)) // upper pages stay linked
         Object.assign(gate, { pageLimit: 0 })
-        expect(table.place(1 << 7, 0, 30, 0xc0000000 | 0, 7)).toBe(0) // it is set aside once
+        expect(table.place(1 << 7, 0, 30, 0xc0000000 | 0, 7)).toBe(0) // the reservation is for one page
       }
     }
   }
 })
 
-test('a page on the way that cannot be had', () => {
+test('reach returns false if a page cannot be allocated', () => {
   const gate = new AllocationGate(2)
   gate.pages = 1
   const table = new RadixTable({ pageShift: 16 }, gate)
@@ -438,7 +438,7 @@ test('addresses may be BigInts in range', () => {
   }
 })
 
-test('JSON shows the leaves, their words in hex', () => {
+test('JSON has the leaves, with words in hex', () => {
   const table = new RadixTable({ pageShift: 16 })
   table.set(0x200000, 21, packLeaf({ hpa: 0x5600000, flags: 0x187 }))
   const leaf = { gpa: 0x200000, shift: 21, word: '0xc000000005600187' }
