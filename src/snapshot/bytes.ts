@@ -1,6 +1,6 @@
-/** The bytes of a snapshot: little-endian whatever the machine, written to a buffer that grows, read with bounds. */
+/** Writes and reads the numbers of a snapshot: little-endian on every machine, with bounds checks when reading. */
 
-/** A snapshot that cannot be restored, and why. */
+/** The error for a snapshot that cannot be restored. */
 export class SnapshotError extends Error {
   override readonly name = 'SnapshotError'
 
@@ -12,7 +12,7 @@ export class SnapshotError extends Error {
 
 const MAX_SAFE = 0x1f_ffff_ffff_ffffn
 
-/** @internal Writes numbers one after the other. */
+/** @internal Writes numbers into a buffer that grows. */
 export class ByteWriter {
   #bytes = new Uint8Array(4096)
   #view = new DataView(this.#bytes.buffer)
@@ -33,18 +33,18 @@ export class ByteWriter {
     this.#view.setUint32(at, value, true)
   }
 
-  /** A word. */
+  /** Writes a word: 8 bytes. */
   u64(value: bigint): void {
     const at = this.#room(8)
     this.#view.setBigUint64(at, value, true)
   }
 
-  /** An integer of 0..2^53-1, in 8 bytes. */
+  /** Writes an integer of 0..2^53-1 in 8 bytes. */
   integer(value: number): void {
     this.u64(BigInt(value))
   }
 
-  /** Each of them as 4 bytes. */
+  /** Writes each value in 4 bytes. */
   halves(values: Int32Array): void {
     const at = this.#room(values.length * 4)
     for (let i = 0; i < values.length; i++) this.#view.setInt32(at + i * 4, values[i]!, true)
@@ -55,12 +55,12 @@ export class ByteWriter {
     this.#bytes.set(values, at)
   }
 
-  /** What was written; a copy. */
+  /** A copy of the bytes written so far. */
   result(): Uint8Array {
     return this.#bytes.slice(0, this.#length)
   }
 
-  /** Where the next `bytes` go. The buffer may be another one after. */
+  /** Makes room for `bytes` more, and returns their position. May replace the buffer. */
   #room(bytes: number): number {
     const at = this.#length
     this.#length += bytes
@@ -74,7 +74,7 @@ export class ByteWriter {
   }
 }
 
-/** @internal Reads them back. What goes beyond the end, or out of its range, is a {@link SnapshotError}. */
+/** @internal Reads the numbers of a {@link ByteWriter}. @throws SnapshotError at the end of the bytes, or out of range */
 export class ByteReader {
   readonly #view: DataView
   #at: number
@@ -105,14 +105,14 @@ export class ByteReader {
     return this.#view.getBigUint64(this.#take(what, 8), true)
   }
 
-  /** An integer of 0..max, in 8 bytes. */
+  /** Reads an integer of 0..max in 8 bytes. */
   integer(what: string, max = Number.MAX_SAFE_INTEGER): number {
     const value = this.u64(what)
     if (value > MAX_SAFE) throw new SnapshotError(`${what}: expected at most ${max}, got ${value}`)
     return this.#within(what, Number(value), max)
   }
 
-  /** A count of things of at least `bytes` each: no more than can follow, so that memory goes with the input. */
+  /** Reads a count of items of at least `bytes` each. More than can follow are refused, so the input bounds the memory. */
   count(what: string, bytes: number): number {
     const count = this.u32(what)
     if (count * bytes <= this.left) return count
@@ -127,7 +127,7 @@ export class ByteReader {
   }
 
   #take(what: string, bytes: number): number {
-    if (bytes > this.left) throw new SnapshotError(`${what}: the bytes end before it`)
+    if (bytes > this.left) throw new SnapshotError(`${what}: the snapshot ends before it`)
     const at = this.#at
     this.#at += bytes
     return at
@@ -139,7 +139,7 @@ export class ByteReader {
   }
 }
 
-/** @internal CRC-32 (IEEE 802.3): finds every error that lies within 32 bits in a row, so any single altered byte. */
+/** @internal CRC-32 (IEEE 802.3). It detects every error within 32 consecutive bits, so any single altered byte. */
 export function crc32(bytes: Uint8Array): number {
   let crc = -1
   for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ bytes[i]!) & 0xff]!

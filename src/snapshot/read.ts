@@ -1,6 +1,8 @@
 /**
- * An L1 from bytes: see `layout.ts`. The checksum finds what was damaged; everything that the model's own operations
- * rely on is checked all the same, since a snapshot may be made with intent: pointers, lists, free nodes, overlaps.
+ * Restores an L1 from bytes: see `layout.ts`.
+ *
+ * The checksum detects damage, but bytes can be forged with a correct checksum. So everything that the model relies on is
+ * checked too: pointers, lists, free nodes, overlapping memslots and leaves.
  */
 import { checkFunction, checkOptionNames, wrongType } from '../base/args'
 import { type LeafShift, MAX_GPA, MAX_LPID } from '../base/units'
@@ -32,19 +34,19 @@ import {
   WALKS,
 } from './layout'
 
-/** What a snapshot does not have: give it as the L1 had it. */
+/** Options of {@link restore}: what a snapshot does not contain. */
 export interface RestoreOptions {
-  /** Says what backs L1's memory. The default: base pages, with host frames in order. */
+  /** Says what backs L1's memory; give the same as to the original. The default: base pages, with host frames in order. */
   readonly backing?: BackingOf
-  /** Gets the events from now on. A {@link recorder} is refused: it must observe from the beginning. */
+  /** Called with each event from now on. A {@link recorder} is refused: it must observe an L1 from its creation. */
   readonly observer?: VmObserver
 }
 
 /**
- * An L1 from the bytes that {@link snapshot} gave. Memslots, tables and nested guests are new objects: look them up.
- * Memory goes with the bytes, but for the slot arrays: 8 bytes for each gfn that a memslot is said to have.
+ * Restores an L1 from the bytes that {@link snapshot} returned. Its memslots, tables and nested guests are new objects:
+ * get them from the L1. Cost and memory: proportional to the bytes, and 8 bytes for each gfn of a memslot.
  *
- * @throws SnapshotError, which says what is wrong; nothing is half restored. TypeError
+ * @throws SnapshotError, which says what is wrong with the bytes; TypeError
  */
 export function restore(bytes: Uint8Array, options: RestoreOptions = {}): Vm {
   if (!(bytes instanceof Uint8Array)) throw wrongType('bytes', 'a Uint8Array', bytes)
@@ -74,7 +76,7 @@ export function restore(bytes: Uint8Array, options: RestoreOptions = {}): Vm {
   }
   const vm = refusing(() => new Vm(all))
   readState(from, vm.state)
-  if (from.left > 0) throw new SnapshotError(`${from.left} bytes follow its end`)
+  if (from.left > 0) throw new SnapshotError(`${from.left} bytes follow the last nested guest`)
   vm.observe(observer)
   return vm
 }
@@ -82,16 +84,16 @@ export function restore(bytes: Uint8Array, options: RestoreOptions = {}): Vm {
 function checkHeader(bytes: Uint8Array): void {
   const { length: size } = bytes
   if (size < HEADER_BYTES) throw new SnapshotError(`expected at least ${HEADER_BYTES} bytes, got ${size}`)
-  if (MAGIC.some((byte, at) => bytes[at] !== byte)) throw new SnapshotError('it does not begin with "NRMAP-L1"')
+  if (MAGIC.some((byte, at) => bytes[at] !== byte)) throw new SnapshotError('the bytes do not begin with "NRMAP-L1"')
   const from = new ByteReader(bytes, MAGIC.length)
   const version = from.u32('version')
   if (version !== VERSION) throw new SnapshotError(`version: expected ${VERSION}, got ${version}`)
   const sum = from.u32('checksum')
   const length = from.u64('length')
-  if (length !== BigInt(size)) throw new SnapshotError(`length: its header says ${length} bytes, there are ${size}`)
+  if (length !== BigInt(size)) throw new SnapshotError(`length: the header says ${length} bytes, got ${size}`)
   const found = crc32(bytes.subarray(CHECKED_FROM))
   if (found !== sum) {
-    throw new SnapshotError(`checksum: its header says 0x${sum.toString(16)}, the bytes have 0x${found.toString(16)}`)
+    throw new SnapshotError(`checksum: the header says 0x${sum.toString(16)}, the bytes have 0x${found.toString(16)}`)
   }
 }
 
@@ -114,7 +116,7 @@ function readState(from: ByteReader, state: VmState): void {
   const tables = list(from, 'guest tables', 8, () => readGuestTable(from))
   list(from, 'partition', 8, () => {
     const lpid = readLpid(from, state)
-    if (state.partition.has(lpid)) throw new SnapshotError(`partition: LPID ${lpid} stands twice`)
+    if (state.partition.has(lpid)) throw new SnapshotError(`partition: LPID ${lpid} occurs twice`)
     state.partition.set(lpid, at(tables, from.u32('guest table'), 'partition'))
   })
   readPage(from, 'host table', state.host, 0, 0)
@@ -179,13 +181,14 @@ function readMemslot(from: ByteReader, state: VmState, met: Uint8Array): void {
   state.memslots.push(slot)
 }
 
-/** Follows a slot's word to its end: nodes in use, each met once, and entries as entries are. */
+/** Checks a list: its nodes are in use and in no other list, and its entries are valid. @param met by node: 1 if in a list */
 function checkList(state: VmState, head: bigint, met: Uint8Array): void {
   let word = head
   for (; (word & BigInt(TAG)) === 0n;) {
     const address = Number(word)
-    if (!state.nodes.has(address)) throw new SnapshotError(`slot: 0x${word.toString(16)} is no node in use`)
-    if (met[address / 16] !== 0) throw new SnapshotError(`slot: node 0x${word.toString(16)} stands in two places`)
+    if (!state.nodes.has(address)) throw new SnapshotError(`rmap slot: 0x${word.toString(16)} is not a node in use`)
+    if (met[address / 16] !== 0)
+      throw new SnapshotError(`rmap slot: node 0x${word.toString(16)} is in two lists, or twice in one`)
     met[address / 16] = 1
     const { next, entry } = state.nodes.read(address)
     checkEntryWord(state, entry)
@@ -196,11 +199,11 @@ function checkList(state: VmState, head: bigint, met: Uint8Array): void {
 
 function checkEntryWord(state: VmState, entry: bigint): void {
   if ((entry & 0xfffn) !== 0n || (entry < 1n << 52n && !state.settings.allowLpidZero)) {
-    throw new SnapshotError(`slot: 0x${entry.toString(16)} is no entry`)
+    throw new SnapshotError(`rmap slot: 0x${entry.toString(16)} is not an entry`)
   }
 }
 
-/** A host leaf that goes is walked in the memslot it lies in. */
+/** Each host leaf must lie in one memslot: its removal walks the rmap slots of all its gfns. */
 function checkHostLeaves(state: VmState): void {
   for (const { gpa, shift } of state.host.leaves()) {
     const first = gpa / 2 ** state.pageShift
@@ -211,21 +214,21 @@ function checkHostLeaves(state: VmState): void {
   }
 }
 
-/** Nodes in use that no slot leads to are lost: LPID 0 does that, nothing else. */
+/** Only LPID 0 can leak nodes: nodes in use that no rmap slot leads to. */
 function checkNodes(state: VmState, met: Uint8Array): void {
   const reached = met.reduce((sum, is) => sum + is, 0)
   const lost = state.nodes.inUse - reached
-  if (lost > 0 && !state.settings.allowLpidZero) throw new SnapshotError(`nodes: ${lost} in use, and in no slot`)
-  const said = state.memslots.reduce((sum, slot) => sum + slot.nodes, state.leaked)
+  if (lost > 0 && !state.settings.allowLpidZero) throw new SnapshotError(`nodes: ${lost} are in use but in no list`)
+  const counted = state.memslots.reduce((sum, slot) => sum + slot.nodes, state.leaked)
   const { inUse } = state.nodes
-  if (said !== inUse) throw new SnapshotError(`nodes: its memslots have ${said}, ${inUse} are in use`)
+  if (counted !== inUse) throw new SnapshotError(`nodes: the memslots count ${counted}, ${inUse} are in use`)
 }
 
 function readGuest(from: ByteReader, state: VmState, tables: GuestTable[]): void {
   const lpid = readLpid(from, state)
   const shadowLpid = from.u32('shadow LPID')
   if (shadowLpid <= state.settings.lpid || state.shadowLpids.has(shadowLpid)) {
-    throw new SnapshotError(`shadow LPID: ${shadowLpid} is another's`)
+    throw new SnapshotError(`shadow LPID: ${shadowLpid} is already in use`)
   }
   const id = from.integer('id', state.nextId)
   const entered = from.integer('references')
@@ -234,12 +237,12 @@ function readGuest(from: ByteReader, state: VmState, tables: GuestTable[]): void
   const root = from.u32('root')
   const edited = list(from, 'edited addresses', 8, () => from.integer('edited address', MAX_GPA))
   const shadow = state.newTable()
-  if (shadow === undefined) throw new SnapshotError('maxTablePages: its tables have more pages')
+  if (shadow === undefined) throw new SnapshotError('maxTablePages: the tables have more pages')
   readPage(from, 'shadow table', shadow, 0, 0)
 
   const live = status === 'live'
   if (live ? state.guests.has(lpid) || state.held.size > 0 : entered === 0) {
-    const wrong = live ? 'stands twice, or late' : 'is dropped, and nobody holds it'
+    const wrong = live ? 'occurs twice, or after a dropped guest' : 'is dropped but has no reference'
     throw new SnapshotError(`nested guest: LPID ${lpid} ${wrong}`)
   }
   const guest = new NestedGuest(lpid, shadowLpid, id, shadow)
@@ -254,7 +257,7 @@ function readGuest(from: ByteReader, state: VmState, tables: GuestTable[]): void
   else state.held.add(guest)
 }
 
-/** A page of a table and all below it, which begins at address `first`. */
+/** Reads a page of a table and all pages below it. @param first the first address that the page maps */
 function readPage(from: ByteReader, what: string, table: RadixTable, level: number, first: number): void {
   const entries = pageEntries(table.pageShift)[level]!
   const span = level === 3 ? 2 ** table.pageShift : 2 ** (39 - 9 * level)
@@ -267,7 +270,7 @@ function readPage(from: ByteReader, what: string, table: RadixTable, level: numb
     const hi = hiOfNumber(gpa)
     if (from.u8(what, level === 0 ? 0 : 1) === 1) {
       const word = from.u64(what)
-      if (word < (PRESENT | LEAF)) throw new SnapshotError(`${what}: 0x${word.toString(16)} is no leaf`)
+      if (word < (PRESENT | LEAF)) throw new SnapshotError(`${what}: 0x${word.toString(16)} is not a leaf`)
       table.place(hi, gpa | 0, Math.log2(span) as LeafShift, hiOf(word), loOf(word))
     } else {
       if (level === 3) throw new SnapshotError(`${what}: a page below the last level`)
@@ -279,13 +282,15 @@ function readPage(from: ByteReader, what: string, table: RadixTable, level: numb
   }
 }
 
-/** As many things as a count says, each at least `bytes` long. */
+/** Reads a count, then so many items of at least `bytes` each. */
 function list<T>(from: ByteReader, what: string, bytes: number, read: () => T): T[] {
   return Array.from({ length: from.count(what, bytes) }, read)
 }
 
 function at<T>(items: readonly T[], index: number, what: string): T {
-  if (index >= items.length) throw new SnapshotError(`${what}: guest table ${index} of ${items.length}`)
+  if (index >= items.length) {
+    throw new SnapshotError(`${what}: guest table ${index} does not exist, the snapshot has ${items.length}`)
+  }
   return items[index]!
 }
 
@@ -294,7 +299,7 @@ function oneOf<T extends number>(value: number, what: string, allowed: readonly 
   throw new SnapshotError(`${what}: expected one of ${allowed.join(', ')}, got ${value}`)
 }
 
-/** What the library itself refuses is wrong in the snapshot. */
+/** Calls `make`; an error of the library is an error of the snapshot. */
 function refusing<T>(make: () => T): T {
   try {
     return make()

@@ -1,4 +1,4 @@
-/** An L1 as bytes: see `layout.ts`. */
+/** Writes an L1 as bytes: see `layout.ts`. */
 import { wrongType } from '../base/args'
 import { wordOf } from '../base/word'
 import { LeafHi } from '../page-table/leaf'
@@ -25,9 +25,9 @@ import {
 } from './layout'
 
 /**
- * All of an L1 as bytes, from which {@link restore} makes an equal one that behaves in the same way. The caller's backing
- * and observer are left out. The L1 does not change. Cost: all of the state. Size: 12 bytes for each rmap slot that is
- * not empty, 16 for each node ever used, 11 for each leaf.
+ * Writes an L1 as bytes, from which {@link restore} creates an equal one that behaves in the same way. The caller's backing
+ * and observer are not written. The L1 does not change. Cost: all of the state. Size: 12 bytes for each rmap slot that is
+ * not empty, 16 for each list node ever used, 11 for each leaf.
  *
  * @throws TypeError; Error while a fault, an invalidation or a change of dirty logging is between its halves, or if a guest
  *   table is a {@link GuestWalker}, which is the caller's and cannot be written
@@ -42,8 +42,8 @@ export function snapshot(vm: Vm): Uint8Array {
 
   out.bytes(MAGIC)
   out.u32(VERSION)
-  out.u32(0) // the checksum, and
-  out.integer(0) // the length, when they are known
+  out.u32(0) // checksum and
+  out.integer(0) // length: written at the end
   out.u8(state.pageShift)
   out.u8(settings.placement === 'head' ? 0 : 1)
   out.u8((settings.allowLpidZero ? 1 : 0) | (settings.allowDroppedFaults ? 2 : 0))
@@ -85,7 +85,7 @@ export function snapshot(vm: Vm): Uint8Array {
   return bytes
 }
 
-/** What is between its halves is in the caller's hands, and cannot be restored. */
+/** Throws if an operation is between its halves: the caller holds its state, so it could not be restored. */
 function refusePending(state: VmState): void {
   if (state.invalidationsInProgress > 0) {
     throw new Error('snapshot: an invalidation is between its halves: call its end first')

@@ -66,7 +66,7 @@ const steps = fc.array(
   { maxLength: 120 },
 )
 
-/** One step on an L1, by what can be looked up in it alone; what it answers, or the error it throws. */
+/** Runs a step with objects that it gets from the L1 only. Returns the result, or the message of the error. */
 function run(vm: Vm, { kind, lpid, page, to, size, access }: Step): unknown {
   const base = 2 ** vm.pageShift
   const gpa = page < 12 ? page * base : (page - 11) * 2 ** 30
@@ -118,12 +118,12 @@ function run(vm: Vm, { kind, lpid, page, to, size, access }: Step): unknown {
   }
 }
 
-/** The counters, but for what indexes take: one is no state of the L1, and is made anew when an insert wants it. */
+/** The counters without the bytes of indexes: they are not restored, an insert creates the index it needs. */
 function counted(vm: Vm): unknown {
   return { ...vm.counters, bytes: { ...vm.counters.bytes, indexes: 0 } }
 }
 
-test('restored, an L1 is equal to the original in every word, and behaves the same', () => {
+test('a restored L1 equals the original in every word, and behaves in the same way', () => {
   let lists = 0
   fc.assert(
     fc.property(worlds, steps, steps, (world, before, after) => {
@@ -162,7 +162,7 @@ test('restored, an L1 is equal to the original in every word, and behaves the sa
   expect(lists).toBeGreaterThan(50)
 }, 120_000)
 
-test('a list of any length goes on after a restore: outcomes, order and scan steps', () => {
+test('a list of any length is restored: outcomes, order and scan steps of later inserts are the same', () => {
   for (const length of [1, 2, 15, 16, 17, 18, 40, 1000]) {
     const vm = new Vm()
     vm.addMemslot({ baseGfn: 0, npages: 1 })
@@ -173,7 +173,7 @@ test('a list of any length goes on after a restore: outcomes, order and scan ste
     vm.tlbie({ kind: 'lpid', lpid: 1, ric: 0 })
     other.tlbie({ kind: 'lpid', lpid: 1, ric: 0 })
     for (let n = length + 29; n >= 0; n -= 7) {
-      // new ones and duplicates
+      // new entries and duplicates
       expect(other.fault({ lpid: 1, gpa: n * 0x10000, access: 'read' })).toEqual(
         vm.fault({ lpid: 1, gpa: n * 0x10000, access: 'read' }),
       )
@@ -185,7 +185,7 @@ test('a list of any length goes on after a restore: outcomes, order and scan ste
   }
 })
 
-/** A small L1 with something of everything. */
+/** A small L1 in which every part of a snapshot is used. */
 function sample(allowLpidZero = false): Uint8Array {
   const vm = machine({ pageShift: 16, placement: 'head', allowLpidZero, allowDroppedFaults: false, ownBacking: false })
   for (const lpid of [1, 2, 3]) {
@@ -204,7 +204,7 @@ function sample(allowLpidZero = false): Uint8Array {
   return snapshot(vm)
 }
 
-test('any truncation is refused, and says that the length is wrong', () => {
+test('any truncation is refused, and the error names the length', () => {
   const bytes = sample()
   expect(restore(bytes).check()).toEqual([])
   for (let length = 0; length < bytes.length; length++) {
@@ -213,7 +213,7 @@ test('any truncation is refused, and says that the length is wrong', () => {
       SnapshotError,
       length < 32
         ? `snapshot: expected at least 32 bytes, got ${length}`
-        : `snapshot: length: its header says ${bytes.length} bytes, there are ${length}`,
+        : `snapshot: length: the header says ${bytes.length} bytes, got ${length}`,
     )
   }
   const longer = new Uint8Array(bytes.length + 1)
@@ -221,17 +221,17 @@ test('any truncation is refused, and says that the length is wrong', () => {
   refuses(
     () => restore(longer),
     SnapshotError,
-    `snapshot: length: its header says ${bytes.length} bytes, there are ${longer.length}`,
+    `snapshot: length: the header says ${bytes.length} bytes, got ${longer.length}`,
   )
 })
 
 test('any single altered byte is refused, and the error names what is wrong', () => {
   const bytes = sample()
   const parts: [number, RegExp][] = [
-    [8, /^snapshot: it does not begin with "NRMAP-L1"$/],
+    [8, /^snapshot: the bytes do not begin with "NRMAP-L1"$/],
     [12, /^snapshot: version: expected 1, got \d+$/],
-    [16, /^snapshot: checksum: its header says 0x[0-9a-f]+, the bytes have 0x[0-9a-f]+$/],
-    [24, /^snapshot: length: its header says \d+ bytes, there are \d+$/],
+    [16, /^snapshot: checksum: the header says 0x[0-9a-f]+, the bytes have 0x[0-9a-f]+$/],
+    [24, /^snapshot: length: the header says \d+ bytes, got \d+$/],
     [Infinity, /^snapshot: checksum: /],
   ]
   for (let at = 0; at < bytes.length; at++) {
@@ -251,7 +251,7 @@ test('any single altered byte is refused, and the error names what is wrong', ()
   }
 })
 
-/** Puts length and checksum right, as one would who means harm. */
+/** Corrects length and checksum, as an attacker would. */
 function sealed(bytes: Uint8Array): Uint8Array {
   if (bytes.length < 32) return bytes
   const copy = bytes.slice()
@@ -261,7 +261,7 @@ function sealed(bytes: Uint8Array): Uint8Array {
   return copy
 }
 
-test('one made with intent is refused by a SnapshotError, or can be worked with', () => {
+test('a forged snapshot is refused with a SnapshotError, or restores an L1 that works', () => {
   const samples = [sample(), sample(true)]
   let refused = 0
   for (let at = 0; at < RUNS * 0.05; at++) {
@@ -291,7 +291,7 @@ test('one made with intent is refused by a SnapshotError, or can be worked with'
   expect(refused).toBeLessThan(RUNS * 0.05)
 }, 600_000)
 
-test('what is between its halves cannot be kept', () => {
+test('snapshot refuses an operation that is between its halves', () => {
   const vm = new Vm()
   vm.addMemslot({ baseGfn: 0, npages: 1 })
   vm.setGuestTable(1, new GuestTable()).map({ gpa: 0, to: 0 })
@@ -304,7 +304,7 @@ test('what is between its halves cannot be kept', () => {
   expect(restore(snapshot(vm)).mmuSeq).toBe(1)
 })
 
-test('other arguments are refused', () => {
+test('invalid arguments are refused', () => {
   refuses(() => snapshot({} as never), TypeError, 'vm: expected a Vm, got object')
   refuses(() => restore('x' as never), TypeError, 'bytes: expected a Uint8Array, got string "x"')
   refuses(() => restore(new ArrayBuffer(99) as never), TypeError, 'bytes: expected a Uint8Array, got object')
@@ -328,7 +328,7 @@ test('the layout is the documented one', () => {
   ]).toEqual([1, BigInt(bytes.length), 16, 0, 0, 0, 1])
   expect(view.getBigUint64(32, true)).toBe(2n ** 27n - 1n) // maxNodes
   expect(crc32(new TextEncoder().encode('123456789'))).toBe(0xcbf43926) // the check value of CRC-32
-  // It can lie anywhere in a buffer.
+  // The bytes can start anywhere in a buffer.
   const shifted = new Uint8Array(bytes.length + 3)
   shifted.set(bytes, 3)
   expect(snapshot(restore(shifted.subarray(3)))).toEqual(bytes)
