@@ -1,4 +1,4 @@
-/** The report in a real browser, as the command writes it. Skipped, with a word, where there is no Chromium. */
+/** The report that the command writes, in a real browser. Skipped with a message if there is no Chromium. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,7 +30,7 @@ function report(
 
 afterAll(() => rmSync(scratch, { recursive: true, maxRetries: 5 }))
 
-test('the command writes one file that needs no other', () => {
+test('the command writes one file that refers to no other', () => {
   const { code, err, out, path } = report(recording, 'whole.html')
   expect({ code, err }).toEqual({ code: 0, err: '' })
   expect(out).toMatch(/^.*whole\.html: 1\d\d KiB, no difference\n$/)
@@ -39,7 +39,7 @@ test('the command writes one file that needs no other', () => {
   expect(html).not.toMatch(/https?:\/\/(?!www\.w3\.org\/2000\/svg)/)
 })
 
-test('wrong usage and a place that cannot be written are one line and exit code 2', () => {
+test('wrong usage and a file that cannot be written give one line and exit code 2', () => {
   const run = (...args: string[]): unknown => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/cli.js'), 'report', ...args], {
       encoding: 'utf8',
@@ -83,7 +83,7 @@ describe.skipIf(chromiumPath === undefined)(
         `new Promise((done) => { addEventListener('hashchange', done, { once: true }); location.hash = 'step=${to}' })`,
       )
 
-    test('it opens from disk, complains of nothing and asks for nothing', async () => {
+    test('it opens from disk, without errors and without requests', async () => {
       expect(await page.text('h1')).toBe('Recording A.txt.gz')
       expect(await page.text('#about')).toMatch(
         /^A recording \(ftrace\) of a Linux kernel's nested reverse map, compared with the model .*: 12,204 events, 64 KiB pages\. /,
@@ -92,17 +92,17 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.text('#totals')).toContain('longest list12, first at line 10,371')
       expect(await page.text('#longest')).toBe('Longest list (12)')
       expect(await page.text('#what')).toMatch(
-        /: the second entry, a node is linked before the first \(1 entry compared\)$/,
+        /: the second entry, a list node is put before the first \(1 entry compared\)$/,
       )
       expect(await page.evaluate("document.querySelectorAll('#pictures svg').length")).toBe(1)
       expect(page.complaints).toEqual([])
       expect(page.requests).toEqual([])
     })
 
-    test('the moment when a list first reached its greatest length is one key away', async () => {
+    test('one key goes to the step at which a list first had the greatest length', async () => {
       await page.press('l')
       expect(await page.text('#what')).toMatch(
-        /^Line 10,371: insert LPID \d+ {2}gpa 0x\w+ into gfn 0x\w+: a node is linked at the head of the list \(11 entries compared\)$/,
+        /^Line 10,371: insert LPID \d+ {2}gpa 0x\w+ into gfn 0x\w+: a list node is pushed at the head of the list \(11 entries compared\)$/,
       )
       const text = await page.text('#pictures pre')
       expect(text).toMatch(/12 entries$/m)
@@ -111,7 +111,7 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.evaluate('location.hash')).toBe(`#step=${await step()}`)
     })
 
-    test('the arrows, pages, Home and End step through', async () => {
+    test('the arrow keys, Page Up, Page Down, Home and End move between the steps', async () => {
       await go(500)
       for (const [key, to] of [
         ['ArrowRight', 501],
@@ -131,7 +131,7 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.evaluate('document.getElementById("forward").disabled')).toBe(true)
     })
 
-    test('a gfn and an LPID are found, forward and back', async () => {
+    test('a gfn and an LPID are found, forwards and backwards', async () => {
       await page.press('Home')
       await page.press('/')
       await page.send('Input.insertText', { text: '0x3db0' })
@@ -152,10 +152,10 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.text('#what')).toContain('LPID 9')
       await page.evaluate('document.getElementById("search-text").value = "nine"')
       await page.press('n')
-      expect(await page.text('#found')).toBe('A number, in hex (0x...) or decimal.')
+      expect(await page.text('#found')).toBe('Enter a number, in hex (0x...) or decimal.')
     })
 
-    test('a removal shows the lists that go, the fate of each entry, and the leaves cleared', async () => {
+    test('an rmap range removal shows the lists, the fate of each entry, and the leaves cleared', async () => {
       await page.evaluate(
         'document.getElementById("search-kind").value = "gfn", document.getElementById("search-text").value = "0x2fa6"',
       )
@@ -163,7 +163,7 @@ describe.skipIf(chromiumPath === undefined)(
       await page.press('p')
       while (!(await page.text('#what')).includes('the host takes away')) await page.press('p')
       const [, entries, cleared] = (await page.text('#what')).match(
-        /: (\d+) entr(?:y|ies) of 1 slot, (\d+) shadow (?:leaf|leaves) cleared, \d+ stale$/,
+        /: (\d+) entr(?:y|ies) of 1 rmap slot, (\d+) shadow (?:leaf|leaves) cleared, \d+ stale$/,
       )!
       const before = await page.text('#pictures pre')
       expect(before.match(/leaf cleared/g)?.length ?? 0).toBe(Number(cleared))
@@ -171,7 +171,7 @@ describe.skipIf(chromiumPath === undefined)(
       expect(
         await page.evaluate('document.querySelectorAll("#pictures tbody tr, #pictures table > tr:has(td)").length'),
       ).toBe(Number(cleared))
-      expect(await page.text('#pictures h3')).toMatch(/^gfn 0x2fa6 before the removal; its slot is empty now$/)
+      expect(await page.text('#pictures h3')).toMatch(/^gfn 0x2fa6 before the removal; it is empty now$/)
       const marked = (name: string): Promise<number> =>
         page.evaluate(`document.querySelectorAll('#pictures svg rect.nra-${name}-line').length`)
       expect(await marked('cleared')).toBe(Number(cleared))
@@ -182,7 +182,7 @@ describe.skipIf(chromiumPath === undefined)(
       [1280, 720],
       [1920, 1080],
     ] as const) {
-      test(`the longest list is in view at ${width}x${height}, whole, also after a jump`, async () => {
+      test(`the longest list is completely in view at ${width}x${height}, also after a jump`, async () => {
         const inView = (): Promise<boolean> =>
           page.evaluate(`(() => {
             const { top, bottom, left, right } = document.querySelector('#pictures svg').getBoundingClientRect()
@@ -201,7 +201,7 @@ describe.skipIf(chromiumPath === undefined)(
       })
     }
 
-    test('the list lengths are those of the step shown, beside those of the end', async () => {
+    test('the list lengths are those of the current step, next to those of the end', async () => {
       const lengths = (): Promise<string[][]> =>
         page.evaluate(
           "[...document.querySelectorAll('#histogram tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))",
@@ -220,14 +220,14 @@ describe.skipIf(chromiumPath === undefined)(
       expect(path).toMatch(/^M[\d.]+ [\d.]+(V[\d.]+H[\d.]+)+$/)
     })
 
-    test('the glossary explains the words', async () => {
+    test('the glossary opens and closes', async () => {
       await page.evaluate("document.querySelector('[data-glossary]').click()")
       expect(await page.text('#glossary')).toContain('stale entry')
       await page.evaluate("document.querySelector('#glossary button').click()")
       expect(await page.evaluate("document.getElementById('glossary').open")).toBe(false)
     })
 
-    test('the map tells what a slot holds, by keyboard, and finds its steps', async () => {
+    test('the map says how many entries a slot has, by keyboard, and finds its steps', async () => {
       await page.press('End')
       await page.evaluate('document.getElementById("map").focus()')
       await page.press('Home')
@@ -245,7 +245,7 @@ describe.skipIf(chromiumPath === undefined)(
     })
 
     for (const scheme of ['light', 'dark'] as const) {
-      test(`every text can be read in ${scheme}, at every size nothing runs out of the page`, async () => {
+      test(`every text is readable in ${scheme}, and nothing overflows at any size`, async () => {
         for (const [width, height] of [
           [400, 800],
           [1280, 720],
@@ -276,7 +276,7 @@ describe.skipIf(chromiumPath === undefined)(
       const small = join(scratch, 'small.txt')
       writeFileSync(small, lines.join('\n'))
       await page.open(pathToFileURL(report(small, 'small.html').path).href)
-      expect(await page.text('#about')).toMatch(/^A recording that the model itself has written, compared with /)
+      expect(await page.text('#about')).toMatch(/^A recording that the model wrote, compared with /)
       expect(await page.text('#of')).toBe('of 4')
       expect(await page.evaluate('document.body.innerText')).not.toContain('kernel')
       for (const width of [400, 1280, 1920]) {
@@ -286,7 +286,7 @@ describe.skipIf(chromiumPath === undefined)(
       expect(page.complaints).toEqual([])
     })
 
-    test('a difference is marked and one key away', async () => {
+    test('a difference is marked, and one key goes to it', async () => {
       const lines = gunzipSync(readFileSync(recording)).toString().split('\n')
       const at = lines.findIndex((line, i) => i > 6000 && line.includes('rmap_insert_node'))
       lines[at] = lines[at]!.replace(
@@ -304,14 +304,14 @@ describe.skipIf(chromiumPath === undefined)(
       expect(page.complaints).toEqual([])
     })
 
-    test('what is left out is said', async () => {
+    test('omitted steps are counted', async () => {
       await page.open(pathToFileURL(report(recording, 'short.html', '--from', '7000', '--steps', '50').path).href)
       expect(await page.text('#of')).toBe('of 50')
       expect(await page.text('#left-out')).toMatch(
-        /Left out: [\d,]+ steps before the first one here\..*Left out: [\d,]+ steps after line 7,\d+: there is a limit\./,
+        /Omitted: [\d,]+ steps before the first step here\..*Omitted: [\d,]+ steps after line 7,\d+, above the limit of a report\./,
       )
       expect(await page.text('#left-out')).toContain(
-        'The moment of the longest list, line 10,371, is not among the steps: a report with --from 10371 has it.',
+        'Omitted: the step at which a list was longest, line 10,371. A report with --from 10371 has it.',
       )
       expect(await page.evaluate('document.getElementById("longest").disabled')).toBe(true)
       await page.open(pathToFileURL(report(recording, 'longest.html', '--from', '10371', '--steps', '1').path).href)

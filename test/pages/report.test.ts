@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 import { Replay } from '../../src/trace/index'
 import { slotsOfReplay } from '../../src/view/replay-slots'
 import type { Slot } from '../../src/view/slot'
-import { ReportCollector, type ReportData } from '../../src/pages/report/collect'
+import { ReportCollector } from '../../src/pages/report/collect'
+import type { ReportData } from '../../src/pages/report/data'
 import { History, listOf, slotOf } from '../../src/pages/report/history'
 import { decodeStep, encodeStep, type Held, type Step } from '../../src/pages/report/steps'
 import { SourceProbe } from '../../src/pages/report/source'
@@ -24,7 +25,7 @@ function collect(text: string, options: { from?: number; steps?: number } = {}):
   return { replay, data: JSON.parse(JSON.stringify(collector.data('test'))) }
 }
 
-/** The slots that are not empty at a step, as the page would draw them. */
+/** The rmap slots that are not empty at a step, as the page draws them. */
 function slotsAt(data: ReportData, position: number): Slot[] {
   const history = new History(data.initial, data.steps)
   history.goTo(position)
@@ -35,7 +36,7 @@ function slotsAt(data: ReportData, position: number): Slot[] {
 }
 
 for (const name of ['A.txt.gz', 'D.txt.gz']) {
-  test(`the steps of ${name} lead to what its replay ends with, node for node`, () => {
+  test(`the steps of ${name} lead to the same lists as its replay, node by node`, () => {
     const { replay, data } = collect(recording(name))
     expect(slotsAt(data, Infinity)).toEqual([...slotsOfReplay(replay)])
     expect(data.leftOut).toEqual({ before: 0, after: 0, between: 0 })
@@ -50,7 +51,7 @@ for (const name of ['A.txt.gz', 'D.txt.gz']) {
   })
 }
 
-test('the step with the longest list makes it, and no step before does', () => {
+test('data.longest is the first step with the longest list', () => {
   const { data } = collect(recording('A.txt.gz'))
   const history = new History(data.initial, data.steps)
   const { step, entries, line, gfn } = data.longest!
@@ -62,7 +63,7 @@ test('the step with the longest list makes it, and no step before does', () => {
   expect(history.steps[step]!.line).toBe(line)
 })
 
-test('steps may begin in the middle, and end at a limit', () => {
+test('steps may begin at a later line, and end at a limit', () => {
   const text = recording('A.txt.gz')
   const whole = collect(text)
   const { replay, data } = collect(text, { from: 8000 })
@@ -76,7 +77,7 @@ test('steps may begin in the middle, and end at a limit', () => {
   expect(short.data.longest).toEqual({ ...whole.data.longest, step: -1 })
 })
 
-test('in a damaged recording too, and differences are marked', () => {
+test('the steps of a damaged recording lead to the same lists as its replay, and differences are marked', () => {
   const lines = recording('A.txt.gz').split('\n')
   const events = lines.map((line, i) => (/: rmap_/.test(line) ? i : -1)).filter((i) => i >= 0)
   fc.assert(
@@ -152,7 +153,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ kind: fc.constant('state' as const), line, slot, list: fc.array(held, { maxLength: 4 }) }),
 )
 
-test('who wrote a recording is read from its first events', () => {
+test('the source of a recording is read from its first events', () => {
   const source = (...chunks: string[]): string => {
     const probe = new SourceProbe()
     for (const chunk of chunks) probe.feed(new TextEncoder().encode(chunk))
@@ -171,7 +172,7 @@ test('who wrote a recording is read from its first events', () => {
   expect(source('# written by (model) '.repeat(10))).toBe('kernel')
 })
 
-test('the lengths at the last step are those that the replay ends with', () => {
+test('the lengths at the last step are those at the end of the replay', () => {
   const { data, replay } = collect(recording('A.txt.gz'))
   const history = new History(data.initial, data.steps)
   expect(history.lengths()).toEqual([])
@@ -179,7 +180,7 @@ test('the lengths at the last step are those that the replay ends with', () => {
   expect(history.lengths()).toEqual(replay.listLengths())
 })
 
-test('a step survives being written', () => {
+test('an encoded step is decoded to the same step', () => {
   fc.assert(
     fc.property(step, (step) => {
       expect(decodeStep(encodeStep(step))).toEqual(step)
@@ -188,7 +189,7 @@ test('a step survives being written', () => {
   )
 })
 
-test('going anywhere, forward or back, is the same as going there at once', () => {
+test('goTo gives the same state from any position', () => {
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 30 }),
@@ -233,7 +234,7 @@ test('a curve keeps its peaks in bounded memory', () => {
   )
 })
 
-test('a recording that the model wrote, with memslots that go and move', () => {
+test('a recording that the model wrote, with memslots that are removed and moved', () => {
   const operation = fc.oneof(
     {
       weight: 8,

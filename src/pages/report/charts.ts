@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The charts of a report, as SVG: entries over the recording, and how many rmap slots hold how many entries. */
+/** The charts of a report, as SVG: the number of entries over the recording, and rmap slots by their number of entries. */
 import { make, makeTable } from '../shared/dom'
 import { number } from '../shared/text'
 import type { Point } from './timeline'
@@ -9,7 +9,7 @@ const LEFT = 62
 const BOTTOM = 34
 const TOP = 24
 
-/** The curve of the entries, with a cursor at the step shown. */
+/** The curve of the number of entries, with a cursor at the current step. */
 export class TimelineChart {
   /** Called with the line that was clicked. */
   onLine: (line: number) => void = () => {}
@@ -22,7 +22,7 @@ export class TimelineChart {
   #cursor: SVGElement | undefined
   #line = 0
 
-  /** @param kept the lines of the first and the last step of the report @param ticks lines with differences */
+  /** @param kept lines of the first and the last step of the report @param ticks lines with differences */
   constructor(
     frame: HTMLElement,
     points: readonly Point[],
@@ -49,7 +49,7 @@ export class TimelineChart {
     if (width === 0) return
     const most = Math.max(...this.#points.map(([, entries]) => entries), 1)
     const y = (entries: number): number => TOP + (HEIGHT - TOP - BOTTOM) * (1 - entries / most)
-    // A point is the value of a part of the recording: a step line says so, a slope would not.
+    // A point is the maximum of a part of the recording, so the curve has steps, not slopes.
     const path = this.#points.map(([line, entries]) => `V${y(entries).toFixed(1)}H${this.#x(line).toFixed(1)}`).join('')
     const line = `M${LEFT} ${y(0).toFixed(1)}${path}`
     const root = svg('svg', {
@@ -96,14 +96,14 @@ export class TimelineChart {
 
 type Lengths = readonly (readonly [entries: number, slots: number])[]
 
-/** The series of the histogram: class, and what they count. */
+/** The series of the histogram: CSS class, and the text of the legend. */
 const SERIES = [
   ['now', 'at this step'],
   ['end', 'at the end'],
-  ['peak', 'at most, ever'],
+  ['peak', 'at their maximum'],
 ] as const
 
-/** Slots by how many entries they hold: at the step shown, at the end, and at most ever. Long lists share bars. */
+/** A histogram of rmap slots by their number of entries: at the current step, at the end, and ever. Long lists share bars. */
 export class LengthsChart {
   readonly #frame: HTMLElement
   readonly #each: number // lengths that share a bar
@@ -152,9 +152,9 @@ export class LengthsChart {
     const root = svg('svg', {
       viewBox: `0 0 ${width} ${HEIGHT}`,
       role: 'img',
-      'aria-label': 'Slots by the length of their list; the table below has the numbers',
+      'aria-label': 'Rmap slots by their number of entries; the table below has the numbers',
     })
-    root.append(...axes(width, HEIGHT, most, y, 'slots', 'entries in a slot', marks))
+    root.append(...axes(width, HEIGHT, most, y, 'rmap slots', 'entries in an rmap slot', marks))
     series.forEach((slots, which) =>
       slots.forEach((count, bar) => {
         if (count === 0) return
@@ -166,7 +166,7 @@ export class LengthsChart {
           height: y(0) - y(count),
         })
         const title = svg('title', {})
-        title.textContent = `${this.#range(bar)} entries: ${count} slots ${SERIES[which]![1]}`
+        title.textContent = `${this.#range(bar)} entries: ${count} rmap slots ${SERIES[which]![1]}`
         rect.append(title)
         root.append(rect)
       }),
@@ -188,7 +188,7 @@ export class LengthsChart {
       )
     return make('details', [
       make('summary', 'As a table'),
-      makeTable('Slots by the length of their list', ['entries', ...SERIES.map(([, text]) => text)], rows),
+      makeTable('Rmap slots by their number of entries', ['entries', ...SERIES.map(([, text]) => text)], rows),
     ])
   }
 }
@@ -196,7 +196,7 @@ export class LengthsChart {
 function legend(): HTMLElement {
   return make(
     'p',
-    SERIES.map(([name, text]) => make('span', [make('i', '', { class: `swatch ${name}` }), `slots ${text}`])),
+    SERIES.map(([name, text]) => make('span', [make('i', '', { class: `swatch ${name}` }), `rmap slots ${text}`])),
     { class: 'hint legend' },
   )
 }
@@ -221,7 +221,7 @@ function axes(
     text(LEFT - 6, y(value) + 4, number(value), 'end')
   }
   for (const [x, content] of marks) {
-    // a text at an edge stays inside
+    // a label at an edge must stay inside
     const half = content.length * 3.5
     text(x, height - BOTTOM + 16, content, x - half < LEFT ? 'start' : x + half > width ? 'end' : 'middle')
   }

@@ -1,10 +1,8 @@
 /**
- * Gathers what a report shows while a recording is replayed: its steps, where the slots lie, and curves over all of it.
+ * Gathers the data of a report while a recording is replayed: its steps, its rmap slots and its curves.
  *
- * What is kept is bounded, however long the recording is: the curves and figures are of the whole, the steps end at a
- * limit and may begin later than the recording. What was left out is counted.
- *
- * (This file is over 300 lines: one case for each event that is a step.)
+ * Memory is bounded, however long the recording is. The curves and figures are of the complete recording; the steps may
+ * begin at a later line and end at a limit. Omitted steps are counted.
  */
 import { checkInteger, checkObject } from '../../base/args'
 import type { Gfn } from '../../base/units'
@@ -12,55 +10,22 @@ import { hiOf, loOf } from '../../base/word'
 import { unpackEntry } from '../../rmap/entry'
 import type { EntryFate } from '../../rmap/invalidate'
 import type { InsertOutcome } from '../../rmap/memslot'
-import type { Difference } from '../../trace/differences'
 import { FIELD, type FieldName } from '../../trace/events'
 import type { TraceEvent } from '../../trace/parser'
-import type { Replay, ReplayObserver, ReplayResult } from '../../trace/replay'
+import type { Replay, ReplayObserver } from '../../trace/replay'
 import { readKernelSlot } from '../../view/replay-slots'
+import type { ReportData } from './data'
 import { encodeStep, type Held, type Step } from './steps'
-import { Timeline, type Point } from './timeline'
+import { Timeline } from './timeline'
 
 /** Most text of steps in a report, in characters. */
 const MOST_TEXT = 2 ** 25
-/** Most slots that steps may be about. */
+/** Most rmap slots of a report. */
 const MOST_SLOTS = 2 ** 16
-/** Most steps with differences that are marked. */
+/** Most steps that are marked as having differences. */
 const MOST_MARKS = 2 ** 12
 
-/** What a report is made of, as JSON holds it. */
-export interface ReportData {
-  readonly name: string
-  /** Who wrote the recording. */
-  readonly source: 'kernel' | 'model'
-  readonly pageShift: number
-  readonly result: ReplayResult
-  /** Lines of the recording. */
-  readonly lines: number
-  /** The slots, by their number: gfn (null: not known) and the address of the word, in hex. */
-  readonly slots: readonly (readonly [gfn: Gfn | null, address: string])[]
-  /** Slots at the first step, and the steps: lines of `encodeStep`. */
-  readonly initial: readonly string[]
-  readonly steps: readonly string[]
-  /** Steps that are not here: before the first, after the last, and some between that concern slots over the limit. */
-  readonly leftOut: { readonly before: number; readonly after: number; readonly between: number }
-  /** By step: how many differences there were, up to the next step. */
-  readonly marks: readonly (readonly [step: number, differences: number])[]
-  /** Entries in all slots over the recording. */
-  readonly entries: readonly Point[]
-  /** How many slots hold how many entries at the end, and how many ever held how many at most. */
-  readonly lengths: readonly (readonly [entries: number, slots: number])[]
-  readonly peaks: readonly (readonly [entries: number, slots: number])[]
-  /** When a list first reached the greatest length of all; the step is -1 where it is not here. */
-  readonly longest: {
-    readonly entries: number
-    readonly line: number
-    readonly gfn: Gfn | null
-    readonly step: number
-  } | null
-  readonly differences: readonly Difference[]
-}
-
-/** Watches one replay from its beginning. */
+/** Observes one replay from its beginning. */
 export class ReportCollector implements ReplayObserver {
   readonly #replay: Replay
   readonly #from: number
@@ -72,7 +37,7 @@ export class ReportCollector implements ReplayObserver {
   readonly #leftOut = { before: 0, after: 0, between: 0 }
   readonly #marks = new Map<number, number>()
   readonly #timeline = new Timeline()
-  readonly #lastSlot = new Map<number, bigint>() // by task: where its insert went
+  readonly #lastSlot = new Map<number, bigint>() // by task: the slot of its last insert
   #text = 0
   #begun = false
   #entries = 0
@@ -95,18 +60,17 @@ export class ReportCollector implements ReplayObserver {
     replay.observe(this)
   }
 
-  /** What was gathered. @param name what the report calls the recording @param source who wrote it */
+  /** The data so far. @param name the name of the recording in the report @param source who wrote it */
   data(name: string, source: ReportData['source'] = 'kernel'): ReportData {
     const replay = this.#replay
     for (const slot of this.#slots) slot.gfn ??= replay.arrays.shownGfn(slot.address)
     const peaks = new Map<number, number>()
     for (const { peak } of this.#slots) if (peak > 0) peaks.set(peak, (peaks.get(peak) ?? 0) + 1)
-    const result = replay.result()
     return {
       name,
       source,
       pageShift: replay.pageShift,
-      result,
+      result: replay.result(),
       lines: replay.lines,
       slots: this.#slots.slice(0, MOST_SLOTS).map(({ gfn, address }) => [gfn ?? null, address.toString(16)]),
       initial: this.#initial,
@@ -125,7 +89,6 @@ export class ReportCollector implements ReplayObserver {
               gfn: this.#slots[this.#longest.slot]!.gfn ?? null,
               step: this.#longest.step,
             },
-      differences: result.first,
     }
   }
 
@@ -177,7 +140,7 @@ export class ReportCollector implements ReplayObserver {
         this.#taken = []
         for (const { slot } of taken) this.#setEntries(slot, 0)
         const shift = Math.log2(field('nbytes'))
-        if (!Number.isInteger(shift)) return undefined // a difference says so
+        if (!Number.isInteger(shift)) return undefined // the replay reports a difference
         return { kind: 'remove', line, gpa: field('gpa'), hpa: field('hpa'), shift, taken }
       }
       case 'rmap_update_rc':
@@ -213,7 +176,7 @@ export class ReportCollector implements ReplayObserver {
     }
   }
 
-  /** Keeps a step, if there is room. */
+  /** Adds a step, or counts it as omitted. */
   #add(step: Step): void {
     if (!this.#begun) {
       this.#leftOut.before++
@@ -243,7 +206,7 @@ export class ReportCollector implements ReplayObserver {
     this.#leftOut.after++
   }
 
-  /** Marks differences at the last step; the slot that the model has taken over from the kernel becomes a step. */
+  /** Marks differences at the last step. If the model took over the kernel's slot, this becomes a step of its own. */
   #mark(event: TraceEvent, differences: number): void {
     const adopts =
       event.name === 'rmap_insert' || event.name === 'rmap_update_rc'
@@ -262,7 +225,7 @@ export class ReportCollector implements ReplayObserver {
     }
   }
 
-  /** A slot as the replay has it now. */
+  /** A slot as it is now in the replay. */
   #state(line: number, address: bigint): Step & { kind: 'state' } {
     const { slots } = this.#replay
     const lo = loOf(address)
@@ -271,9 +234,9 @@ export class ReportCollector implements ReplayObserver {
     return { kind: 'state', line, slot: this.#number(address), list }
   }
 
-  /** A slot's number. A slot whose array is another one now is another slot. */
+  /** The index of a slot. If its address now belongs to another array, it is a new slot. */
   #number(wordAddress: bigint): number {
-    const address = wordAddress & ~7n // a damaged recording may name an odd place
+    const address = wordAddress & ~7n // a damaged recording may have an unaligned address
     const gfn = this.#replay.arrays.shownGfn(address)
     let number = this.#numbers.get(address)
     const known = number === undefined ? undefined : this.#slots[number]!

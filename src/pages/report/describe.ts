@@ -1,5 +1,5 @@
 /**
- * A step of a report in words and pictures: what happened, and the slots concerned, with what changed in them.
+ * Describes a step of a report: a sentence, and pictures of the rmap slots that it concerns.
  */
 import { hex } from '../../base/word'
 import type { EntryFate } from '../../rmap/invalidate'
@@ -7,20 +7,20 @@ import { formatEntry, count } from '../../view/format'
 import type { Slot, SlotLook, SlotMark } from '../../view/index'
 import { listOf, slotOf, type Cell, type Effect, type History } from './history'
 
-/** Which slot: its gfn, if that is known, and the address of its word. */
+/** Names an rmap slot: its gfn, if it is known, and the address of its word. */
 export interface Place {
   readonly gfn: number | undefined
   readonly address: bigint
 }
 
-/** A slot to draw, under a title. */
+/** An rmap slot to draw, with a title. */
 export interface Picture {
   readonly title: string
   readonly slot: Slot
   readonly look: SlotLook
 }
 
-/** A shadow leaf that a range removal cleared. */
+/** A shadow leaf that an rmap range removal cleared, and the rmap slot that had its entry. */
 export interface ClearedLeaf {
   readonly lpid: number
   readonly gpa: number
@@ -30,16 +30,16 @@ export interface ClearedLeaf {
 const FATES: Record<EntryFate, string> = {
   cleared: 'leaf cleared',
   'no-guest': 'stale: no such guest',
-  'no-leaf': 'stale: no leaf there',
+  'no-leaf': 'stale: no shadow leaf',
   'other-frame': 'stale: its leaf maps another page',
 }
 
-/** `gfn 0x3db0` */
+/** `gfn 0x3db0`, or the address of the rmap slot. */
 export function placeText({ gfn, address }: Place): string {
-  return gfn === undefined ? `slot ${hex(address)}` : `gfn ${hex(gfn)}`
+  return gfn === undefined ? `rmap slot ${hex(address)}` : `gfn ${hex(gfn)}`
 }
 
-/** What a step did, in a sentence. */
+/** Describes a step in a sentence. */
 export function describeStep(history: History, index: number, places: readonly Place[]): string {
   const step = history.steps[index]!
   const effects = history.effects[index]!
@@ -48,10 +48,10 @@ export function describeStep(history: History, index: number, places: readonly P
     case 'insert': {
       const before = effects[0]!.before?.length ?? 0
       const outcome = {
-        empty: 'the slot was empty, its word holds the entry now',
-        second: 'the second entry, a node is linked before the first',
-        list: 'a node is linked at the head of the list',
-        duplicate: 'it is in the list already, nothing changes',
+        empty: 'the rmap slot was empty, its word now holds the entry',
+        second: 'the second entry, a list node is put before the first',
+        list: 'a list node is pushed at the head of the list',
+        duplicate: 'the entry is already present, nothing changes',
         'no-memory': 'no list node was available',
       }[step.outcome]
       const compared = step.outcome === 'duplicate' ? duplicatePlace(effects[0]!.before, step.held) + 1 : before
@@ -61,9 +61,9 @@ export function describeStep(history: History, index: number, places: readonly P
       const fates = step.taken.flatMap((taken) => taken.fates)
       const cleared = fates.filter((fate) => fate === 'cleared').length
       const what = `the host takes away gpa ${hex(step.gpa)}, 2^${step.shift} bytes at host address ${hex(step.hpa)}`
-      if (fates.length === 0) return `${what}: all its slots are empty`
+      if (fates.length === 0) return `${what}: all its rmap slots are empty`
       return (
-        `${what}: ${count(fates.length, 'entry', 'entries')} of ${count(step.taken.length, 'slot')}, ` +
+        `${what}: ${count(fates.length, 'entry', 'entries')} of ${count(step.taken.length, 'rmap slot')}, ` +
         `${count(cleared, 'shadow leaf', 'shadow leaves')} cleared, ${fates.length - cleared} stale`
       )
     }
@@ -74,25 +74,25 @@ export function describeStep(history: History, index: number, places: readonly P
       ]
         .filter(([bit]) => (step.clear & (bit as number)) !== 0)
         .map(([, name]) => name)
-      return `ageing or harvest at ${where(step.slot)}: clears ${bits.join(' and ') || hex(step.clear)} in the shadow leaves of its entries`
+      return `ageing or dirty harvest of ${where(step.slot)}: ${bits.join(' and ') || hex(step.clear)} is cleared in the shadow leaves of its entries`
     }
     case 'guest':
-      return `nested guest LPID ${step.lpid} is set up or read again (shadow LPID ${step.shadowLpid})`
+      return `nested guest LPID ${step.lpid} is created, or its partition entry is read again (shadow LPID ${step.shadowLpid})`
     case 'release':
       return `nested guest LPID ${step.lpid} is freed (shadow LPID ${step.shadowLpid}); its rmap entries stay, stale`
     case 'tlbie':
-      return `L1 invalidates mappings of LPID ${step.lpid}: ${step.what}; the rmap stays as it is`
+      return `L1 invalidates mappings of LPID ${step.lpid}: ${step.what}; the rmap does not change`
     case 'free':
       return (
-        `the slots of gfn ${hex(step.baseGfn)}..${hex(step.baseGfn + step.npages - 1)} are freed, ` +
+        `the rmap slots of gfn ${hex(step.baseGfn)}..${hex(step.baseGfn + step.npages - 1)} are freed, ` +
         `${step.slots.length} of them not empty`
       )
     case 'state':
-      return `${where(step.slot)}: the model takes over the slot as the recording has it`
+      return `${where(step.slot)}: the model's rmap slot is set to the state in the recording`
   }
 }
 
-/** The slots of a step as pictures, at most `most` of them. */
+/** The rmap slots of a step as pictures, at most `most`. */
 export function picturesOf(history: History, index: number, places: readonly Place[], most = 8): Picture[] {
   const step = history.steps[index]!
   return history.effects[index]!.slice(0, most).flatMap(({ slot, before, after }, i): Picture[] => {
@@ -116,7 +116,7 @@ export function picturesOf(history: History, index: number, places: readonly Pla
       const mark = (entry: number): SlotMark | undefined =>
         fates[entry] === undefined ? undefined : fates[entry] === 'cleared' ? 'cleared' : 'stale'
       const remark = (entry: number): string => (fates[entry] === undefined ? 'not visited' : FATES[fates[entry]])
-      return [draw(' before the removal; its slot is empty now', before, { mark, remark })]
+      return [draw(' before the removal; it is empty now', before, { mark, remark })]
     }
     if (step.kind === 'free') return [draw(' before its memslot was freed', before)]
     if (before === after) return [draw(', unchanged', before)]

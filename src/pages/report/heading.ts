@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
-/** The heading of a report (what it is, the verdict), its figures, and what it leaves out. */
+/** Writes the heading of a report with its verdict, its figures, and notes on what it omits. */
 import { byId, make } from '../shared/dom'
 import { number } from '../shared/text'
 import { count } from '../../view/format'
-import type { ReportData } from './collect'
+import type { ReportData } from './data'
 import type { Step } from './steps'
 
-/** Who the model is compared with. */
+/** What the model is compared with. */
 export function otherSide({ source }: ReportData): string {
   return source === 'model' ? 'recording' : 'kernel'
 }
@@ -16,7 +16,7 @@ export function writeHeading(data: ReportData): void {
   const { name, source, result, pageShift } = data
   const who =
     source === 'model'
-      ? 'A recording that the model itself has written'
+      ? 'A recording that the model wrote'
       : "A recording (ftrace) of a Linux kernel's nested reverse map"
   byId('title').textContent = name
   const verdict = make('span', verdictOf(data), { id: 'verdict', class: result.verdict === 'match' ? 'good' : 'bad' })
@@ -50,22 +50,22 @@ export function writeFigures(data: ReportData, steps: readonly Step[], hiddenSlo
   const totals: [string, string][] = [
     ['events', number(result.events)],
     ['inserts', number(inserts.empty + inserts.second + inserts.list + inserts.duplicate)],
-    ['of them duplicates', number(inserts.duplicate)],
+    ['duplicates', number(inserts.duplicate)],
     ['entries compared', number(result.scanSteps)],
-    ['ranges removed', number(result.ranges)],
+    ['rmap range removals', number(result.ranges)],
     ['entries removed', number(taken.entries)],
     ['shadow leaves cleared', number(result.cleared)],
-    ['stale entries met', number(stale.noGuest + stale.noLeaf + stale.otherFrame)],
+    ['stale entries visited', number(stale.noGuest + stale.noLeaf + stale.otherFrame)],
     ['longest list', longest === null ? '0' : `${number(longest.entries)}, first at line ${number(longest.line)}`],
-    ['nodes at the end / at most', `${number(result.nodes)} / ${number(result.peakNodes)}`],
-    ['slots: empty, single, list', `${number(slots.empty)}, ${number(slots.single)}, ${number(slots.list)}`],
+    ['list nodes at the end / at most', `${number(result.nodes)} / ${number(result.peakNodes)}`],
+    ['rmap slots: empty, single, list', `${number(slots.empty)}, ${number(slots.single)}, ${number(slots.list)}`],
     ['nested guests (LPIDs)', number(result.lpids)],
   ]
   byId('totals').replaceChildren(...totals.map(([name, value]) => make('div', [make('dt', name), make('dd', value)])))
   byId('left-out').replaceChildren(...notesOf(data, steps, hiddenSlots).map((note) => make('li', note)))
 }
 
-/** The first differences, and everything that the report does not hold. */
+/** The first differences, and what the report omits. */
 function notesOf({ result, longest, leftOut }: ReportData, steps: readonly Step[], hiddenSlots: number): string[] {
   const notes = result.first.map(({ line, event, message }) => `line ${number(line)}, ${event}: ${message}`)
   if (result.differences > notes.length) notes.push(`${number(result.differences - notes.length)} more differences`)
@@ -73,21 +73,21 @@ function notesOf({ result, longest, leftOut }: ReportData, steps: readonly Step[
   for (const { line, reason } of result.firstUnread) notes.push(`line ${number(line)} could not be read: ${reason}`)
   if (leftOut.before > 0) {
     notes.push(
-      `Left out: ${number(leftOut.before)} steps before the first one here. The figures and the curve are of the whole recording.`,
+      `Omitted: ${number(leftOut.before)} steps before the first step here. The figures and the curve are of the complete recording.`,
     )
   }
   if (leftOut.after > 0) {
     notes.push(
-      `Left out: ${number(leftOut.after)} steps after line ${number(steps.at(-1)?.line ?? 0)}: there is a limit. The figures and the curve ` +
-        'are of the whole recording; make a report with --from LINE to step through a later part.',
+      `Omitted: ${number(leftOut.after)} steps after line ${number(steps.at(-1)?.line ?? 0)}, above the limit of a report. The figures and the ` +
+        'curve are of the complete recording. A report with --from LINE has the steps from a later line on.',
     )
   }
   if (leftOut.between > 0)
-    notes.push(`Left out: ${number(leftOut.between)} steps that concern more slots than a report holds.`)
-  if (hiddenSlots > 0) notes.push(`Not on the map: ${number(hiddenSlots)} slots.`)
+    notes.push(`Omitted: ${number(leftOut.between)} steps of rmap slots above the limit of a report.`)
+  if (hiddenSlots > 0) notes.push(`Not on the map: ${number(hiddenSlots)} rmap slots.`)
   if (longest !== null && longest.step < 0) {
     notes.push(
-      `The moment of the longest list, line ${number(longest.line)}, is not among the steps: a report with --from ${longest.line} has it.`,
+      `Omitted: the step at which a list was longest, line ${number(longest.line)}. A report with --from ${longest.line} has it.`,
     )
   }
   return notes

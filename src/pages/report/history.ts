@@ -1,9 +1,9 @@
 /**
- * The slots at any step of a report.
+ * The rmap slots at any step of a report.
  *
- * Lists only ever grow at the head and are only removed completely, so a list shares its tail with its earlier form, as in
- * the kernel itself: a step costs one cell at most, and the content of every slot at every step is known from the start.
- * Going to another step walks over the steps in between, in either direction.
+ * Lists grow only at the head and are only removed completely. So a list shares its tail with its earlier form, as in the
+ * kernel. An insert adds at most one cell, and the content of every slot at every step is computed once, at the start.
+ * To go to another step, the steps in between are applied, forwards or backwards.
  */
 import { packEntry } from '../../rmap/entry'
 import type { Slot } from '../../view/slot'
@@ -15,24 +15,24 @@ export interface Cell extends Held {
   readonly length: number
 }
 
-/** What a step did to a slot; undefined is empty. Before and after are the same where nothing changed. */
+/** What a step did to an rmap slot; undefined is empty. If nothing changed, before and after are the same object. */
 export interface Effect {
   readonly slot: number
   readonly before: Cell | undefined
   readonly after: Cell | undefined
 }
 
-/** The steps, and what each did. */
+/** The steps of a report and their effects. */
 export class History {
   readonly steps: readonly Step[]
-  /** By step: the slots concerned. */
+  /** By step: its effect on each slot concerned. */
   readonly effects: readonly (readonly Effect[])[]
   /** The heads of the slots after the step at {@link position}. */
   readonly heads: (Cell | undefined)[]
 
   #position = -1
 
-  /** @param initial states of slots before the first step @param steps lines of {@link encodeStep} */
+  /** @param initial the slots before the first step @param steps the steps; both are lines of {@link encodeStep} */
   constructor(initial: readonly string[], steps: readonly string[]) {
     const now: (Cell | undefined)[] = []
     const start: (Cell | undefined)[] = []
@@ -47,19 +47,19 @@ export class History {
     this.heads = start
   }
 
-  /** The step whose outcome {@link heads} shows; -1 before the first. */
+  /** The number of the current step; -1 before the first. */
   get position(): number {
     return this.#position
   }
 
-  /** How many slots hold how many entries at {@link position}, by ascending length; empty ones are not counted. */
+  /** How many slots have how many entries after the current step, by ascending length; empty slots are not counted. */
   lengths(): [entries: number, slots: number][] {
     const counts = new Map<number, number>()
     for (const head of this.heads) if (head !== undefined) counts.set(head.length, (counts.get(head.length) ?? 0) + 1)
     return [...counts].sort(([a], [b]) => a - b)
   }
 
-  /** Goes to a step, or to the nearest there is. Cost: the steps in between. */
+  /** Goes to a step, or to the nearest that exists. Cost: the steps in between. */
   goTo(position: number): void {
     const target = Math.min(Math.max(Math.trunc(position), -1), this.steps.length - 1)
     while (this.#position < target)
@@ -69,7 +69,7 @@ export class History {
     }
   }
 
-  /** Whether a step is about a guest, or touches an entry of its. */
+  /** Whether a step concerns a nested guest or one of its entries. */
   concernsLpid(index: number, lpid: number): boolean {
     const step = this.steps[index]!
     if ('lpid' in step) return step.lpid === lpid
@@ -79,14 +79,14 @@ export class History {
   }
 }
 
-/** A list, newest first. */
+/** The entries of a list, newest first. */
 export function listOf(head: Cell | undefined): Cell[] {
   const list: Cell[] = []
   for (let cell = head; cell !== undefined; cell = cell.older) list.push(cell)
   return list
 }
 
-/** A list as a slot to draw. */
+/** An rmap slot with its list, for drawing. */
 export function slotOf(gfn: number | undefined, address: bigint, head: Cell | undefined): Slot {
   const list = listOf(head)
   const nodes = list.slice(0, -1).map((held, i) => {

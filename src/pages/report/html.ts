@@ -1,8 +1,8 @@
-/** The report as one HTML file: its frame. The data that the page carries is put into it, and the script draws the rest. */
+/** The report as one HTML file: the HTML and CSS of the page, and its data. The script draws the rest. */
 import { escapeHtml, pageHtml } from '../shared/html'
-import type { ReportData } from './collect'
+import type { ReportData } from './data'
 
-/** The file. @param script the page's script: `dist/report-page.global.js` */
+/** Builds the HTML file. @param script the page's script: `dist/report-page.global.js` */
 export function reportHtml(data: ReportData, script: string): string {
   const title = `${data.name}: nested-rmap report`
   return pageHtml({
@@ -26,34 +26,34 @@ const BODY = `<header>
 <button id="first" type="button" title="First step (Home)">«<span class="sr">First step</span></button>
 <button id="back" type="button" title="One step back (left arrow)">‹<span class="sr">Back</span></button>
 <label>Step <input id="step" type="number" min="1" inputmode="numeric"></label> <span id="of"></span>
-<button id="forward" type="button" title="One step on (right arrow)">›<span class="sr">Forward</span></button>
+<button id="forward" type="button" title="One step forward (right arrow)">›<span class="sr">Forward</span></button>
 <button id="last" type="button" title="Last step (End)">»<span class="sr">Last step</span></button>
-<button id="longest" type="button" title="The step at which a list first reached the greatest length (L)">Longest list</button>
+<button id="longest" type="button" title="The step at which a list first had the greatest length (L)">Longest list</button>
 <button id="difference" type="button" title="Next step with a difference (D)">Next difference</button>
 </div>
 <form id="search" class="row" role="search">
 <label>Find <select id="search-kind"><option value="gfn">gfn</option><option value="lpid">LPID</option><option value="line">line</option></select></label>
 <label><span class="sr">What to find</span><input id="search-text" type="text" size="10" placeholder="0x3db0" autocomplete="off" spellcheck="false" title="A number, in hex (0x...) or decimal (/)"></label>
-<button type="submit" title="Next step with it (N)">Next</button>
-<button id="previous" type="button" title="The one before (P)">Previous</button>
+<button type="submit" title="Next step that matches (N)">Next</button>
+<button id="previous" type="button" title="Previous step that matches (P)">Previous</button>
 <output id="found" aria-live="polite"></output>
 </form>
 </div>
 <label id="slide"><span class="sr">Steps</span><input id="slider" type="range" min="1"></label>
 <p id="what" aria-live="polite"></p>
 <div id="pictures" class="pictures"></div>
-<details><summary>What is a step; keys</summary>
-<p>A step is something that happens to rmap slots or nested guests: an insert, a range removal (the host takes a page
-away), ageing or dirty harvest at a slot, a guest that is made or freed, an invalidation by L1, a memslot that is freed. The
-creation and clearing of leaves, which are most events of a recording, are checked by the replay but are no steps of their own.</p>
+<details><summary>Steps and keys</summary>
+<p>A step is an event that concerns rmap slots or nested guests: an insert, an rmap range removal (the host takes a page
+away), ageing or dirty harvest of an rmap slot, a nested guest that is created or freed, an invalidation by L1, a memslot that is freed.
+Most events of a recording create or clear leaves. The replay checks them, but they are not steps.</p>
 <p>Keys: <kbd>←</kbd> <kbd>→</kbd> one step, <kbd>Page Up</kbd> <kbd>Page Down</kbd> a hundred, <kbd>Home</kbd>
 <kbd>End</kbd>, <kbd>L</kbd> longest list, <kbd>D</kbd> next difference, <kbd>/</kbd> find, <kbd>N</kbd> <kbd>P</kbd> next
-and previous match. On the map the arrows move a frame from slot to slot, <kbd>Enter</kbd> finds the steps of that slot.</p>
+and previous match. On the map the arrows move from rmap slot to rmap slot, <kbd>Enter</kbd> finds the steps of that slot.</p>
 </details>
 </section>
 <section id="over-time" aria-labelledby="time-title">
 <h2 id="time-title">Entries over time</h2>
-<p class="hint">All entries of all rmap slots. Click, or use the slider above, to go to a moment.</p>
+<p class="hint">The entries of all rmap slots. Click to go to a step.</p>
 <div id="timeline" class="chart"></div>
 </section>
 <section id="lengths" aria-labelledby="lengths-title">
@@ -69,7 +69,7 @@ and previous match. On the map the arrows move a frame from slot to slot, <kbd>E
 <span id="legend" class="legend"></span>
 </div>
 <div id="map-frame"><canvas id="map" tabindex="0" role="img" aria-describedby="map-text"></canvas></div>
-<p class="hint">Rows of 32 gfns. Blank: never used. Framed: what this step is about. A line: gfns in between are left out.</p>
+<p class="hint">Each row has 32 gfns. Blank: never used. Framed: concerned by this step. A line: the gfns in between are not shown.</p>
 <p id="map-text" aria-live="polite"></p>
 </section>
 <section id="figures" aria-labelledby="figures-title">

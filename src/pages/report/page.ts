@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The script of a report's page: puts the data that the page carries into its frame, and follows the reader. */
+/** The script of a report: shows the data of the page, and reacts to the reader's input. */
 import { count } from '../../view/format'
 import { byId } from '../shared/dom'
 import { openGlossary } from '../shared/glossary'
 import { number } from '../shared/text'
 import { LengthsChart, TimelineChart } from './charts'
-import type { ReportData } from './collect'
+import type { ReportData } from './data'
 import { describeStep, type Place } from './describe'
 import { otherSide, writeFigures, writeHeading } from './heading'
 import { History } from './history'
@@ -44,7 +44,7 @@ wire()
 if (location.hash === '') goTo(firstToSee())
 else jumpTo(stepOfAddress())
 
-/** The first step with something to see: one that makes a list, else one that inserts. */
+/** The step to show first: the first insert that creates a list, else the first insert. */
 function firstToSee(): number {
   const first = (which: (index: number) => boolean): number => [...steps.steps.keys()].findIndex(which)
   const insert = (index: number): boolean => steps.steps[index]!.kind === 'insert'
@@ -56,7 +56,7 @@ function stepOfAddress(): number {
   return Number(/step=(\d+)/.exec(location.hash)?.[1] ?? 1) - 1
 }
 
-/** Shows a step, and brings it into view: for a reader who has not asked for it by the controls above it. */
+/** Shows a step and scrolls to it. */
 function jumpTo(index: number): void {
   goTo(index)
   const { top } = byId('what').getBoundingClientRect()
@@ -68,7 +68,8 @@ function jumpTo(index: number): void {
 function goTo(index: number): void {
   const what = byId('what')
   if (last < 0) {
-    what.textContent = 'There is no step to show: only the figures, the curve and the lengths.'
+    what.textContent =
+      'This recording has no step. Below are its figures, the curve of its entries and the list lengths.'
     for (const control of byId('stepper').querySelectorAll<HTMLButtonElement>('button, input, select')) {
       control.disabled = true
     }
@@ -101,7 +102,7 @@ function goTo(index: number): void {
   try {
     history.replaceState(null, '', `#step=${to + 1}`)
   } catch {
-    /* a page of another origin may not: then the address stays */
+    /* not allowed, for example in a sandboxed frame: the address stays as it is */
   }
 }
 

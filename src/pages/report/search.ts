@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** Finding a step by gfn, LPID or line. */
+/** Finds a step by gfn, LPID or line. */
 import { byId } from '../shared/dom'
 import { hex } from '../shared/text'
 import type { Place } from './describe'
@@ -13,7 +13,7 @@ export class Search {
   readonly #kind = byId<HTMLSelectElement>('search-kind')
   readonly #text = byId<HTMLInputElement>('search-text')
 
-  /** @param jumpTo shows a step and brings it into view */
+  /** @param jumpTo shows a step and scrolls to it */
   constructor(history: History, places: readonly Place[], jumpTo: (index: number) => void) {
     this.#history = history
     this.#places = places
@@ -30,21 +30,21 @@ export class Search {
     this.#text.select()
   }
 
-  /** Looks for the steps of a gfn. */
+  /** Finds the next step of a gfn. */
   findGfn(gfn: number): void {
     this.#kind.value = 'gfn'
     this.#text.value = hex(gfn)
     this.find(1)
   }
 
-  /** Goes to the next step, in a direction, that is about what the field says. */
+  /** Goes to the next or previous step that matches the field. */
   find(direction: 1 | -1): void {
     const text = this.#text.value.trim()
     const wanted = /^(0x[0-9a-f]+|[0-9]+)$/i.test(text) ? Number(text) : NaN
     const found = byId('found')
     found.textContent = ''
     if (Number.isNaN(wanted)) {
-      found.textContent = text === '' ? '' : 'A number, in hex (0x...) or decimal.'
+      found.textContent = text === '' ? '' : 'Enter a number, in hex (0x...) or decimal.'
       return
     }
     const kind = this.#kind.value

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /**
- * The map of a report: a square for each slot, in rows of 32 gfns, coloured by what the slot holds at the step shown.
- * Rows without a slot of the recording are left out: a line shows where.
+ * The map of a report: a square for each rmap slot, in rows of 32 gfns, coloured by its number of entries at the current
+ * step. Rows without a slot of the recording are omitted: a line shows where.
  */
 import { count } from '../../view/format'
 import { placeText, type Place } from './describe'
@@ -9,11 +9,11 @@ import type { Cell } from './history'
 
 const COLUMNS = 32
 const LABEL = 84
-/** Most rows drawn, and most pixels that a canvas may be high everywhere. */
+/** Most rows drawn, and the height in pixels that every browser allows a canvas. */
 const MOST_ROWS = 4096
 const MOST_PIXELS = 16384
 
-/** Colours by length: up to this many entries. They go from blue to violet over green and red, on light and on dark. */
+/** Colours by the number of entries: each up to `most`. They are visible on light and on dark backgrounds. */
 const COLOURS: readonly (readonly [most: number, colour: string, text: string])[] = [
   [0, '', 'empty now'],
   [1, '#3b8eea', 'single'],
@@ -26,7 +26,7 @@ const COLOURS: readonly (readonly [most: number, colour: string, text: string])[
 ]
 
 export class SlotMap {
-  /** Called with the slot that was chosen. */
+  /** Called with the slot that the reader chose. */
   onChoose: (slot: number) => void = () => {}
 
   readonly #canvas: HTMLCanvasElement
@@ -34,22 +34,22 @@ export class SlotMap {
   readonly #places: readonly Place[]
   readonly #rows: { readonly first: number; readonly slots: (number | undefined)[] }[] = []
   readonly #label: string
-  readonly #order: number[] = [] // slots as they lie on the map
+  readonly #order: number[] = [] // slots in the order of the map
   readonly #where = new Map<number, readonly [row: number, column: number]>()
   #heads: readonly (Cell | undefined)[] = []
   #marked: ReadonlySet<number> = new Set()
   #size = 10
-  #at = -1 // the place in the order that the keys are at
+  #at = -1 // position in #order of the slot with the keyboard focus
   #wanted = false
 
-  /** Slots that are not on the map. */
+  /** How many slots are not on the map. */
   readonly hidden: number
 
   constructor(canvas: HTMLCanvasElement, text: HTMLElement, legend: HTMLElement, places: readonly Place[]) {
     this.#canvas = canvas
     this.#text = text
     this.#places = places
-    // Where a recording does not tell the gfns, slots lie as their words do in memory.
+    // If the recording does not tell the gfns, slots are in the order of their addresses.
     const byGfn = places.every(({ gfn }) => gfn !== undefined)
     const start = places.reduce((least, { address }) => (address < least ? address : least), places[0]?.address ?? 0n)
     const key = ({ gfn, address }: Place): number => (byGfn ? gfn! : Number((address - start) / 8n))
@@ -78,7 +78,7 @@ export class SlotMap {
         return item
       }),
     )
-    canvas.setAttribute('aria-label', `Map of ${count(places.length, 'slot')}`)
+    canvas.setAttribute('aria-label', `Map of ${count(places.length, 'rmap slot')}`)
     canvas.addEventListener('pointermove', (event) => this.#tell(this.#slotAt(event)))
     canvas.addEventListener('click', (event) => {
       const slot = this.#slotAt(event)
@@ -92,12 +92,12 @@ export class SlotMap {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw())
   }
 
-  /** The size of a square that fills a width. */
+  /** The size of a square, in pixels, with which the map fills a width. */
   fitting(width: number): number {
     return Math.min(Math.max(Math.floor((width - LABEL) / COLUMNS), 6), 18)
   }
 
-  /** Shows the slots of a step; those it concerns are framed. */
+  /** Shows the slots at a step. @param marked the slots that the step concerns: they are framed */
   show(heads: readonly (Cell | undefined)[], marked: ReadonlySet<number>): void {
     this.#heads = heads
     this.#marked = marked
@@ -110,7 +110,7 @@ export class SlotMap {
     this.draw()
   }
 
-  /** Draws before the next frame, once. */
+  /** Draws once before the browser's next frame. */
   draw(): void {
     if (this.#wanted) return
     this.#wanted = true
@@ -144,7 +144,7 @@ export class SlotMap {
     this.#rows.forEach(({ first, slots }, row) => {
       to.fillStyle = dim
       if (afterGap[row]) to.fillRect(0, row * size, width, 1)
-      // A row after a gap must have its label, so a row just before it has none.
+      // A row after a gap must have a label, so the rows just before it have none.
       if (row >= room && (afterGap[row] || !afterGap.slice(row + 1, row + labelEach).includes(true))) {
         room = row + labelEach
         to.font = '11px ui-monospace, monospace'
@@ -200,7 +200,7 @@ export class SlotMap {
     event.stopPropagation()
   }
 
-  /** The place in the order of the nearest slot in the next row, up or down. */
+  /** The position in #order of the nearest slot in the row above or below. */
   #rowStep(by: 1 | -1): number {
     const here = this.#where.get(this.#order[this.#at] ?? -1)
     if (here === undefined) return 0

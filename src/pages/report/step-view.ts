@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
-/** A step of a report in the page: its rmap slots as pictures and as text, and the shadow leaves that it cleared. */
+/** Draws a step of a report: its rmap slots as pictures and as text, and the shadow leaves that it cleared. */
 import { drawSlot, slotSvg } from '../../view/index'
 import { byId, innerWidthOf, make, makeTable, svgElement } from '../shared/dom'
 import { hex, number } from '../shared/text'
 import { clearedLeaves, picturesOf, placeText, type Picture, type Place } from './describe'
 import type { History } from './history'
 
-/** Most slots, entries of a list, and shadow leaves that are drawn. */
+/** Most rmap slots, entries of a list, and shadow leaves that are drawn. */
 const MOST_SLOTS = 8
 const MOST_ENTRIES = 24
 const MOST_LEAVES = 200
@@ -23,7 +23,7 @@ export function renderPictures(history: History, index: number, places: readonly
     asText(picture),
   ])
   const more = history.effects[index]!.length - MOST_SLOTS
-  if (more > 0) parts.push(make('h3', `${number(more)} more slots`))
+  if (more > 0) parts.push(make('h3', `${number(more)} more rmap slots`))
   const cleared = clearedLeaves(history, index, places)
   if (cleared.length > 0) {
     const rows = cleared
@@ -31,7 +31,7 @@ export function renderPictures(history: History, index: number, places: readonly
       .map(({ lpid, gpa, place }) =>
         make('tr', [make('th', String(lpid), { scope: 'row' }), make('td', hex(gpa)), make('td', placeText(place))]),
       )
-    const table = makeTable('Shadow leaves cleared', ['LPID', 'nested gpa', 'its entry was in'], rows)
+    const table = makeTable('Shadow leaves cleared', ['LPID', 'nested gpa', 'entry in the rmap slot of'], rows)
     const rest = cleared.length - MOST_LEAVES
     parts.push(
       make('details', [
@@ -43,7 +43,7 @@ export function renderPictures(history: History, index: number, places: readonly
   frame.replaceChildren(...parts)
 }
 
-/** The same as text, to be copied. */
+/** A picture as text, for copying. */
 function asText({ title, slot, look }: Picture): HTMLElement {
   const remark = look.remark ?? ((place: number) => look.mark?.(place) ?? '')
   const text = drawSlot(slot, { width: 120, entries: MOST_ENTRIES, remark })

@@ -1,20 +1,20 @@
 /**
- * The steps of a report: what happened to the slots, one after the other, and how a step is written into the page.
+ * The steps of a report: the events of a recording that concern rmap slots or nested guests, and a text form of them.
  *
- * A step is a line of text, its numbers in hex: a page can hold hundreds of thousands. A slot is named by its number in
- * the report's list of slots.
+ * In the page a step is a short line of text with numbers in hex, because a page can have hundreds of thousands. A slot
+ * is given by its index in the report's list of slots.
  */
 import type { EntryFate } from '../../rmap/invalidate'
 import type { InsertOutcome } from '../../rmap/memslot'
 
-/** An entry of a list and the node that holds it; node 0 for the tagged last one. */
+/** An entry of a list and the address of its node; node 0 for the tagged oldest entry. */
 export interface Held {
   readonly lpid: number
   readonly gpa: number
   readonly node: bigint
 }
 
-/** What happened, at a line of the recording. */
+/** A step, with its line of the recording. */
 export type Step =
   | {
       readonly kind: 'insert'
@@ -23,7 +23,7 @@ export type Step =
       readonly outcome: InsertOutcome
       readonly held: Held
     }
-  /** The host took a page away: the slots that were not empty, and what became of their entries, newest first. */
+  /** The host took a page away: the slots that were not empty, and the fate of each of their entries, newest first. */
   | {
       readonly kind: 'remove'
       readonly line: number
@@ -32,12 +32,12 @@ export type Step =
       readonly shift: number
       readonly taken: readonly { readonly slot: number; readonly fates: readonly EntryFate[] }[]
     }
-  /** Ageing or dirty harvest reached a slot. */
+  /** Ageing or dirty harvest walked a slot. */
   | { readonly kind: 'rc'; readonly line: number; readonly slot: number; readonly clear: number }
   | { readonly kind: 'guest' | 'release'; readonly line: number; readonly lpid: number; readonly shadowLpid: number }
-  /** L1 took mappings of its guest away. */
+  /** L1 invalidated mappings of its nested guest. */
   | { readonly kind: 'tlbie'; readonly line: number; readonly lpid: number; readonly what: string }
-  /** The slots of a memslot were freed; of them those that were not empty. */
+  /** The rmap of a memslot was freed: its slots that were not empty. */
   | {
       readonly kind: 'free'
       readonly line: number
@@ -45,7 +45,7 @@ export type Step =
       readonly npages: number
       readonly slots: readonly number[]
     }
-  /** A slot as the kernel had it: after a difference, or where the steps begin in the middle. */
+  /** A slot as the kernel had it: after a difference, or before the first step of a later part of the recording. */
   | { readonly kind: 'state'; readonly line: number; readonly slot: number; readonly list: readonly Held[] }
 
 const LETTERS = {
@@ -88,7 +88,7 @@ export function encodeStep(step: Step): string {
   }
 }
 
-/** The step that a line of {@link encodeStep} writes. */
+/** Reads a line of {@link encodeStep}. */
 export function decodeStep(text: string): Step {
   const [letter, lineText, ...words] = text.split(' ')
   const line = number(lineText)

@@ -1,27 +1,27 @@
 /**
- * A curve over a recording of unknown length, in bounded memory: when there are too many points, two become one. A point
- * is the most that the value was in its part of the recording, so no peak is lost.
+ * A curve over a recording of unknown length, in bounded memory: when there are too many points, each pair is merged. A
+ * point is the maximum of the value in its part of the recording, so no peak is lost.
  */
 import { checkInteger } from '../../base/args'
 
-/** A part of the recording that ends at a line, and the most that the value was in it. */
+/** A part of the recording: its last line, and the maximum of the value in it. */
 export type Point = readonly [line: number, most: number]
 
-/** Keeps a curve. */
+/** Builds a curve. */
 export class Timeline {
   readonly #limit: number
   #points: Point[] = []
   #each = 1 // values that one point summarizes
-  #values = 0 // of the point that is not full yet
+  #values = 0 // values of the current point so far
   #most = 0
   #line = 0
 
-  /** @param limit most points, at least 2 */
+  /** @param limit most points, 2..2^20 */
   constructor(limit = 1000) {
     this.#limit = checkInteger('limit', limit, 2, 2 ** 20)
   }
 
-  /** The next value, at a line. */
+  /** Adds the value after a line. */
   add(line: number, value: number): void {
     this.#line = line
     this.#most = this.#values === 0 ? value : Math.max(this.#most, value)
@@ -34,7 +34,7 @@ export class Timeline {
     for (let i = 1; i < this.#points.length; i += 2) {
       pairs.push([this.#points[i]![0], Math.max(this.#points[i - 1]![1], this.#points[i]![1])])
     }
-    // An odd one out begins the next point.
+    // A last point without a partner begins the next point.
     if (this.#points.length % 2 === 1) {
       this.#most = this.#points.at(-1)![1]
       this.#values = this.#each / 2

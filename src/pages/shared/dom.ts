@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
-/** The few helpers with which the pages build their elements. */
+/** Helpers that create and find the elements of a page. */
 
-/** An element with text or children, and attributes. An attribute that is undefined or false is left out. */
+/** Creates an element with text or children, and attributes. An attribute that is undefined or false is omitted. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   name: K,
   content: string | readonly (Node | string)[] = '',
@@ -15,14 +15,14 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** The element of the frame that has an id. */
+/** The element of the page with an id. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id)
   if (found === null) throw new Error(`the page has no element ${id}`)
   return found as T
 }
 
-/** A table with its head: every cell of the first column names its row. */
+/** Creates a table. @param head the titles of the columns */
 export function makeTable(
   caption: string,
   head: readonly string[],
@@ -35,13 +35,13 @@ export function makeTable(
   return make('table', [make('caption', caption, { class: 'sr' }), make('thead', [headRow]), make('tbody', rows)])
 }
 
-/** A picture that the library drew, in the page. The markup is the library's own, and all text in it is escaped. */
+/** A picture of the library as an element. Only for the library's own markup, in which all text is escaped. */
 export function svgElement(markup: string): SVGSVGElement {
   const parsed = new DOMParser().parseFromString(markup, 'image/svg+xml').documentElement
   return document.importNode(parsed, true) as unknown as SVGSVGElement
 }
 
-/** The width that a picture may take in a frame: what its padding leaves. */
+/** The width available to a picture in a frame, in pixels: the frame without its padding, at least 240. */
 export function innerWidthOf(frame: HTMLElement): number {
   const { paddingLeft, paddingRight } = getComputedStyle(frame)
   return Math.max(frame.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight), 240)

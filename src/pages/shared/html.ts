@@ -1,19 +1,19 @@
-/** The frame of a page: one HTML file that needs no network and opens from disk. Its script draws the rest. */
+/** The HTML that both pages share. A page is one HTML file: it needs no network and opens from disk. */
 
-/** What a page is made of. */
+/** The parts of a page. */
 export interface PageParts {
   readonly title: string
   readonly css: string
   readonly body: string
-  /** What the script reads from the element `data`, as JSON. */
+  /** Written as JSON into the element `data`, for the script. */
   readonly data?: unknown
   /** The page's script, bundled. */
   readonly script: string
 }
 
-/** The file. */
+/** Builds the HTML file. */
 export function pageHtml({ title, css, body, data, script }: PageParts): string {
-  // In a script element, "<" of data could end it or begin a comment.
+  // In a script element a "<" of the data could end the element or begin a comment.
   const json = data === undefined ? '' : JSON.stringify(data).replaceAll('<', '\\u003c')
   const code = script.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--')
   return `<!DOCTYPE html>
@@ -29,36 +29,36 @@ export function pageHtml({ title, css, body, data, script }: PageParts): string 
 <body>
 ${body}
 ${GLOSSARY}
-<noscript><p>This page is drawn by its own script, which the browser does not run.</p></noscript>
+<noscript><p>This page needs JavaScript, which the browser does not run.</p></noscript>
 ${json === '' ? '' : `<script type="application/json" id="data">${json}</script>\n`}<script>${code}</script>
 </body>
 </html>
 `
 }
 
-/** Text as HTML has it. */
+/** Escapes text for HTML. */
 export function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
 
-/** The words that a reader of either page needs. Opened by every element with `data-glossary`. */
+/** The glossary of both pages. `glossary.ts` opens it. */
 const GLOSSARY = `<dialog id="glossary" aria-labelledby="glossary-title">
 <h2 id="glossary-title">Glossary</h2>
 <dl>
 <dt>L0, L1, L2</dt><dd>The host hypervisor; a guest of it that is a hypervisor itself; a guest of that guest (nested guest).</dd>
-<dt>LPID</dt><dd>The number by which L1 knows a nested guest, 1 to 4095. The hardware sees another number, the shadow LPID.</dd>
-<dt>gpa, gfn</dt><dd>A guest real address of L1; its frame number in base pages of L0 (64 KiB or 4 KiB). A nested gpa is an address of an L2.</dd>
+<dt>LPID</dt><dd>L1's number for a nested guest, 1 to 4095. The hardware uses another number, the shadow LPID.</dd>
+<dt>gpa, gfn</dt><dd>A guest real address of L1, and its frame number in base pages of L0 (64 KiB or 4 KiB). A nested gpa is a guest real address of an L2.</dd>
 <dt>hpa</dt><dd>A host real address.</dd>
-<dt>memslot</dt><dd>A range of gfns of L1 that host memory backs.</dd>
-<dt>rmap slot</dt><dd>The 64-bit word that a memslot has for each gfn: 0, one entry (odd), or the address of the first list node (even).</dd>
+<dt>memslot</dt><dd>A range of L1's gfns that is backed by host memory.</dd>
+<dt>rmap slot</dt><dd>The 64-bit word of one gfn in a memslot: 0 (no entry), odd (one entry), or even (the address of the first list node).</dd>
 <dt>entry</dt><dd>LPID and nested gpa of a shadow leaf that maps the page, in 52 bits. The tag (bit 0) tells an entry from a pointer.</dd>
 <dt>guest table</dt><dd>L1's page table for one L2: nested gpa to gpa. L0 only reads it.</dd>
-<dt>shadow table, shadow leaf</dt><dd>L0's own page table for one L2: nested gpa to hpa. Its leaf entries are filled on faults.</dd>
-<dt>host table, host leaf</dt><dd>L0's page table for L1: gpa to hpa.</dd>
-<dt>stale entry</dt><dd>An entry that leads to no shadow leaf of that page any more. Legal and common: a walk skips it.</dd>
-<dt>range removal, walk</dt><dd>The host takes a page away: it detaches the lists of the page's gfns and clears every shadow leaf that they lead to.</dd>
-<dt>tlbie</dt><dd>L1 tells L0 that it has changed a guest table. L0 clears shadow leaves; the rmap is not touched.</dd>
-<dt>mmuSeq</dt><dd>How often the host has invalidated something (KVM: mmu_invalidate_seq). A fault gives up if it moved meanwhile.</dd>
+<dt>shadow table, shadow leaf</dt><dd>L0's own page table for one L2: nested gpa to hpa. A shadow leaf is an entry of it that maps a page. Faults create them.</dd>
+<dt>host table, host leaf</dt><dd>L0's page table for L1: gpa to hpa. A host leaf is an entry of it that maps a page.</dd>
+<dt>stale entry</dt><dd>An entry whose shadow leaf does not exist any more, or maps another page. This is legal and common: a walk skips it.</dd>
+<dt>rmap range removal, walk</dt><dd>The host takes a page away: it detaches the lists of the page's gfns and clears every shadow leaf of them that maps the page.</dd>
+<dt>tlbie</dt><dd>The request with which L1 tells L0 that it has changed a guest table. L0 clears shadow leaves. It does not change the rmap.</dd>
+<dt>mmuSeq</dt><dd>The number of invalidations by the host so far (KVM: mmu_invalidate_seq). If it changes during a fault, the fault is retried.</dd>
 </dl>
 <form method="dialog"><button>Close</button></form>
 </dialog>`
