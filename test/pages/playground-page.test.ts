@@ -1,4 +1,4 @@
-/** The playground in a real browser, as the command writes it. Skipped, with a word, where there is no Chromium. */
+/** The playground that the command writes, in a real browser. Skipped with a message if there is no Chromium. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,10 +24,10 @@ function command(...args: string[]): { code: number | null; out: string; err: st
   return { code: status, out: stdout, err: stderr }
 }
 
-vi.setConfig({ testTimeout: 120_000 }) // programs are started
+vi.setConfig({ testTimeout: 120_000 }) // the tests start programs
 afterAll(() => rmSync(scratch, { recursive: true, maxRetries: 5 }))
 
-test('the command writes one file that needs no other', () => {
+test('the command writes one file that refers to no other', () => {
   const { code, out, err } = command('-o', file)
   expect({ code, err }).toEqual({ code: 0, err: '' })
   expect(out).toMatch(/play\.html: \d+ KiB\n$/)
@@ -40,7 +40,7 @@ test('the command writes one file that needs no other', () => {
   expect(existsSync(join(scratch, 'playground.html'))).toBe(true)
 })
 
-test('wrong usage and a place that cannot be written are one line and exit code 2', () => {
+test('wrong usage and a file that cannot be written give one line and exit code 2', () => {
   expect(command('x')).toEqual({
     code: 2,
     out: '',
@@ -80,7 +80,7 @@ describe.skipIf(chromiumPath === undefined)(
         field.dispatchEvent(new Event('input', { bubbles: true }))
         field.dispatchEvent(new Event('change', { bubbles: true }))
       })()`)
-    /** The play that the address holds: done again here, it says what the page must show. */
+    /** The sequence in the page's address. It is run again here: the page must show the same. */
     const play = async (): Promise<History> =>
       History.of(decodeSequence((await page.evaluate<string>('location.hash')).slice(1)))
     const slots = (): Promise<string[]> =>
@@ -93,7 +93,7 @@ describe.skipIf(chromiumPath === undefined)(
       expect(page.requests).toEqual([])
     }
 
-    test('it opens from disk with the three forms of a slot', async () => {
+    test('it opens from disk with the three forms of an rmap slot', async () => {
       expect(await slots()).toEqual([
         'gfn 0x0: the word is 0, no entry.',
         expect.stringMatching(/^gfn 0x1, newest first: LPID 1 /),
@@ -103,7 +103,7 @@ describe.skipIf(chromiumPath === undefined)(
     })
 
     for (const { id, title, sequence, prepared } of PRESETS) {
-      test(`preset: ${title}: each step shows what the model says`, async () => {
+      test(`preset: ${title}: each step shows the model's outcome`, async () => {
         await set('preset', id)
         expect(await page.text('#position')).toBe(`step ${prepared} of ${sequence.ops.length}`)
         await click('first')
@@ -130,7 +130,7 @@ describe.skipIf(chromiumPath === undefined)(
       })
     }
 
-    test('a lecture: stale entries after tlbie, back and forth', async () => {
+    test('the preset on stale entries, backwards and forwards', async () => {
       await set('preset', 'stale-tlbie')
       await click('last')
       expect(await page.text('#explanation h2')).toBe('The host takes gfn 0x7 away')
@@ -149,7 +149,7 @@ describe.skipIf(chromiumPath === undefined)(
       quiet()
     })
 
-    test('every button does what it says', async () => {
+    test('every button runs its operation', async () => {
       await click('clear')
       const did = async (id: string, op: Op, outcome?: string | RegExp): Promise<void> => {
         await click(id)
@@ -186,7 +186,7 @@ describe.skipIf(chromiumPath === undefined)(
       quiet()
     })
 
-    test('what is not possible is said, and changes nothing', async () => {
+    test('an operation that is not possible shows why, and changes nothing', async () => {
       await click('clear')
       await fill({ lpid: '5', gpa: '0x10000' })
       const before = await page.evaluate('location.hash')
@@ -200,7 +200,7 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.evaluate('location.hash')).toBe(before)
     })
 
-    test('undo and redo lead to the same state, and a new step forgets what was undone', async () => {
+    test('undo and redo give the same state, and a new step drops the undone steps', async () => {
       await set('preset', 'three-forms')
       await click('last')
       const hash = await page.evaluate('location.hash')
@@ -221,7 +221,7 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.evaluate("document.getElementById('preset').value")).toBe('')
     })
 
-    test('settings: the same operations are done again', async () => {
+    test('a change of the settings runs the same operations again', async () => {
       await set('preset', 'large-page')
       await set('placement', 'faulting')
       expect((await play()).settings.placement).toBe('faulting')
@@ -241,7 +241,7 @@ describe.skipIf(chromiumPath === undefined)(
       quiet()
     })
 
-    test('an address opens at its step; one that is damaged is said to be', async () => {
+    test('an address opens at its step; a damaged address shows an error', async () => {
       const go = (hash: string): Promise<unknown> =>
         page.evaluate(
           `new Promise((done) => { addEventListener('hashchange', () => setTimeout(done), { once: true }); location.hash = ${JSON.stringify(hash)} })`,
@@ -251,13 +251,15 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.text('#position')).toBe('step 9 of 13')
       expect(await page.evaluate("document.getElementById('preset').value")).toBe(PRESETS[2]!.id)
       await go('16.head.base/nonsense')
-      expect(await page.text('#refused')).toBe('The address does not hold a sequence: "nonsense" is not an operation.')
+      expect(await page.text('#refused')).toBe(
+        'The address does not contain a valid sequence: "nonsense" is not an operation.',
+      )
       await go('%')
-      expect(await page.text('#refused')).toContain('The address does not hold a sequence')
+      expect(await page.text('#refused')).toContain('The address does not contain a valid sequence')
       quiet()
     })
 
-    test('a gfn and a table row are taken as operands', async () => {
+    test('a click on a gfn or a table row sets the operands', async () => {
       await set('preset', 'stale-tlbie')
       await page.evaluate('document.querySelector(\'#grid button[data-gfn="9"]\').click()')
       expect(await page.evaluate("document.getElementById('gfn').value")).toBe('0x9')
@@ -316,7 +318,7 @@ describe.skipIf(chromiumPath === undefined)(
     })
 
     for (const scheme of ['light', 'dark'] as const) {
-      test(`every text can be read in ${scheme}, and at every size nothing runs out of the page`, async () => {
+      test(`every text is readable in ${scheme}, and nothing overflows at any size`, async () => {
         for (const id of ['stale-tlbie', 'lpid-zero', 'large-page']) {
           await set('preset', id)
           await click('last')

@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 import * as library from '../../src/index'
 import { snapshot, type Vm } from '../../src/index'
 import { toTypeScript } from '../../src/pages/playground/export'
-import { explain, titleOf } from '../../src/pages/playground/explain'
+import { explain } from '../../src/pages/playground/explain'
+import { titleOf } from '../../src/pages/playground/title'
 import { History } from '../../src/pages/playground/history'
 import {
   decodeOp,
@@ -22,7 +23,7 @@ import { slotAt, viewOf } from '../../src/pages/playground/view'
 import * as view from '../../src/view/index'
 import { cases } from '../support/cases'
 
-/** Operations of one L1, with operands from small sets so that they meet, or from everywhere. */
+/** Operations of one L1. Operands are from small sets, so that operations share them, or from their complete range. */
 function opsOf(everywhere: boolean): fc.Arbitrary<Op> {
   const any = <T>(near: fc.Arbitrary<T>, far: fc.Arbitrary<T>): fc.Arbitrary<T> => (everywhere ? far : near)
   const lpid = any(fc.integer({ min: 0, max: 3 }), fc.nat(2 ** 20))
@@ -64,7 +65,7 @@ const settings: fc.Arbitrary<Settings> = fc.record({
   allowLpidZero: fc.boolean(),
 })
 
-/** Two guests that are there from the beginning, so that most operations are possible. */
+/** Adds two nested guests first, so that most operations are possible. */
 const GUESTS: readonly Op[] = [
   { kind: 'guest', lpid: 1 },
   { kind: 'guest', lpid: 2 },
@@ -73,21 +74,21 @@ const plays = fc
   .record({ settings, ops: fc.array(opsOf(false), { maxLength: 25 }) })
   .map(({ settings, ops }): Sequence => ({ settings, ops: [...GUESTS, ...ops], position: ops.length + 2 }))
 
-test('every operation sequence survives the address', () => {
+test('every sequence is the same after it was encoded and decoded', () => {
   const sequences = fc
     .record({ settings, ops: fc.array(fc.oneof(opsOf(false), opsOf(true)), { maxLength: 40 }) })
     .chain((play) => fc.nat(play.ops.length).map((position): Sequence => ({ ...play, position })))
   fc.assert(
     fc.property(sequences, (sequence) => {
       const text = encodeSequence(sequence)
-      expect(text).toMatch(/^[\w./@]*$/) // nothing that an address would escape
+      expect(text).toMatch(/^[\w./@]*$/) // no character that an address would escape
       expect(decodeSequence(text)).toEqual(sequence)
     }),
     { numRuns: cases(500) },
   )
 })
 
-test('what is not a sequence is an error with a sentence', () => {
+test('an invalid sequence is an error that says why', () => {
   const refused = (text: string): string => {
     try {
       return JSON.stringify(decodeSequence(text))
@@ -96,7 +97,7 @@ test('what is not a sequence is an error with a sentence', () => {
       return (error as Error).message
     }
   }
-  expect(refused('')).toBe('"" are not settings: expected, say, 16.head.base')
+  expect(refused('')).toBe('"" are not settings: expected for example 16.head.base')
   expect(refused('16.head.base/z1')).toBe('"z1" is not an operation')
   expect(refused('16.head.base/f1.10000')).toBe('"f1.10000" is not an operation: expected lpid, gpa, access')
   expect(refused('16.head.base/f1.10000.q')).toBe('"f1.10000.q" is not an operation: expected lpid, gpa, access')
@@ -113,7 +114,7 @@ test('what is not a sequence is an error with a sentence', () => {
   expect(decodeSequence('16.head.base/g1@99').position).toBe(1)
 })
 
-test('going to any step gives the L1 that the operations up to it give: an equal snapshot', () => {
+test('goTo gives the same snapshot as the operations up to that step', () => {
   fc.assert(
     fc.property(plays, fc.array(fc.nat(30), { minLength: 1, maxLength: 6 }), (play, stops) => {
       const history = History.of(play)
@@ -131,7 +132,7 @@ test('going to any step gives the L1 that the operations up to it give: an equal
   )
 })
 
-test('undo, and another operation: what was undone is forgotten', () => {
+test('an operation after an undo drops the undone steps', () => {
   const history = History.of(decodeSequence('16.head.base/g1/m1.10000.10000.16.rwx/f1.10000.r'))
   const before = history.machine.save()
   history.act(decodeOp('h1'))
@@ -143,7 +144,7 @@ test('undo, and another operation: what was undone is forgotten', () => {
   expect(history.position).toBe(4)
 })
 
-/** Runs a program that was exported, with the library of this project. @returns the L1 that it leads to */
+/** Runs an exported program with the library of this project. @returns its L1 */
 function run(program: string): Vm {
   const { outputText } = ts.transpileModule(program, {
     compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
@@ -197,7 +198,7 @@ test('an exported program is TypeScript without errors', () => {
   expect(errors).toEqual([])
 })
 
-test('every step is explained: its outcome by name, its counts, and a section of the specification', () => {
+test('every step is explained: its outcome, its counts, and a section of the specification', () => {
   fc.assert(
     fc.property(plays, (play) => {
       const history = History.of(play)
@@ -225,7 +226,7 @@ test('every step is explained: its outcome by name, its counts, and a section of
   )
 })
 
-test('pictures show every slot that is not empty, and every entry that a walk met', () => {
+test('pictures show every rmap slot that is not empty, and every entry that a walk visited', () => {
   fc.assert(
     fc.property(plays, (play) => {
       const history = History.of(play)
@@ -244,12 +245,12 @@ test('pictures show every slot that is not empty, and every entry that a walk me
   )
 })
 
-/** A preset, run to the end. */
+/** Runs a preset to its end. */
 function preset(id: string): History {
   return History.of(PRESETS.find((known) => known.id === id)!.sequence)
 }
 
-test('every preset is possible from end to end, and its notes are about steps that exist', () => {
+test('every operation of a preset is possible, and every note has a step', () => {
   for (const { id, sequence, prepared, notes } of PRESETS) {
     const { steps } = History.of(sequence)
     expect([id, steps.flatMap(({ refusal }) => refusal ?? [])]).toEqual([id, []])
@@ -267,7 +268,7 @@ const broken = (history: History, step: number): string[] => [
   ...new Set(history.viewAt(step).broken.map(({ invariant }) => invariant)),
 ]
 
-test('preset: the three forms of a slot', () => {
+test('preset: the three forms of an rmap slot', () => {
   const history = preset('three-forms')
   expect(slotAt(history.view, 0)).toBeUndefined()
   expect(slotAt(history.view, 1)).toMatchObject({ word: 0x0010000000010001n, nodes: [] })
@@ -297,7 +298,7 @@ test('preset: a 2 MiB host page', () => {
   expect(history.viewAt(5).slots.map(({ gfn }) => gfn)).toEqual([0])
   expect(entries(history, 7, 0x20)).toBe(1)
   expect(history.viewAt(7).guests[0]!.shadow.at(-1)!.shift).toBe(21)
-  expect(history.steps[7]!.view.counters.rcWalks.entries).toBe(0) // ageing gfn 5 visits nothing
+  expect(history.steps[7]!.view.counters.rcWalks.entries).toBe(0) // ageing gfn 5 visits no entry
   expect(history.steps[8]!.view.counters.rcWalks.entries).toBe(0) // referenced is cleared already
   expect(outcomes(history).at(-1)).toBe('2 cleared, 0 stale')
   const old = History.of({ ...history.sequence, settings: { ...history.settings, placement: 'faulting' } })

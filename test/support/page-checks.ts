@@ -1,7 +1,7 @@
-/** What every page of the project must fulfil in a browser: it can be read, and nothing runs out of it. */
+/** Checks for every page of the project in a browser: its text is readable, and nothing overflows. */
 import type { Page } from './chromium'
 
-/** Texts whose contrast with what is behind them is below 4.5. */
+/** Texts with a contrast below 4.5 to their background. */
 export function weakTexts(page: Page): Promise<string[]> {
   return page.evaluate(`(() => {
     const parse = (text) => text.match(/[\\d.]+/g).map(Number)
@@ -40,7 +40,7 @@ export function overflow(page: Page): Promise<number> {
   return page.evaluate('document.documentElement.scrollWidth - innerWidth')
 }
 
-/** Controls and pictures that a screen reader could not name. */
+/** Controls and pictures without a name for screen readers. */
 export async function nameless(page: Page): Promise<unknown[]> {
   const { nodes } = await page.send('Accessibility.getFullAXTree')
   const roles = ['button', 'textbox', 'slider', 'spinbutton', 'combobox', 'img', 'image', 'searchbox', 'checkbox']

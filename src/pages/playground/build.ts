@@ -1,6 +1,6 @@
 /**
- * The last step of `npm run build`: puts the playground's script into its frame, as `dist/playground.html`. It then removes
- * itself and the script, which the package does not need.
+ * The last step of `npm run build`: writes `dist/playground.html` with the playground's script in it. Then it removes the
+ * script and itself: the package does not need them.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { playgroundHtml } from './html'

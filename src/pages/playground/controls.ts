@@ -1,11 +1,11 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The buttons that do something, and the operands that they take. */
+/** The buttons for the operations, and the fields with their operands. */
 import type { Access, LeafShift } from '../../index'
 import { byId, make } from '../shared/dom'
 import { hex, LEAF_SIZES } from '../shared/text'
-import { titleOf } from './explain'
 import type { Op } from './ops'
+import { titleOf } from './title'
 import type { StateView } from './view'
 
 interface Operands {
@@ -45,7 +45,7 @@ const ACTIONS: Readonly<Record<'l2' | 'l1' | 'l0', readonly Action[]>> = {
   ],
   l0: [
     ['Take gfn away', 'unmap', ({ gfn }) => ({ kind: 'unmap', gfn })],
-    ['Begin to take', 'begin-unmap', ({ gfn }) => ({ kind: 'begin-unmap', gfn })],
+    ['Begin invalidation', 'begin-unmap', ({ gfn }) => ({ kind: 'begin-unmap', gfn })],
     ['Age gfn', 'age', ({ gfn }) => ({ kind: 'age', gfn })],
     ['Log dirty', 'log', () => ({ kind: 'log', on: !isLogging })],
     ['Harvest dirty', 'harvest', () => ({ kind: 'harvest' })],
@@ -57,7 +57,7 @@ let isLogging = false
 
 /** The buttons. */
 export class Controls {
-  /** Called with an operation to do. @throws Error when it is not possible: it is told here */
+  /** Called with the operation to run. If it throws, its message is shown next to the buttons. */
   onOp: (op: Op) => void = () => {}
 
   readonly #buttons: (readonly [HTMLButtonElement, Action[2]])[] = []
@@ -77,7 +77,7 @@ export class Controls {
     byId('target').addEventListener('input', () => this.#describe())
   }
 
-  /** Takes operands. */
+  /** Writes operands into the fields. */
   take(operands: { readonly lpid?: number; readonly gpa?: number; readonly gfn?: number }): void {
     for (const name of ['lpid', 'gpa', 'gfn'] as const) {
       const value = operands[name]
@@ -86,7 +86,7 @@ export class Controls {
     this.#describe()
   }
 
-  /** Offers what is possible in a state: the second halves of what was begun. */
+  /** Adapts the buttons to a state: adds one for each second half of a pending fault or invalidation. */
   render(view: StateView, shift: 16 | 12): void {
     isLogging = view.logDirty
     byId('op-log').textContent = isLogging ? 'Stop logging' : 'Log dirty'
@@ -128,13 +128,13 @@ export class Controls {
     }
   }
 
-  /** Says on each button what it would do with the operands. */
+  /** Sets the title of each button: the operation with the current operands. */
   #describe(): void {
     let operands: Operands
     try {
       operands = this.#operands()
     } catch {
-      return // a number is being written
+      return // the reader has not finished typing a number
     }
     for (const [button, of] of this.#buttons) button.title = titleOf(of(operands))
   }

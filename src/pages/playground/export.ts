@@ -1,13 +1,13 @@
-/** A play as a TypeScript program that does the same with the library. */
+/** Writes a sequence as a TypeScript program that runs the same operations with the library. */
 import { hex } from '../shared/text'
 import type { Step } from './history'
 import { FIRST_HPA, guestFlags } from './machine'
 import { MEMORY_BYTES, type Settings } from './ops'
 
-/** A step, as far as a program is concerned. */
+/** The parts of a step that a program needs. */
 type Done = Pick<Step, 'op' | 'outcome' | 'refusal'>
 
-/** The program. It exports `vm`, in the state that the steps lead to. */
+/** The program. It exports `vm`, in its state after the steps. */
 export function toTypeScript(
   settings: Settings,
   steps: readonly Done[],

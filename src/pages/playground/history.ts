@@ -1,35 +1,35 @@
 /**
- * The steps of a play: what was done, what came of it and how the L1 was after it. One can go to any step: the L1 is
- * restored from the nearest snapshot, and the operations since are done again (the model is deterministic).
+ * The steps of a sequence: each operation, its outcome, and the state of the L1 after it. To go to a step, the L1 is restored
+ * from the nearest snapshot before it, and the operations after the snapshot run again (the model is deterministic).
  */
 import { Machine, type Begun, type Outcome } from './machine'
 import type { Op, Sequence, Settings } from './ops'
 import { viewOf, type StateView } from './view'
 
-/** One operation, done. */
+/** An operation that was run, or refused. */
 export interface Step {
   readonly op: Op
-  /** What came of it; undefined: it was not possible, and nothing changed. */
+  /** Its outcome; undefined: it was refused, and nothing changed. */
   readonly outcome: Outcome | undefined
-  /** Why it was not possible. */
+  /** Why it was refused. */
   readonly refusal: string | undefined
   /** The L1 after it. */
   readonly view: StateView
 }
 
-/** The L1 after a step as bytes, where it can be saved. */
+/** A snapshot of the L1 after a step; undefined bytes: it cannot be saved there. */
 interface Saved {
   readonly bytes: Uint8Array | undefined
   readonly begun: Begun
 }
 
-/** A play. */
+/** A sequence of operations on an L1, and the current step in it. */
 export class History {
   readonly settings: Settings
   /** The L1 before the first step. */
   readonly start: StateView
   readonly #steps: Step[] = []
-  readonly #saved: Saved[] = [] // by number of steps done
+  readonly #saved: Saved[] = [] // by number of steps
   #machine: Machine
   #position = 0
 
@@ -40,7 +40,7 @@ export class History {
     this.#saved.push({ bytes: this.#machine.save(), begun: this.#machine.begun })
   }
 
-  /** A play of operations that are known. An operation that is not possible becomes a step that says so. */
+  /** Runs a given sequence. A refused operation becomes a step with the reason. */
   static of({ settings, ops, position }: Sequence): History {
     const history = new History(settings)
     for (const op of ops) history.#add(op)
@@ -53,32 +53,32 @@ export class History {
     return this.#steps
   }
 
-  /** How many steps are done. */
+  /** The number of the current step; 0 before the first. */
   get position(): number {
     return this.#position
   }
 
-  /** The L1 as it is now. To look at: {@link act} changes it. */
+  /** The L1 at the current step. Do not change it: use {@link act}. */
   get machine(): Machine {
     return this.#machine
   }
 
-  /** How the L1 is now, and how it was one step before. */
+  /** The state at the current step. */
   get view(): StateView {
     return this.viewAt(this.#position)
   }
 
-  /** How the L1 is after so many steps. */
+  /** The state after so many steps. */
   viewAt(position: number): StateView {
     return this.#steps[position - 1]?.view ?? this.start
   }
 
-  /** The sequence that leads here and beyond. */
+  /** All operations, with the current position. */
   get sequence(): Sequence {
     return { settings: this.settings, ops: this.#steps.map(({ op }) => op), position: this.#position }
   }
 
-  /** Does an operation: steps that were undone are forgotten. @throws Error when it is not possible; nothing changes */
+  /** Runs an operation, and drops the undone steps. @throws Error if it is refused; nothing changes then */
   act(op: Op): void {
     const outcome = this.#machine.apply(op)
     this.#steps.length = this.#position
@@ -86,7 +86,7 @@ export class History {
     this.#push(op, outcome, undefined)
   }
 
-  /** Goes to where so many steps are done, or to the nearest. Cost: the steps since the snapshot before it. */
+  /** Goes to a step, or to the nearest that exists. Cost: the steps after the snapshot before it. */
   goTo(position: number): void {
     const target = Math.min(Math.max(Math.trunc(position), 0), this.#steps.length)
     if (target === this.#position) return

@@ -1,14 +1,14 @@
-/** The playground as one HTML file: its frame, which the script fills. */
+/** The playground as one HTML file: the HTML and CSS of the page. The script fills it. */
 import { pageHtml } from '../shared/html'
 
-/** The file. @param script the page's script, bundled */
+/** Builds the HTML file. @param script the page's script, bundled */
 export function playgroundHtml(script: string): string {
   return pageHtml({ title: 'nested-rmap playground', css: CSS, body: BODY, script })
 }
 
 const BODY = `<header>
 <div><h1>Nested reverse map playground</h1>
-<p class="hint">The model of Linux KVM's nested rmap, step by step. <button type="button" class="link" data-glossary>Glossary</button></p></div>
+<p class="hint">A model of Linux KVM's nested rmap, step by step. <button type="button" class="link" data-glossary>Glossary</button></p></div>
 <div class="row">
 <label>Preset <select id="preset"></select></label>
 <button id="clear" type="button" title="Begin with an empty L1">Clear</button>
@@ -24,7 +24,7 @@ const BODY = `<header>
 <div class="row" role="group" aria-label="Steps">
 <button id="first" type="button" title="Before the first step (Home)">«<span class="sr">First</span></button>
 <button id="undo" type="button" title="Undo: one step back (left arrow, Ctrl+Z)">‹ Undo</button>
-<button id="redo" type="button" class="primary" title="Redo: one step on (right arrow, Ctrl+Y)">Next ›</button>
+<button id="redo" type="button" class="primary" title="Redo: one step forward (right arrow, Ctrl+Y)">Next ›</button>
 <button id="last" type="button" title="Last step (End)">»<span class="sr">Last</span></button>
 <span id="position" class="hint"></span>
 </div>
@@ -35,7 +35,7 @@ const BODY = `<header>
 <div id="pictures" class="pictures"></div>
 </section>
 <section id="memory" aria-labelledby="memory-title">
-<h2 id="memory-title">L1's memory: a word for each gfn</h2>
+<h2 id="memory-title">L1's memory: the rmap slot of each gfn</h2>
 <div id="grid" class="mono" role="group" aria-label="gfns; arrow keys move, Enter selects"></div>
 <p id="gfn-text" class="hint" aria-live="polite"></p>
 </section>
@@ -46,7 +46,7 @@ const BODY = `<header>
 </div>
 <div class="column" id="side">
 <section id="act" aria-labelledby="act-title">
-<h2 id="act-title">Do something</h2>
+<h2 id="act-title">Run an operation</h2>
 <form id="target" class="row" aria-label="Operands">
 <label>LPID <input id="lpid" type="number" min="0" max="4095" value="1"></label>
 <label>nested gpa <input id="gpa" class="mono" value="0x10000" size="10" spellcheck="false" autocomplete="off"></label>
@@ -58,7 +58,7 @@ const BODY = `<header>
 <fieldset><legend>L2, the nested guest</legend><div class="row" id="ops-l2"></div></fieldset>
 <fieldset><legend>L1, the guest hypervisor</legend><div class="row" id="ops-l1"></div></fieldset>
 <fieldset><legend>L0, the host</legend><div class="row" id="ops-l0"></div></fieldset>
-<details><summary>Settings (the steps are done again with them)</summary>
+<details><summary>Settings (a change runs all steps again)</summary>
 <form id="settings" class="settings">
 <label>Page size of L0 <select id="page-shift"><option value="16">64 KiB</option><option value="12">4 KiB</option></select></label>
 <label>Host memory <select id="host-pages"><option value="base">base pages</option><option value="2m">2 MiB pages</option></select></label>
@@ -66,7 +66,7 @@ const BODY = `<header>
 <label><input id="lpid-zero" type="checkbox"> allow LPID 0, as Linux does</label>
 </form></details>
 <details><summary>Keys</summary><p><kbd>←</kbd> <kbd>→</kbd> one step, <kbd>Home</kbd> <kbd>End</kbd>, <kbd>Ctrl</kbd>+<kbd>Z</kbd> undo,
-<kbd>Ctrl</kbd>+<kbd>Y</kbd> redo. In L1's memory the arrows move from gfn to gfn, <kbd>Enter</kbd> takes it as the operand.</p></details>
+<kbd>Ctrl</kbd>+<kbd>Y</kbd> redo. In L1's memory the arrows move from gfn to gfn, <kbd>Enter</kbd> selects the gfn as the operand.</p></details>
 </section>
 <section id="invariants" aria-labelledby="invariants-title">
 <h2 id="invariants-title">Invariants</h2>

@@ -1,6 +1,6 @@
 /**
- * The L1 that is played with: a `Vm` of the library, the operations of the playground carried out on it, and what came of
- * each. It adds nothing to the model but the handles of faults and invalidations that are between their halves.
+ * The L1 of the playground: a `Vm` of the library, and the operations of the page on it. It adds to the model only the
+ * numbers of faults and invalidations that are between their halves.
  */
 import {
   GuestTable,
@@ -21,20 +21,21 @@ import {
 } from '../../index'
 import { MEMORY_BYTES, type Op, type Settings } from './ops'
 
-/** What came of an operation. */
+/** The outcome of an operation. */
 export interface Outcome {
-  /** Of a fault, or of one of its halves. */
+  /** The result of a fault, or of one of its halves. */
   readonly fault?: FaultResult | { readonly outcome: 'pending' }
-  /** Of an invalidation by the host: its counters, and the entries that its walk met, in its order. */
+  /** The counters of an invalidation by the host. */
   readonly walk?: Readonly<RangeCounters>
+  /** The entries that its walk visited, in order. */
   readonly met?: readonly Met[]
-  /** Of ageing: whether the page was referenced. */
+  /** The result of ageing: whether the page was referenced. */
   readonly wasReferenced?: boolean
-  /** Of a harvest: the dirty pages. */
+  /** The result of a harvest: the dirty pages. */
   readonly dirty?: readonly Gfn[]
 }
 
-/** An entry that a walk met, and what became of it. */
+/** An entry that a walk visited, and its fate. */
 export interface Met {
   readonly gfn: Gfn
   readonly entry: Entry
@@ -55,24 +56,24 @@ export interface BegunUnmap {
   readonly pending: PendingUnmap
 }
 
-/** How many faults and invalidations were begun: their numbers go on after a restore. */
+/** How many faults and invalidations were begun: after a restore the numbering continues. */
 export interface Begun {
   readonly faults: number
   readonly unmaps: number
 }
 
-/** In 2 MiB pages, gfn 0 is backed by this host address, in bytes: 1 GiB. */
+/** The host address that backs gfn 0 if the host uses 2 MiB pages: 1 GiB, in bytes. */
 export const FIRST_HPA = 0x40000000
 
 const { REFERENCED, CHANGED } = LeafFlag
 
-/** The options of the library's `Vm` for settings. */
+/** The options of a `Vm` with these settings. */
 export function vmOptions({ pageShift, placement, hostPages, allowLpidZero }: Settings): VmOptions {
   const backing = (gfn: Gfn): Backing => ({ hpa: FIRST_HPA + gfn * 2 ** pageShift, shift: 21 })
   return { pageShift, placement, allowLpidZero, ...(hostPages === '2m' ? { backing } : {}) }
 }
 
-/** The flags of a guest leaf: what it allows; referenced and changed are set, as L1 would set them beforehand. */
+/** The flags of a guest leaf: permissions, and referenced and changed, which L1 sets in advance. */
 export function guestFlags(allow: number): number {
   return allow | REFERENCED | CHANGED
 }
@@ -81,8 +82,9 @@ export function guestFlags(allow: number): number {
 export class Machine {
   readonly settings: Settings
   readonly vm: Vm
-  /** Those that wait for their second half. */
+  /** The faults that are between their halves, by number. */
   readonly faults = new Map<number, BegunFault>()
+  /** The invalidations that are between their halves, by number. */
   readonly unmaps = new Map<number, BegunUnmap>()
   #begun: Begun
 
@@ -99,7 +101,7 @@ export class Machine {
     return new Machine(settings, vm, { faults: 0, unmaps: 0 })
   }
 
-  /** The L1 of a snapshot. */
+  /** Restores the L1 of a snapshot. */
   static restore(settings: Settings, bytes: Uint8Array, begun: Begun): Machine {
     const { backing } = vmOptions(settings)
     return new Machine(settings, restore(bytes, backing === undefined ? {} : { backing }), begun)
@@ -113,12 +115,12 @@ export class Machine {
     return this.#begun
   }
 
-  /** The L1 as bytes; undefined while a fault or an invalidation is between its halves: nothing can be saved then. */
+  /** A snapshot of the L1; undefined if a fault or an invalidation is between its halves. */
   save(): Uint8Array | undefined {
     return this.faults.size + this.unmaps.size > 0 ? undefined : snapshot(this.vm)
   }
 
-  /** Does an operation. @throws Error when it is not possible: nothing has changed then */
+  /** Runs an operation. @throws Error if it is not possible; nothing has changed then */
   apply(op: Op): Outcome {
     const { vm } = this
     switch (op.kind) {
@@ -158,7 +160,7 @@ export class Machine {
         return this.#beginFault({ ...op, kind: 'begin-fault' })
       case 'commit-fault': {
         const begun = this.faults.get(op.n)
-        if (begun === undefined) throw new Error(`fault ${op.n} is not between its halves: begin a fault first`)
+        if (begun === undefined) throw new Error(`fault ${op.n} is not pending: begin a fault first`)
         this.faults.delete(op.n)
         return { fault: begun.pending.commit() }
       }
@@ -216,6 +218,6 @@ export class Machine {
   }
 
   #notMapped({ lpid, gpa }: { readonly lpid: number; readonly gpa: number }): Error {
-    return new Error(`LPID ${lpid}: its guest table maps nothing at 0x${gpa.toString(16)}: map a page first`)
+    return new Error(`LPID ${lpid}: its guest table does not map 0x${gpa.toString(16)}: map a page first`)
   }
 }

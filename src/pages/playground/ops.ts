@@ -1,28 +1,28 @@
 /**
- * What one can do in the playground, as data: the settings of an L1 and a sequence of operations, and both as the text
- * that the page's address carries after the `#`.
+ * The settings and operations of the playground as data, and their text form, which is in the page's address after the
+ * `#`:
  *
- *     16.head.base/g5/m5.10000.70000.16.rwx/f5.10000.r@2        numbers in hex, but for page sizes (log2, decimal)
- *     settings     operations                          step shown (all of them by default)
+ *     16.head.base/g5/m5.10000.70000.16.rwx/f5.10000.r@2        numbers in hex; page sizes are log2, in decimal
+ *     settings     operations                          current step (default: the last)
  *
- * Reading never trusts the text: what is not a sequence is an error with a sentence; whether an operation is possible,
- * the model says when it is done.
+ * The reader does not trust the text: an invalid sequence is an error that says why. The model decides whether an
+ * operation is possible when it runs.
  */
 import type { Access, Gfn, Gpa, LeafShift, Lpid, NestedGpa, PageShift, Placement, Ric } from '../../index'
 
-/** The settings of the L1 that is played with. */
+/** The settings of the L1. */
 export interface Settings {
   readonly pageShift: PageShift
   readonly placement: Placement
-  /** What backs L1's memory: base pages, or 2 MiB pages wherever the host may use them. */
+  /** The pages that back L1's memory: base pages, or 2 MiB pages where possible. */
   readonly hostPages: 'base' | '2m'
   readonly allowLpidZero: boolean
 }
 
-/** The settings at the beginning: those of a POWER9 host today. */
+/** The default settings: those of a POWER9 host today. */
 export const DEFAULT_SETTINGS: Settings = { pageShift: 16, placement: 'head', hostPages: 'base', allowLpidZero: false }
 
-/** Bytes of L1's memory: two pages of 2 MiB. */
+/** The size of L1's memory, in bytes: two pages of 2 MiB. */
 export const MEMORY_BYTES = 4 * 2 ** 20
 
 /** An operation of L1, of a nested guest (L2) or of the host (L0). */
@@ -43,11 +43,11 @@ export type Op =
   | { readonly kind: 'tlbie'; readonly lpid: Lpid; readonly ric: Ric }
   | { readonly kind: 'drop'; readonly lpid: Lpid }
   | { readonly kind: 'fault' | 'begin-fault'; readonly lpid: Lpid; readonly gpa: NestedGpa; readonly access: Access }
-  /** The second half of the n-th fault that was begun, counted from 1. */
+  /** The second half of the n-th fault that was begun, from 1. */
   | { readonly kind: 'commit-fault'; readonly n: number }
   | { readonly kind: 'unmap' | 'begin-unmap'; readonly gfn: Gfn }
   | { readonly kind: 'age'; readonly gfn: Gfn }
-  /** The second half of the n-th invalidation that was begun, counted from 1. */
+  /** The end of the n-th invalidation that was begun, from 1. */
   | { readonly kind: 'end-unmap'; readonly n: number }
   | { readonly kind: 'log'; readonly on: boolean }
   | { readonly kind: 'harvest' }
@@ -55,15 +55,15 @@ export type Op =
 /** The kind of an operation. */
 export type OpKind = Op['kind']
 
-/** A sequence: what the address carries. */
+/** A sequence: the content of the page's address. */
 export interface Sequence {
   readonly settings: Settings
   readonly ops: readonly Op[]
-  /** How many of the operations are done at the step shown. */
+  /** How many of the operations have run at the current step. */
   readonly position: number
 }
 
-/** How a field of an operation is written. */
+/** The text form of a field of an operation. */
 interface Field {
   write(value: never): string
   read(text: string): unknown
@@ -99,7 +99,7 @@ const on: Field = {
   read: (text) => ({ 0: false, 1: true })[text],
 }
 
-/** The letter and the fields of each kind, in the order in which they are written. */
+/** The letter and the fields of each kind of operation, in the order of the text. */
 const FORMS: Readonly<Record<OpKind, readonly [letter: string, fields: Readonly<Record<string, Field>>]>> = {
   guest: ['g', { lpid }],
   map: ['m', { lpid, gpa, to, shift, allow }],
@@ -120,15 +120,15 @@ const FORMS: Readonly<Record<OpKind, readonly [letter: string, fields: Readonly<
 }
 const BY_LETTER = new Map(Object.entries(FORMS).map(([kind, [letter]]) => [letter, kind as OpKind]))
 
-/** Most operations of a sequence that is read. */
+/** Most operations of a sequence in an address. */
 const MOST_OPS = 2000
 
-/** The bits of `rwx` in a text. */
+/** The permission bits for the letters `rwx` in a text. */
 export function permissionBits(text: string): number {
   return ALLOW.reduce((bits, [letter, bit]) => (text.includes(letter) ? bits | bit : bits), 0)
 }
 
-/** `rwx`, as far as the bits allow it. */
+/** The letters of `rwx` whose permission bits are set. */
 export function permissionText(bits: number): string {
   return ALLOW.map(([letter, bit]) => ((bits & bit) === 0 ? '' : letter)).join('')
 }
@@ -169,7 +169,7 @@ export function encodeSequence({ settings, ops, position }: Sequence): string {
 /** Reads a sequence. @throws Error */
 export function decodeSequence(text: string): Sequence {
   const [, body, at] = /^([^@]*)(?:@(\d{1,9}))?$/.exec(text) ?? []
-  if (body === undefined) throw new Error('expected a sequence of operations, and after an @ the number of a step')
+  if (body === undefined) throw new Error('expected a sequence of operations, then @ and the number of a step')
   const [head, ...texts] = body.split('/')
   const [pageShift, placement, hostPages, ...more] = head!.split('.')
   if (
@@ -178,7 +178,7 @@ export function decodeSequence(text: string): Sequence {
     !['base', '2m'].includes(hostPages!) ||
     !['', 'lpid0'].includes(more.join('.'))
   ) {
-    throw new Error(`"${head!.slice(0, 40)}" are not settings: expected, say, 16.head.base`)
+    throw new Error(`"${head!.slice(0, 40)}" are not settings: expected for example 16.head.base`)
   }
   if (texts.length > MOST_OPS) throw new Error(`expected at most ${MOST_OPS} operations, got ${texts.length}`)
   const ops = texts.map(decodeOp)

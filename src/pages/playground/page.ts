@@ -1,11 +1,10 @@
 /// <reference lib="dom" />
-/** The script of the playground: a play, what is shown of it, and what the reader does. */
+/** The script of the playground: shows the current step of a sequence, and reacts to the reader's input. */
 import type { Gfn } from '../../index'
 import { byId, make } from '../shared/dom'
 import { openGlossary } from '../shared/glossary'
 import { Controls } from './controls'
 import { toTypeScript } from './export'
-import { titleOf } from './explain'
 import { History } from './history'
 import { decodeSequence, DEFAULT_SETTINGS, encodeSequence, type Sequence, type Settings } from './ops'
 import { gfnsOf, picturesOf, type SlotPicture } from './pictures'
@@ -16,6 +15,7 @@ import { renderCounters, renderInvariants } from './render-state'
 import { renderHistory, renderStep } from './render-step'
 import { renderTables } from './render-tables'
 import { copy, savePng, saveText, say } from './save'
+import { titleOf } from './title'
 
 const memory = new MemoryGrid()
 const controls = new Controls()
@@ -29,7 +29,7 @@ let pictures: readonly SlotPicture[] = []
 wire()
 readAddress()
 
-/** Shows the current step, and puts the sequence into the address. */
+/** Shows the current step, and writes the sequence into the page's address. */
 function render(): void {
   const { position, settings } = play
   const [before, after] = [play.viewAt(position - 1), play.view]
@@ -62,7 +62,7 @@ function render(): void {
   try {
     if (location.hash !== hash) window.history.replaceState(null, '', hash)
   } catch {
-    /* a page of another origin may not: then the address stays */
+    /* not allowed, for example in a sandboxed frame: the address stays as it is */
   }
 }
 
@@ -71,7 +71,7 @@ function goTo(position: number): void {
   render()
 }
 
-/** Begins another play. */
+/** Loads another sequence. @param from the preset that it comes from */
 function load(sequence: Sequence, from: Preset | undefined): void {
   play = History.of(sequence)
   preset = from
@@ -89,7 +89,7 @@ function loadPreset(of: Preset, position = of.prepared): void {
   load({ ...of.sequence, position }, of)
 }
 
-/** The preset whose operations a sequence has, as they are. */
+/** The preset with exactly this sequence. */
 function presetOf(sequence: Sequence): Preset | undefined {
   const text = (of: Sequence): string => encodeSequence({ ...of, position: of.ops.length })
   return PRESETS.find((known) => text(known.sequence) === text(sequence))
@@ -102,16 +102,16 @@ function readAddress(): void {
     load(sequence, presetOf(sequence))
   } catch (error) {
     loadPreset(PRESETS[0]!)
-    byId('refused').textContent = `The address does not hold a sequence: ${(error as Error).message}.`
+    byId('refused').textContent = `The address does not contain a valid sequence: ${(error as Error).message}.`
   }
 }
 
-/** The name of a file about the step shown. */
+/** The name of a file of the current step. */
 function fileName(extension: string): string {
   return `${preset?.id ?? 'nested-rmap'}-step-${play.position}.${extension}`
 }
 
-/** The picture of the step shown, with the colours that are on the screen: as a file it has no viewer to follow. */
+/** The picture of the current step, light or dark as on the screen: a file cannot follow the settings of its viewer. */
 function picture(): string {
   const op = play.steps[play.position - 1]?.op
   const title = op === undefined ? 'Reverse map' : titleOf(op, play.viewAt(play.position - 1))
@@ -121,7 +121,7 @@ function picture(): string {
 function wire(): void {
   const onClick = (id: string, act: () => void): void => byId(id).addEventListener('click', act)
   presetSelect.append(
-    make('option', 'your own', { value: '' }),
+    make('option', 'none', { value: '' }),
     ...PRESETS.map(({ id, title }) => make('option', title, { value: id })),
   )
   presetSelect.addEventListener('change', () => {

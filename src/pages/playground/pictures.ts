@@ -1,20 +1,20 @@
-/** Which rmap slots a step's pictures show, and what they highlight. */
+/** Chooses the rmap slots that the pictures of a step show, and what they highlight. */
 import type { EntryFate, Gfn } from '../../index'
 import type { Slot, SlotLook } from '../../view/index'
 import type { Step } from './history'
 import { fateNow, slotAt, type StateView } from './view'
 
-/** A slot to draw. */
+/** An rmap slot to draw. */
 export interface SlotPicture {
   readonly slot: Slot
   readonly look: SlotLook
-  /** The slot is shown as it was before the step: the walk has emptied it. */
+  /** Whether the walk emptied it: it is drawn as it was before the step. */
   readonly isTaken: boolean
-  /** Whether the step changed it. */
+  /** Whether the step changed it, or its scan found an entry in it. */
   readonly isChanged: boolean
 }
 
-/** What became of an entry, in a few words. */
+/** The fate of an entry, in a few words. */
 export const FATES: Readonly<Record<EntryFate, string>> = {
   cleared: 'leaf cleared',
   'no-guest': 'stale: no such guest',
@@ -23,11 +23,11 @@ export const FATES: Readonly<Record<EntryFate, string>> = {
 }
 
 /**
- * The slots that are not empty after a step and those that it emptied, by gfn. New and found entries are highlighted, and
- * entries that are stale now.
+ * The rmap slots that are not empty after a step and those that it emptied, by gfn. Highlights new, found and stale
+ * entries.
  *
  * @param step undefined before the first step
- * @param chosen a gfn whose slot is shown even if it is empty
+ * @param chosen a gfn whose rmap slot is shown even if it is empty
  */
 export function picturesOf(
   step: Step | undefined,
@@ -94,7 +94,7 @@ export function picturesOf(
   return pictures.sort((a, b) => a.slot.gfn! - b.slot.gfn!)
 }
 
-/** The gfns that a step concerns: those whose rmap slot or host leaf changed. */
+/** The gfns of the rmap slots that a step concerns. */
 export function gfnsOf(pictures: readonly SlotPicture[]): Set<Gfn> {
   return new Set(pictures.filter(({ isChanged }) => isChanged).map(({ slot }) => slot.gfn!))
 }

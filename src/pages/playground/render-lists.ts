@@ -1,15 +1,15 @@
 /// <reference lib="dom" />
-/** The rmap slots with their lists, drawn by the library. */
+/** Draws the rmap slots with their lists, with the library's own pictures. */
 import type { Gfn } from '../../index'
 import { slotsSvg, slotSvg, type SvgTheme } from '../../view/index'
 import { byId, innerWidthOf, make, svgElement } from '../shared/dom'
 import { hex } from '../shared/text'
 import type { SlotPicture } from './pictures'
 
-/** Most slots drawn at once. */
+/** Most rmap slots drawn at once. */
 const MOST = 16
 
-/** Draws the slots. @param chosen the gfn that is selected: drawn, even if it is empty */
+/** Draws the rmap slots. @param chosen the selected gfn: drawn even if there are too many slots */
 export function renderLists(pictures: readonly SlotPicture[], chosen: Gfn | undefined): void {
   const frame = byId('pictures')
   const width = Math.floor(innerWidthOf(frame))
@@ -18,9 +18,7 @@ export function renderLists(pictures: readonly SlotPicture[], chosen: Gfn | unde
     .filter((picture) => shown.includes(picture))
     .map(({ slot, look, isTaken }) => {
       const picture = svgElement(slotSvg(slot, { ...look, width }))
-      const caption = isTaken
-        ? [make('figcaption', `gfn ${hex(slot.gfn!)} before the step; the walk has emptied it:`)]
-        : []
+      const caption = isTaken ? [make('figcaption', `gfn ${hex(slot.gfn!)} before the step; the walk emptied it:`)] : []
       return make('figure', [...caption, picture], { 'data-gfn': hex(slot.gfn!) })
     })
   if (pictures.length === 0)
@@ -28,13 +26,13 @@ export function renderLists(pictures: readonly SlotPicture[], chosen: Gfn | unde
   if (pictures.length > MOST)
     parts.push(
       make('figure', [
-        make('p', `${pictures.length - MOST} slots more: select a gfn below to see its list.`, { class: 'hint' }),
+        make('p', `${pictures.length - MOST} more rmap slots: select a gfn below to see its list.`, { class: 'hint' }),
       ]),
     )
   frame.replaceChildren(...parts)
 }
 
-/** All slots of a step as one picture, to be saved. */
+/** The rmap slots of a step as one picture, for saving. */
 export function pictureOf(pictures: readonly SlotPicture[], title: string, theme: SvgTheme): string {
   const shown = pictures.slice(0, MOST)
   const looks = shown.map(({ look }) => look)

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** L1's memory: a button for each gfn, with the number of entries in its rmap slot and whether the host maps it. */
+/** Draws L1's memory: a button for each gfn, with its number of entries and whether the host maps it. */
 import type { Gfn } from '../../index'
 import { count } from '../../view/format'
 import { byId, make } from '../shared/dom'
@@ -7,17 +7,17 @@ import { hex, LEAF_SIZES } from '../shared/text'
 import { MEMORY_BYTES } from './ops'
 import { leafAt, slotAt, type StateView } from './view'
 
-/** Rows of 16 gfns that are always there; below them, rows with nothing in them are left out. */
+/** How many rows of gfns are always shown; of the rows below only those that are not empty. */
 const ALWAYS = 4
 
 /** Draws the memory. */
 export class MemoryGrid {
-  /** Called with the gfn that was chosen. */
+  /** Called with the gfn that the reader chose. */
   onChoose: (gfn: Gfn) => void = () => {}
 
   readonly #grid = byId('grid')
   #buttons: HTMLButtonElement[] = []
-  #focused = 0 // the place that the Tab key leads to
+  #focused = 0 // index of the button that the Tab key goes to
 
   constructor() {
     this.#grid.addEventListener('keydown', (event) => this.#onKey(event))
@@ -33,7 +33,7 @@ export class MemoryGrid {
     this.#buttons = []
     let hidden = 0
     const tellHidden = (): void => {
-      if (hidden > 0) parts.push(make('span', `${hidden} gfns more, nothing in their slots`, { class: 'label more' }))
+      if (hidden > 0) parts.push(make('span', `${hidden} more gfns, without entries`, { class: 'label more' }))
       hidden = 0
     }
     for (let first = 0; first < npages; first += columns) {
@@ -57,7 +57,7 @@ export class MemoryGrid {
     if (hadFocus) this.#buttons[this.#focused]!.focus()
     byId('gfn-text').textContent =
       chosen === undefined
-        ? 'Number: entries in the slot. Framed: the host maps the page. Select a gfn to see what it holds.'
+        ? 'Number: entries in the rmap slot. Framed: the host maps the page. Select a gfn to see its list.'
         : describe(view, chosen, pageShift)
   }
 
@@ -111,7 +111,7 @@ function startsLeaf(view: StateView, gfn: Gfn, pageShift: number): boolean {
   return view.host.some(({ from }) => from === gfn * 2 ** pageShift)
 }
 
-/** A gfn in a sentence. */
+/** Describes a gfn in a sentence. */
 function describe(view: StateView, gfn: Gfn, pageShift: number): string {
   const length = slotAt(view, gfn)?.entries.length ?? 0
   const host = leafAt(view.host, gfn * 2 ** pageShift)
@@ -122,7 +122,7 @@ function describe(view: StateView, gfn: Gfn, pageShift: number): string {
       : [(host.flags & 0x100) === 0 ? '' : 'referenced', (host.flags & 0x80) === 0 ? '' : 'changed']
   const mapped =
     host === undefined
-      ? 'the host maps nothing there'
+      ? 'the host does not map it'
       : `the host maps it to hpa ${hex(host.to + gfn * 2 ** pageShift - host.from)} (${[LEAF_SIZES[host.shift], ...bits.filter((bit) => bit !== '')].join(', ')})`
   return `gfn ${hex(gfn)}, gpa ${hex(gfn * 2 ** pageShift)}: ${slot}; ${mapped}.`
 }

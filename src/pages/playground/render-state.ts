@@ -1,11 +1,11 @@
 /// <reference lib="dom" />
-/** The invariants with their marks, and the counters with what the step changed. */
+/** Writes the invariants, and the counters with their changes. */
 import { INVARIANTS } from '../../index'
 import { byId, make } from '../shared/dom'
 import { number } from '../shared/text'
 import type { StateView } from './view'
 
-/** Writes the invariants: each with a mark, and where it is broken. */
+/** Writes each invariant with a mark, and where it is broken. */
 export function renderInvariants({ broken }: StateView): void {
   byId('invariant-list').replaceChildren(
     ...Object.entries(INVARIANTS).map(([name, sentence]) => {
@@ -46,19 +46,19 @@ function countersOf({ counters, mmuSeq }: StateView): [name: string, value: numb
     ['inserts: second', inserts.second],
     ['inserts: list', inserts.list],
     ['inserts: duplicate', inserts.duplicate],
-    ['nodes that the scan has saved', inserts.duplicate],
+    ['list nodes saved by the scan', inserts.duplicate],
     ['list nodes in use', nodes.inUse],
     ['longest list ever', longestList],
-    ['bytes of slot words', bytes.slots],
+    ['bytes of rmap slots', bytes.slots],
     ['bytes of list nodes', bytes.nodes],
     ['bytes of table pages', bytes.tables],
     ['faults: mapped', faults.mapped],
     ['faults: retry', faults.retry],
     ['faults: forward-to-l1', faults['forward-to-l1']],
     ['shadow leaves created', leaves.created],
-    ['cleared by L0', leaves.clearedByL0],
-    ['cleared by L1', leaves.clearedByL1],
-    ['stale entries met by walks', walks.staleNoGuest + walks.staleNoLeaf + walks.staleOtherFrame],
+    ['shadow leaves cleared by L0', leaves.clearedByL0],
+    ['shadow leaves cleared by L1', leaves.clearedByL1],
+    ['stale entries visited by walks', walks.staleNoGuest + walks.staleNoLeaf + walks.staleOtherFrame],
     ['TLB flushes of L2', flushes.l2],
     ['mmuSeq', mmuSeq],
     ['warnings', warnings],

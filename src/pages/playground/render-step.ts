@@ -1,11 +1,12 @@
 /// <reference lib="dom" />
-/** The step shown, in words; and the list of all steps. */
+/** Writes the explanation of the current step, and the list of all steps. */
 import { byId, make } from '../shared/dom'
-import { explain, titleOf } from './explain'
+import { explain } from './explain'
 import type { History } from './history'
 import type { Preset } from './presets'
+import { titleOf } from './title'
 
-/** Writes the explanation of the step shown. */
+/** Writes the explanation of the current step. */
 export function renderStep(history: History, preset: Preset | undefined): void {
   const { position, steps, settings } = history
   const frame = byId('explanation')
@@ -16,7 +17,7 @@ export function renderStep(history: History, preset: Preset | undefined): void {
     frame.replaceChildren(
       heading(preset?.title ?? 'An L1 with 4 MiB of memory'),
       ...(preset === undefined
-        ? [make('p', 'Add a nested guest, let L1 map a page for it, and let it fault; or choose a preset.')]
+        ? [make('p', 'Add a nested guest, map a page for it, and let it read or write the page. Or choose a preset.')]
         : intro),
     )
     return
@@ -58,7 +59,7 @@ const SECTIONS: Readonly<Record<number, string>> = {
   10: 'The life of a memslot',
 }
 
-/** Writes the list of steps. @param goTo called with the number of steps done */
+/** Writes the list of steps. @param goTo called with the number of the step that the reader chose, from 1 */
 export function renderHistory(history: History, goTo: (position: number) => void): void {
   const list = byId('steps')
   list.replaceChildren(

@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
-/** Each nested guest's guest table and shadow table, side by side by nested gpa, with what changed. */
+/** Draws the guest table and the shadow table of each nested guest, side by side by nested gpa, with the changes. */
 import type { Lpid } from '../../index'
 import { byId, make, makeTable } from '../shared/dom'
 import { hex, LEAF_SIZES } from '../shared/text'
 import { permissionText } from './ops'
 import { leafAt, type GuestView, type LeafView, type StateView } from './view'
 
-/** Draws the tables. @param onChoose called with the LPID and the nested gpa of a row that was chosen */
+/** Draws the tables. @param onChoose called with the LPID and the nested gpa of the row that the reader chose */
 export function renderTables(
   before: StateView,
   after: StateView,
@@ -43,7 +43,7 @@ function guestOf(
       : leafText(guest, '') !== leafText(oldGuest, '') || leafText(shadow, '') !== leafText(oldShadow, '')
         ? 'changed'
         : undefined
-    const choose = make('button', hex(from), { type: 'button', class: 'link mono', title: 'Take it as the operand' })
+    const choose = make('button', hex(from), { type: 'button', class: 'link mono', title: 'Use it as the operand' })
     choose.addEventListener('click', () => onChoose(lpid, from))
     const covering = guest ?? leafAt(now?.table ?? [], from)
     return make(
@@ -79,7 +79,7 @@ interface Row {
   readonly oldShadow: LeafView | undefined
 }
 
-/** A row for each address at which a leaf begins, or began before the step. */
+/** One row for each address at which a leaf begins now or began before the step. */
 function rowsOf(old: GuestView | undefined, now: GuestView | undefined): Row[] {
   const leaves = [old?.table, old?.shadow, now?.table, now?.shadow].map(
     (of) => new Map((of ?? []).map((leaf) => [leaf.from, leaf])),
@@ -104,7 +104,7 @@ function guestText(
   return old === undefined ? '-' : 'cleared'
 }
 
-/** `0x70000 rwx 64 KiB`; of a shadow leaf also R (referenced) and C (changed). */
+/** `0x70000 rwx 64 KiB`; for a shadow leaf also R (referenced) and C (changed). */
 function leafText(leaf: LeafView | undefined, prefix: string): string {
   if (leaf === undefined) return ''
   const rc = prefix === '' ? '' : ` ${(leaf.flags & 0x100) === 0 ? '' : 'R'}${(leaf.flags & 0x80) === 0 ? '' : 'C'}`

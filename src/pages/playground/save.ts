@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** Saving what is shown: as a file, as an image, or on the clipboard. Nothing leaves the browser. */
+/** Saves text and pictures: as a file, or on the clipboard. Nothing is sent over the network. */
 import { byId } from '../shared/dom'
 
 /** Saves text as a file. */
@@ -23,7 +23,7 @@ export async function savePng(name: string, svg: string): Promise<void> {
   saveBlob(name, blob)
 }
 
-/** Copies text, and says whether that was possible. */
+/** Copies text to the clipboard. @param what names it in the message to the reader */
 export async function copy(text: string, what: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text)
@@ -33,7 +33,7 @@ export async function copy(text: string, what: string): Promise<void> {
   }
 }
 
-/** Tells a reader of the page, also one who listens. */
+/** Shows a message, which a screen reader reads aloud. */
 export function say(text: string): void {
   byId('said').textContent = text
 }

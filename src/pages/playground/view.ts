@@ -1,6 +1,6 @@
 /**
- * What can be seen of an L1 at one step, as plain data: the page draws it, steps are compared by it, and it stays when the
- * L1 has moved on.
+ * The state of an L1 after one step, as plain data. The page draws it and compares it with the state before. It does not
+ * change when the L1 does.
  */
 import {
   unpackLeaf,
@@ -27,14 +27,14 @@ export interface LeafView {
 /** A nested guest with both of its tables. */
 export interface GuestView {
   readonly lpid: Lpid
-  /** undefined: L0 has no nested guest of this LPID. */
+  /** undefined: L0 has no nested guest with this LPID. */
   readonly shadowLpid: number | undefined
-  /** L1's table for it; undefined: its partition entry is empty. */
+  /** Its guest table; undefined: its partition table entry is empty. */
   readonly table: readonly LeafView[] | undefined
   readonly shadow: readonly LeafView[]
 }
 
-/** An L1 at one step. */
+/** The state of an L1 after one step. */
 export interface StateView {
   /** The rmap slots that are not empty, by gfn. */
   readonly slots: readonly Slot[]
@@ -48,7 +48,7 @@ export interface StateView {
   readonly unmaps: readonly { readonly n: number; readonly gfn: Gfn }[]
 }
 
-/** Looks at an L1. Cost: all of its state. */
+/** Copies the state of an L1. Cost: all of it. */
 export function viewOf(machine: Machine): StateView {
   const { vm } = machine
   const lpids = new Set([...vm.guests.map(({ lpid }) => lpid)])
@@ -84,7 +84,7 @@ function leavesOf(table: { leaves(): Iterable<Leaf> }): LeafView[] {
   })
 }
 
-/** The slot of a gfn. */
+/** The rmap slot of a gfn; undefined if it is empty. */
 export function slotAt(view: StateView, gfn: Gfn): Slot | undefined {
   return view.slots.find((slot) => slot.gfn === gfn)
 }
@@ -94,7 +94,7 @@ export function leafAt(leaves: readonly LeafView[], address: number): LeafView |
   return leaves.find(({ from, shift }) => address >= from && address < from + 2 ** shift)
 }
 
-/** What a walk of the host would find of an entry in a gfn's slot, if it came now (spec 6). */
+/** What a walk would do now with an entry in a gfn's rmap slot (spec 6). */
 export function fateNow(view: StateView, gfn: Gfn, entry: { lpid: Lpid; gpa: number }, pageShift: number): EntryFate {
   const guest = view.guests.find(({ lpid, shadowLpid }) => lpid === entry.lpid && shadowLpid !== undefined)
   if (guest === undefined) return 'no-guest'
