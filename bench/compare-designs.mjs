@@ -1,8 +1,8 @@
 /**
- * What each design of a reverse map pays for a page with 13, 256 or 4,096 entries: compares, allocations, bytes and
- * time for one operation. Times are of the JavaScript classes in designs.mjs: compare them with each other only.
- * A design that answers wrongly is disqualified. Prints a table in Markdown. Without the scan each repeated fault would add
- * another node; "find a duplicate" is then what a search would cost. The index's compares include building it.
+ * The cost of each design of a reverse map for a page with 13, 256 or 4,096 entries: compares, allocations, bytes and time
+ * of one operation. The times are those of the JavaScript classes in designs.mjs: compare them only with each other. A
+ * design with a wrong result is disqualified. Prints a table in Markdown. Without the scan each repeated fault would add
+ * a node; "find a duplicate" is then the cost of a search. The compares of the index include its construction.
  */
 import { Memslot } from '../dist/index.js'
 import { Descriptors, NestedList, SortedTree } from './designs.mjs'
@@ -11,7 +11,7 @@ const LENGTHS = [13, 256, 4096]
 const ROUNDS = 15
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1]
 
-/** The package itself: Linux's list, with an index for long lists; its compares are what it did, not what it reports. */
+/** The package itself: Linux's list, with an index for long lists. Its compares are those it made, not those it reports. */
 class Package {
   static #FRAMES = 2 ** 40
   #memslot = new Memslot({ baseGfn: 0, npages: 1 })
@@ -55,7 +55,7 @@ export const DESIGNS = [
   ['sorted tree of 16 (as arm64 proposes)', () => new SortedTree()],
 ]
 
-/** Entries of distinct pages of a few guests, in an order that is neither sorted nor random each time. */
+/** Entries of distinct pages of a few guests: not sorted, and in the same order each time. */
 function entriesOf(length) {
   return Array.from({ length }, (_, n) => (1 + (n % 7)) * 2 ** 40 + ((n * 0x9e37) % 65521) * 16)
 }
@@ -64,7 +64,7 @@ const insertAll = (design, entries) => entries.reduce((added, entry) => added + 
 const findAll = (design, entries) => entries.reduce((found, entry) => found + (design.has(entry) ? 1 : 0), 0)
 const removeSome = (design, entries) => entries.map((entry) => design.remove(entry))
 
-/** One round of one design: for each operation the time and compares of one entry. */
+/** Runs one round of a design: for each operation the time and the compares of one entry. */
 function round(make, entries) {
   const design = make()
   const steps = {}
@@ -103,10 +103,10 @@ export function compareDesigns() {
     const rounds = new Map(DESIGNS.map(([name]) => [name, []]))
     for (let n = 0; n < ROUNDS * 2; n++) {
       for (const [name, make] of DESIGNS) {
-        const repeats = Math.max(1, Math.floor(512 / length)) // a short round would time the clock
+        const repeats = Math.max(1, Math.floor(512 / length)) // a short round would measure the clock
         for (let i = 0; i < repeats; i++) {
           const result = round(make, entries)
-          if (n >= ROUNDS) rounds.get(name).push(result) // the first half warms
+          if (n >= ROUNDS) rounds.get(name).push(result) // the first half is for warming up
         }
       }
     }

@@ -1,7 +1,7 @@
 /**
- * One contestant in a process of its own, so that none pays for another's garbage or type feedback. A line
- * `kind npages per` on standard input is a round; the answer is `ns digest scanSteps`, as floor.c's. ns is 0 for what
- * it has not, scanSteps -1 if it does not count them.
+ * One contestant in its own process, so that the garbage and type feedback of others do not affect it. A line
+ * `kind npages per` on standard input is a round. It writes `ns digest scanSteps`, as floor.c does. ns is 0 if it does not
+ * have the operation, scanSteps is -1 if it does not count them.
  */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -12,7 +12,7 @@ import { packEntry, packEntryPair, unpackEntry, unpackEntryPair } from '../dist/
 import { makeInput, RECORDING, takeOrder } from './inputs.mjs'
 import { bigintEntry, LinkedObjects, MapL1, MapOfArrays, MapOfSets, mapShadows, readWithRegExp } from './peers.mjs'
 
-/** What each brings: a memslot, shadow tables and their walk, a whole L1, the encodings. */
+/** The operations of each: a memslot, shadow tables and their walk, a complete L1, the encodings. */
 const contestants = {
   'nested-rmap': {
     Rmap: Memslot,
@@ -79,7 +79,7 @@ function mixEntry(lpid, gpa) {
 
 let clock = 0n
 let ns = 0
-let scanSteps // where it is not the memslot's
+let scanSteps // if the memslot does not count them
 function start() {
   clock = process.hrtime.bigint()
 }
@@ -93,7 +93,7 @@ function insertAll(rmap, { count, gfn, lpid, gpa }) {
   return duplicates
 }
 
-// Each timed loop is a function of its own, called often: so the engine compiles it before it counts, and alone.
+// Each timed loop is its own function and is called often, so that the engine compiles it separately and before it counts.
 
 function takeEach(rmap, order) {
   for (let i = 0; i < order.length; i++) rmap.takeAll(order[i], mixEntry)
@@ -150,7 +150,7 @@ function examined(l1, npages, duplicates) {
 
 const kinds = {
   insert(rmap, input, npages) {
-    const fills = Math.max(1, Math.floor(2 ** 17 / input.count)) // a short round would time the compiler
+    const fills = Math.max(1, Math.floor(2 ** 17 / input.count)) // a short round would measure the compiler
     start()
     for (let i = 1; i < fills; i++) insertAll(new Rmap({ baseGfn: 0, npages }), input)
     const duplicates = insertAll(rmap, input)
@@ -178,7 +178,7 @@ const kinds = {
     return 0
   },
 
-  // of every three entries one is stale
+  // one of three entries is stale
   walk(rmap, input, npages, per) {
     insertAll(rmap, input)
     const order = takeOrder(npages)
@@ -196,7 +196,7 @@ const kinds = {
     return 0
   },
 
-  // each nested guest touches each of its pages
+  // each nested guest reads each of its pages
   fault(_, input, npages) {
     const l1 = furnished(input, npages)
     start()
@@ -205,7 +205,7 @@ const kinds = {
     return examined(l1, npages, duplicates)
   },
 
-  // and again, after a tlbie of all
+  // the same again, after a tlbie of all LPIDs
   refault(_, input, npages, per) {
     const l1 = furnished(input, npages)
     faultAll(l1, input)
@@ -216,7 +216,7 @@ const kinds = {
     return examined(l1, npages, duplicates)
   },
 
-  // of a recording, uncompressed in memory
+  // replays a recording, uncompressed in memory
   async replay() {
     const bytes = gunzipSync(readFileSync(RECORDING.file))
     start()

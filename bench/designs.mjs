@@ -1,15 +1,15 @@
 /**
- * How others keep "which entries map this page": one class for each design, for one gfn. All count the entries they
- * compare and the nodes they allocate, and know what they take of memory, in the kernel's layout. An entry is a number:
- * LPID and frame fill 52 bits. Our own code, from the designs' documentation.
+ * Designs of other reverse maps: one class for each, with the entries of one gfn. All count the entries that they compare
+ * and the nodes that they allocate, and compute their bytes in the kernel's layout. An entry is a number: LPID and frame
+ * have 52 bits. Our own code, written from the documentation of the designs.
  *
- *     insert(entry)   adds it; false if it is present (where the design looks)
- *     has(entry)      what a repeated fault costs: finding the duplicate
- *     remove(entry)   removes one; undefined where the design cannot
- *     removeAll()     detaches all; returns how many
+ *     insert(entry)   adds it; false if it is present (if the design checks)
+ *     has(entry)      finds the duplicate, as a repeated fault does
+ *     remove(entry)   removes one entry; undefined if the design cannot
+ *     removeAll()     removes all entries; returns how many
  */
 
-/** A heap of nodes of `words` numbers each; 0 is none. Freed nodes are used first. */
+/** A heap of nodes of `size` numbers each; node 0 is none. Freed nodes are used first. */
 class Heap {
   words
   allocations = 0
@@ -51,7 +51,7 @@ class Heap {
 
 /**
  * The nested rmap of Book3S HV: nodes of 16 bytes, `next` and `entry`; the oldest entry is in the last `next`, here
- * negative. With the scan for duplicates, as Linux has it; or without, to show what it is for.
+ * negative. With the scan for duplicates, as in Linux, or without it for comparison.
  */
 export class NestedList {
   compares = 0
@@ -88,7 +88,7 @@ export class NestedList {
   }
 
   remove() {
-    return undefined // Linux has no removal of one entry: a stale one stays
+    return undefined // Linux never removes a single entry: a stale one stays
   }
 
   removeAll() {
@@ -113,9 +113,9 @@ export class NestedList {
 }
 
 /**
- * x86's reverse map: a word with one pointer, or a chain of descriptors of 128 bytes: the next one, two counts, 14
- * pointers. Only the head has room. Its entries are pointers to shadow leaves, so that none is added twice, and there
- * is no scan; an entry is removed with its leaf, and the newest takes its place.
+ * x86's reverse map: a word with one pointer, or a chain of descriptors of 128 bytes: next descriptor, two counts, 14
+ * pointers. Only the first descriptor can have free places. The entries are pointers to shadow leaves, so none is added
+ * twice and there is no scan. An entry is removed with its leaf, and the newest entry moves to its place.
  */
 export class Descriptors {
   static #MORE = 0
@@ -206,8 +206,8 @@ export class Descriptors {
 }
 
 /**
- * A sorted tree of nodes of 256 bytes with up to 16 entries or children each, in the manner of a maple tree (which has
- * been proposed for arm64's nested stage 2). A full node is split in half on the way down; an empty leaf is left.
+ * A sorted tree with nodes of 256 bytes, each with up to 16 entries or children, similar to a maple tree (proposed for
+ * arm64's nested stage 2). A full node is split in half on the way down; an empty leaf stays.
  */
 export class SortedTree {
   static #FANOUT = 16
@@ -223,7 +223,7 @@ export class SortedTree {
     return { isLeaf, keys: [], children: [] }
   }
 
-  /** The first place whose key is larger. */
+  /** The index of the first larger key. */
   #placeIn(node, entry) {
     let low = 0
     let high = node.keys.length

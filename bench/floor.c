@@ -1,10 +1,10 @@
 /*
- * The native floor: what the same layout and the same algorithm cost in C (cc -O2). Our own code, from spec 2 to 4
- * and 6. It answers the same lines as contestant.mjs does (see run.mjs), with the same inputs (see inputs.mjs).
+ * The native floor: the time of the same layout and the same algorithm in C (cc -O2). Our own code, written from spec 2
+ * to 4 and 6. It reads and writes the same lines as contestant.mjs (see run.mjs), with the same inputs (see inputs.mjs).
  *
- * Two programs: the bare floor; and, compiled with -DDUTIES, "C with our duties", which also does what the library does
- * for its callers. Its arguments are 64-bit floats and are checked, outcomes are counted, freed nodes are poisoned and
- * counted, and nested guests are found by a hash of their LPID. Both scan lists however long they are, as Linux does.
+ * Two programs: the floor; and, compiled with -DDUTIES, "C with our duties", which also does what the library does for
+ * its callers: arguments are 64-bit floats and are checked, outcomes are counted, freed nodes are poisoned and counted,
+ * and nested guests are found by a hash of their LPID. Both scan lists of any length, as Linux does.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -60,7 +60,7 @@ static inline u64 checked(const char *name, arg value, u64 min, u64 max)
 	return (u64)value;
 }
 
-/* ---- the list nodes: one buffer that doubles; an address is an offset in it ---- */
+/* ---- the list nodes: one buffer that doubles when it is full; an address is an offset in it ---- */
 
 struct node { u64 next, entry; };
 
@@ -151,7 +151,7 @@ static enum outcome insert(arg gfn, arg lpid, arg gpa)
 	return outcome;
 }
 
-/* Takes all entries of a slot; `visit` is inlined. */
+/* Removes the list of an rmap slot; `visit` is inlined. */
 #define take_all(gfn, visit) do {                               \
 	u32 index_ = checked("gfn", gfn, 0, npages_now - 1);    \
 	u64 word_ = words[index_], entry_;                      \
@@ -257,7 +257,7 @@ static u64 *table_find(struct table *t, u64 gpa)
 	return *at ? at : NULL;
 }
 
-/* ---- inputs: the same as inputs.mjs makes ---- */
+/* ---- inputs: the same as those of inputs.mjs ---- */
 
 static u32 random_state;
 
@@ -289,7 +289,7 @@ static u32 *shuffled(u32 count)
 	return array;
 }
 
-/* `per` entries for each of `npages` gfns, in random order; a gfn's j-th is of LPID 1 + j. */
+/* `per` entries for each of `npages` gfns, in random order; the j-th entry of a gfn has LPID 1 + j. */
 static void make_input(u32 npages, u32 per)
 {
 	static u32 had_npages, had_per;
@@ -327,7 +327,7 @@ static struct table shadows[17];
 static u32 met[4]; /* cleared, no guest, no leaf, other frame */
 
 #ifdef DUTIES
-/* Which guest has which LPID: open addressing. */
+/* Finds a nested guest by its LPID: a hash table with open addressing. */
 static struct { u32 lpid; struct table *shadow; } registry[64];
 
 static inline u32 registry_at(u32 lpid)
@@ -379,7 +379,7 @@ static inline void clear_leaf(u64 entry, u64 hpa)
 	}
 }
 
-/* A nested fault: guest table, host table, shadow table, rmap. The host gives frames in order. */
+/* A nested fault: guest table, host table, shadow table, rmap. The host allocates frames in ascending order. */
 static struct table guests[17], host;
 static u64 next_page;
 
@@ -486,7 +486,7 @@ static double run(const char *kind, u32 npages, u32 per)
 		for (u32 i = 0; i < npages; i++)
 			take_all(order[i], mix_entry);
 		end = now();
-	} else { /* walk: gfn g is at host page g; of every three entries one is stale */
+	} else { /* walk: gfn g is at host page g; one of three entries is stale */
 		for (u32 lpid = 1; lpid <= per; lpid++)
 			table_new(&shadows[lpid]), register_guest(lpid);
 		memset(met, 0, sizeof(met));

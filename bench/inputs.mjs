@@ -1,16 +1,16 @@
 /**
- * The inputs of the benchmark, from a seed: floor.c makes the very same.
+ * The inputs of the benchmark, from a seed. floor.c creates the same inputs.
  */
 import { existsSync } from 'node:fs'
 
 const LARGE = new URL('../../shared/traces/B.txt.gz', import.meta.url)
 
-/** The recording to replay: the large one where it lies beside the project, else the one in it. */
+/** The recording to replay: the large one if it is next to the project, else the sample. */
 export const RECORDING = existsSync(LARGE)
   ? { name: 'B', file: LARGE, events: 87391 }
   : { name: 'A', file: new URL('../test/data/A.txt.gz', import.meta.url), events: 12204 }
 
-/** The workloads on one memslot: `per` entries for each of `npages` gfns. For whom one takes minutes is left out. */
+/** The workloads on one memslot: `per` entries for each of `npages` gfns. `slow`: contestants that would need minutes. */
 export const WORKLOADS = [
   { name: 'first insert, 2^20 gfns', kind: 'insert', npages: 2 ** 20, per: 1 },
   { name: 'insert, lists of 4', kind: 'insert', npages: 2 ** 16, per: 4 },
@@ -61,7 +61,7 @@ function shuffled(count) {
   return array
 }
 
-/** The entries in random order; a gfn's j-th is of LPID 1 + j. One gfn alone has all its entries of LPID 1. */
+/** The entries in random order. The j-th entry of a gfn has LPID 1 + j; if there is only one gfn, all have LPID 1. */
 export function makeInput(npages, per) {
   state = 1
   const count = npages * per
@@ -72,7 +72,7 @@ export function makeInput(npages, per) {
   return { count, gfn, lpid, gpa }
 }
 
-/** The order in which the gfns are taken. */
+/** The order in which the lists of the gfns are removed. */
 export function takeOrder(npages) {
   state = 2
   return shuffled(npages)

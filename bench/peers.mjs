@@ -1,5 +1,5 @@
 /**
- * What one would write without this package. Each has the surface of Memslot that the workloads use.
+ * Reverse maps that one would write without this package. Each has the methods of Memslot that the workloads use.
  */
 
 import { createInterface } from 'node:readline'
@@ -34,7 +34,7 @@ export const mapShadows = {
   },
 }
 
-/** A whole L1 of maps: guest tables, the host's, shadow tables; and an rmap. */
+/** A complete L1 of maps: guest tables, host table, shadow tables, and an rmap. */
 export class MapL1 {
   #guests = new Map() // LPID -> gpa -> gfn
   #shadows = new Map() // LPID -> gpa -> hpa
@@ -74,7 +74,7 @@ export class MapL1 {
   }
 }
 
-/** `Map<gfn, Set<bigint>>`. A Set keeps the order of insertion: oldest first. */
+/** `Map<gfn, Set<bigint>>`. The order of a Set is oldest first. */
 export class MapOfSets {
   #slots = new Map()
 
@@ -126,7 +126,7 @@ export class MapOfArrays {
   }
 }
 
-/** An array of linked objects with BigInt. */
+/** An array of linked lists of objects with BigInts. */
 export class LinkedObjects {
   #heads
 
@@ -153,7 +153,7 @@ export class LinkedObjects {
   }
 }
 
-/** A recording by readline, regular expressions and BigInt: parsed and kept, but nothing is checked. */
+/** Reads a recording with readline, regular expressions and BigInt: it keeps the entries but checks nothing. */
 export async function readWithRegExp(bytes) {
   const slots = new Map()
   let events = 0

@@ -1,11 +1,12 @@
 /**
- * `npm run bench [-- WORKLOAD]`: how fast the built package is, compared with a native floor, with C that has the same
- * duties, and with what one would write without the package. About three minutes.
+ * `npm run bench [-- WORKLOAD]`: compares the speed of the built package with a native floor, with C code that has the
+ * same duties, and with code that one would write without the package. Takes about three minutes.
  *
- * Every contestant is a process that answers one line per round. Each is warmed; then they take turns of two rounds, of
- * which the second counts, and the medians are shown. A contestant whose answer differs from the floor's (or, without a C compiler,
- * from the package's) is disqualified. Prints the tables of the README in Markdown, and writes results.json: rows of
- * { workload, ns, peer, peerNs, ratio }, where ns is the package's time for one operation and ratio is ns / peerNs.
+ * Every contestant is a process that writes one line for each round. After warming up they take turns of two rounds, of
+ * which only the second is measured; the medians are shown. A contestant whose digest differs from that of the floor (or,
+ * without a C compiler, of the package) is disqualified. Prints the tables of the README in Markdown, and writes
+ * results.json: rows of { workload, ns, peer, peerNs, ratio }. ns is the package's time for one operation, ratio is
+ * ns / peerNs.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -23,13 +24,13 @@ const WARMING_ROUNDS = 8
 const WARMING_MS = 2000 // at most, for one contestant
 const ROUNDS = 7
 const MIN_ROUNDS = 3
-const ROUNDS_MS = 4500 // after that, no further round than the least
+const ROUNDS_MS = 4500 // after that, no more rounds than MIN_ROUNDS
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-// glibc else keeps what large buffers had, and one contestant would find pages that another has to ask the kernel for.
+// Without this, glibc keeps the memory of freed large buffers: one contestant would reuse pages that another must request.
 const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: '131072' }
 
-/** A process that answers lines. */
+/** Starts a contestant: a process that reads and writes lines. */
 function contestant(name, command, args) {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
@@ -60,7 +61,7 @@ const show = (number) => number.toFixed(number < 0.1 ? 4 : number < 10 ? 2 : num
 const only = process.argv[2] ?? ''
 const folder = mkdtempSync(join(tmpdir(), 'nested-rmap-bench-'))
 const floor = compile('floor')
-if (floor === undefined) console.log('No C compiler (cc): the native floor is left out.')
+if (floor === undefined) console.log('No C compiler (cc): the native floor is omitted.')
 const script = (name) => contestant(name, process.execPath, [here('contestant.mjs'), name])
 const all = [
   script(OURS),
@@ -74,7 +75,7 @@ const rows = []
 const row = (cells) => console.log(`| ${cells.join(' | ')} |`)
 console.log(
   `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Node ${process.version}; nanoseconds for one entry, medians of ` +
-    `${MIN_ROUNDS} to ${ROUNDS} rounds; in brackets: our time divided by theirs.\n`,
+    `${MIN_ROUNDS} to ${ROUNDS} rounds; in brackets: the package's time divided by this time.\n`,
 )
 row(['workload', ...all.map(({ name }) => name)])
 row(['---', ...all.map(() => '---:')])
@@ -88,7 +89,7 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
     const until = performance.now() + WARMING_MS
     for (let round = 0; round < WARMING_ROUNDS && performance.now() < until; round++) {
       answers.set(racer.name, await racer.round({ kind, npages, per }))
-      if (isNative(racer) || answers.get(racer.name).ns === 0) break // compiled already, or has no such thing
+      if (isNative(racer) || answers.get(racer.name).ns === 0) break // already compiled, or does not have the operation
     }
   }
   const start = performance.now()
@@ -96,7 +97,7 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
     if (round >= MIN_ROUNDS && performance.now() - start > ROUNDS_MS) break
     for (const racer of racers) {
       if (answers.get(racer.name).ns === 0) continue
-      await racer.round({ kind, npages, per }) // not counted: brings code and data back into the caches
+      await racer.round({ kind, npages, per }) // not measured: loads code and data into the caches again
       const { ns } = await racer.round({ kind, npages, per })
       times.set(racer.name, [...(times.get(racer.name) ?? []), ns / (npages * per)])
     }
@@ -104,8 +105,8 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
   const truth = answers.get(FLOOR) ?? answers.get(OURS)
   for (const [who, { ns, digest, scanSteps }] of answers) {
     if (ns === 0 || (digest === truth.digest && (scanSteps === -1 || scanSteps === truth.scanSteps))) continue
-    if (who === OURS) throw new Error(`${name}: the package gives another answer than the floor`)
-    console.log(`${name}: ${who} is disqualified, its answer is wrong`)
+    if (who === OURS) throw new Error(`${name}: the package's result differs from the floor's`)
+    console.log(`${name}: ${who} is disqualified: its result is wrong`)
     times.delete(who)
   }
   const ns = median(times.get(OURS))
@@ -118,7 +119,7 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
   })
   row([name, ...cells])
 }
-console.log('\n-: has no such operation, or would take minutes.\n')
+console.log('\n-: does not have the operation, or would need minutes.\n')
 for (const { end } of all) end()
 if (only === '') compareDesigns()
 console.log()

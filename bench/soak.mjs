@@ -1,8 +1,8 @@
-// Many random operations on one L1: its invariants must hold and its memory must stay where it was.
+// Runs many random operations on one L1: its invariants must hold and its memory must not grow.
 //
 //     npm run build && node bench/soak.mjs [operations, 1e6 by default] [seed]
 //
-// Exit code 1 when an invariant is broken, a list grows beyond what can be in it, or resident memory goes on growing.
+// Exit code 1 if an invariant is broken, a list is longer than possible, or resident memory keeps growing.
 import { GuestTable, restore, snapshot, Vm } from '../dist/index.js'
 
 const operations = Number(process.argv[2] ?? 1e6)
@@ -21,7 +21,7 @@ function random(below) {
 }
 
 let vm = new Vm({ pageShift: 16, backing })
-/** Some pages of L1 are backed by 2 MiB pages; the host moves pages about. */
+/** A part of L1's memory is backed by 2 MiB pages. The others have another frame each time. */
 function backing(gfn) {
   return gfn < PAGES / 4 ? { frame: 0x100000 + gfn * 16, shift: 21 } : { frame: (0x1000 + random(0x10000)) * 16 }
 }
@@ -48,7 +48,7 @@ function step() {
     if (random(20) === 0) vm.harvestDirty(vm.memslots[1])
   } else if (random(50) === 0) {
     const table = vm.guestTable(lpid)
-    vm.setGuestTable(lpid, undefined) // the nested guest goes, and comes again
+    vm.setGuestTable(lpid, undefined) // the nested guest is dropped and created again
     vm.tlbie({ kind: 'lpid', lpid, ric: 2 })
     vm.setGuestTable(lpid, table)
   } else if (random(25) === 0) {
@@ -67,7 +67,7 @@ function examine(done) {
   if (broken.length > 0)
     fail(`${broken.length} broken invariants after ${done} operations: ${JSON.stringify(broken[0])}`)
   const { longestList, nodes, tablePages } = vm.counters
-  if (longestList > GUESTS * PAGES) fail(`a list of ${longestList}`)
+  if (longestList > GUESTS * PAGES) fail(`a list has ${longestList} entries`)
   const mebibytes = process.memoryUsage().rss / 2 ** 20
   const seconds = (performance.now() - start) / 1000
   console.log(
@@ -82,7 +82,7 @@ const rounds = 20
 const resident = []
 for (let round = 1; round <= rounds; round++) {
   for (let n = 0; n < operations / rounds; n++) step()
-  if (round === rounds / 2) vm = restore(snapshot(vm), { backing }) // half of it on a restored one
+  if (round === rounds / 2) vm = restore(snapshot(vm), { backing }) // the second half runs on a restored L1
   resident.push(examine(Math.round((operations * round) / rounds)))
 }
 const early = Math.max(...resident.slice(0, rounds / 2))

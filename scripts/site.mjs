@@ -1,6 +1,6 @@
 /**
- * Writes everything that can be looked at in a browser into site/: the playground, the report of recording A, and the API
- * reference. Any static server can serve the folder; the playground and the report open from disk too.
+ * Writes the web pages of the project into site/: the playground, the report of recording A, and the API reference. Any
+ * static server can serve the folder. The playground and the report also open from disk.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'

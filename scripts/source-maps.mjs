@@ -1,4 +1,4 @@
-/** The package carries src/, so its source maps need no copy of it; and each file names its map once, where tsup names it twice. */
+/** Removes the copies of the sources from the source maps (the package contains src/), and tsup's second reference to a map. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
 for (const name of readdirSync('dist').filter((file) => file.endsWith('.map'))) {

@@ -1,7 +1,7 @@
 /**
  * Writes the package's type declarations into dist/, once for `import` (.d.ts) and once for `require` (.d.cts), each
- * with a map to its source in src/: an editor's "go to definition" then ends in TypeScript. (tsup bundles declarations
- * into one file, which has no map.) What is marked @internal is left out.
+ * with a map to its source in src/, so that an editor's "go to definition" opens the TypeScript source. (tsup would bundle
+ * the declarations into one file without a map.) Declarations marked @internal are omitted.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -17,7 +17,7 @@ const doors = Object.entries(manifest.exports)
   .map(([path]) => (path === '.' ? 'index' : path.slice(2)))
   .map((name) => [name, manifest.tsup.map(({ entry }) => entry[name]).find((source) => source !== undefined)])
 
-/** Relative imports in a declaration name the file that is loaded: TypeScript finds the declaration beside it. */
+/** Adds a file extension to the relative imports of a declaration. TypeScript finds the declaration next to that file. */
 function addExtension(extension) {
   return (context) => (file) => {
     const { factory } = context

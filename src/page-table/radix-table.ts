@@ -92,7 +92,7 @@ export class RadixTable {
 
   #end = Entries.ROOT // words in use from the front
   #rootLinks: number[] = [] // the indices in the root that are used, ascending
-  #freePages: [mid: number, last: number] = [0, 0] // head of the list of free pages, for each size; 0: none
+  #freePages: [mid: number, last: number] = [0, 0] // heads of the lists of free pages, by size; 0: none
   #pages = 1
   #pageBytes = Entries.ROOT * 8
   #leaves = 0

@@ -1,5 +1,5 @@
 /*
- * Runs the vectors of level "memslot" from standard input on rmap.c, and writes the same lines with its own answers:
+ * Runs the vectors of level "memslot" from standard input on rmap.c, and writes the same lines with its own results:
  *
  *     nested-rmap vectors --level memslot --ops 100000 | ./driver | nested-rmap vectors --check -
  */

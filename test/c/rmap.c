@@ -1,8 +1,8 @@
 /*
- * An implementation of the rmap's slots in C (spec 2, 3), independent of the library: what an author of another
- * implementation has, and what the vectors are for. A slot word is 0, a tagged entry, or a pointer to a list node.
+ * An implementation of the rmap in C (spec 2, 3), independent of the library: an example of another implementation that
+ * the vectors test. A slot word is 0, a tagged entry, or a pointer to a list node.
  *
- * -DBUG_NO_SCAN, -DBUG_REVERSED, -DBUG_NO_TAG and -DBUG_MASK each plant one mistake, for a test to find.
+ * -DBUG_NO_SCAN, -DBUG_REVERSED, -DBUG_NO_TAG and -DBUG_MASK each add a bug, which a test must find.
  */
 #include "rmap.h"
 #include <stdlib.h>
@@ -29,11 +29,11 @@
 #endif
 
 struct node {
-	uint64_t next;  /* another node, or in the last one the oldest entry, tagged */
+	uint64_t next;  /* another node, or in the last node the oldest entry with its tag */
 	uint64_t entry; /* tag 0 */
 };
 
-/* The nodes lie in one pool, so that a broken word is never followed. */
+/* The nodes are in one pool, so that an invalid pointer can be detected. */
 #define NODES (1u << 20)
 static struct node pool[NODES];
 static struct node *free_list;
@@ -91,11 +91,11 @@ static uint64_t *word_of(const struct memslot *slot, uint64_t gfn)
 	return &slot->words[gfn - slot->base_gfn];
 }
 
-/* A walk, newest first. It reads `next` before the entry is used, so that the caller may free the node. */
+/* A walk, newest first. It reads `next` together with the entry, so the caller may free the node. */
 struct walk {
-	uint64_t word; /* what comes next */
+	uint64_t word; /* the next word */
 	uint64_t entry;
-	struct node *node; /* of this entry; NULL for the one that a word has */
+	struct node *node; /* the node of this entry; NULL for an entry in a word */
 };
 
 static int walk_next(struct walk *walk)

@@ -1,6 +1,6 @@
 /**
- * A benchmark of insert and invalidate: lists of 64 entries on each of 1024 gfns are filled, then the host takes every
- * page away. The times go to standard error; what was done is checked, so that the work cannot be left out.
+ * A benchmark of inserts and invalidations: each of 1024 gfns gets a list of 64 entries, then the host takes every page
+ * away. The times are written to standard error. The results are checked, so the engine cannot skip the work.
  */
 import { performance } from 'node:perf_hooks'
 import { Memslot, RadixTable, removeRmapRange } from 'nested-rmap'

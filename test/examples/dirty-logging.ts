@@ -1,7 +1,7 @@
 /**
  * Dirty logging, as for the migration of L1: which pages were written since the last harvest (spec 6, 10)?
  *
- * The writes of a nested guest reach L1's memory behind L1's back: the host finds them through the rmap.
+ * A nested guest writes to L1's memory without L1: the host finds these writes through the rmap.
  */
 import { GuestTable, Vm } from 'nested-rmap'
 
@@ -16,11 +16,11 @@ vm.fault({ lpid: 7, gpa: 0x20000, access: 'write' })
 console.log(vm.harvestDirty(memslot)) // => [ 8, 10 ]
 console.log(vm.harvestDirty(memslot)) // => []
 
-// The leaf's changed bit was cleared. When the page is written again the hardware must set it, and cannot: L0 does.
+// The leaf's changed bit is cleared now. At the next write the hardware cannot set it: L0 does.
 console.log(vm.setRc({ lpid: 7, gpa: 0x20000, access: 'write' }).outcome) // => set
 console.log(vm.harvestDirty(memslot)) // => [ 10 ]
 
-// A page that the host takes away while it is dirty is not forgotten.
+// A page that is dirty when the host takes it away is in the next harvest.
 vm.setRc({ lpid: 7, gpa: 0x00000, access: 'write' })
 vm.unmap(8)
 console.log(vm.harvestDirty(memslot)) // => [ 8 ]

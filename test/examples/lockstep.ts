@@ -1,12 +1,12 @@
 /**
- * An oracle for an emulator: every insert and every take is done on the emulator's own slots and on the model, and the
- * entries are compared at once. (Not the words: a pointer to a list node is each implementation's own.)
+ * Uses the model as an oracle for an emulator: every insert and every removal runs on the emulator's own rmap slots and on
+ * the model, and the entries are compared. (The words are not: each implementation has its own pointers to list nodes.)
  *
- * A difference names the first operation after which the two are not the same; everything before it agreed.
+ * A difference names the first operation after which the two differ.
  */
 import { Memslot, type Entry } from 'nested-rmap'
 
-/** The emulator's slots: an array of entries each, newest first. Replace it by yours. */
+/** The emulator's rmap slots: an array of entries for each, newest first. Replace it with yours. */
 class EmulatorSlots {
   readonly #slots = new Map<number, Entry[]>()
 

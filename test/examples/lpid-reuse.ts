@@ -1,7 +1,7 @@
 /**
  * LPID reuse: L1 drops a nested guest and gives its LPID to a new one. The old guest's rmap entries stay (spec 9).
  *
- * They are stale, and legal: an invalidation clears a shadow leaf only if it maps the very page that is taken away.
+ * They are stale, which is legal: an invalidation clears a shadow leaf only if it maps exactly the page taken away.
  */
 import { GuestTable, Vm } from 'nested-rmap'
 
@@ -19,7 +19,7 @@ vm.setGuestTable(9, undefined)
 vm.tlbie({ kind: 'lpid', lpid: 9, ric: 2 })
 console.log(vm.guest(9), vm.entries(4).length) // => undefined 2
 
-// A new nested guest with LPID 9 maps one of the same addresses to the same page, and another one elsewhere.
+// A new nested guest with LPID 9 maps one of the addresses to the same page, and the other one to another page.
 const reused = vm.setGuestTable(9, new GuestTable())
 reused.map({ gpa: 0x10000, to: 0x40000 })
 reused.map({ gpa: 0x20000, to: 0x50000 })
@@ -27,7 +27,7 @@ const first = vm.fault({ lpid: 9, gpa: 0x10000, access: 'read' })
 const second = vm.fault({ lpid: 9, gpa: 0x20000, access: 'read' })
 console.log('insert' in first && first.insert, 'insert' in second && second.insert) // => duplicate empty
 
-// The host takes gfn 4 away. One entry leads to a leaf of that page; the other one's leaf maps another page now.
+// The host takes gfn 4 away. The leaf of one entry maps that page; the leaf of the other entry maps another page now.
 vm.unmap(4, { visitor: { entry: (gfn, { gpa }, fate) => console.log(gfn, gpa.toString(16), fate) } })
 // => 4 20000 other-frame
 // => 4 10000 cleared

@@ -1,8 +1,8 @@
 /**
- * A property-based test with fast-check: an implementation of the slots is compared with the model on random sequences.
+ * A property-based test with fast-check: it compares an implementation of rmap slots with the model on random sequences.
  *
- * It has a mistake: it compares the LPID of a new entry with those in the list, and forgets the address. fast-check finds
- * a sequence, and `compareMemslot` leaves out what the difference does not need.
+ * The implementation has a bug: its scan compares only the LPIDs, not the addresses. fast-check finds a sequence with a
+ * difference, and `compareMemslot` removes the operations that the difference does not need.
  */
 import * as fc from 'fast-check'
 import type { Entry } from 'nested-rmap'
@@ -15,7 +15,7 @@ function makeMine(): MemslotImplementation {
     entries,
     insert(gfn, lpid, gpa) {
       const slot = entries(gfn)
-      if (slot.some((entry) => entry.lpid === lpid)) return 'duplicate' // the mistake
+      if (slot.some((entry) => entry.lpid === lpid)) return 'duplicate' // the bug
       slots.set(gfn, [{ lpid, gpa: gpa - (gpa % 4096) }, ...slot])
       return slot.length === 0 ? 'empty' : slot.length === 1 ? 'second' : 'list'
     },

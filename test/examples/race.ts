@@ -1,8 +1,8 @@
 /**
- * A race in two halves: a nested guest faults, and before its shadow leaf is made the host takes the page away (spec 7).
+ * A race: a nested guest faults, and before L0 creates its shadow leaf the host takes the page away (spec 7).
  *
- * The fault has sampled mmuSeq (KVM: mmu_invalidate_seq) before it read the host table. The number has moved when the
- * fault comes back, so it gives up, and the guest faults again: no leaf ever maps the page that was taken away.
+ * The fault samples mmuSeq (KVM: mmu_invalidate_seq) before it reads the host table. When it wants to create the leaf the
+ * number has changed, so it gives up and the guest faults again. No leaf ever maps the page that was taken away.
  */
 import { GuestTable, Vm } from 'nested-rmap'
 
@@ -13,7 +13,7 @@ vm.setGuestTable(5, new GuestTable()).map({ gpa: 0x10000, to: 0x30000 })
 const fault = vm.beginFault({ lpid: 5, gpa: 0x10000, access: 'write' })
 console.log(fault.outcome, vm.mmuSeq) // => pending 0
 
-const unmap = vm.beginUnmap(3) // the host has taken the page away, but is not done yet
+const unmap = vm.beginUnmap(3) // the host has cleared its leaf, but the invalidation is still in progress
 console.log(vm.fault({ lpid: 5, gpa: 0x10000, access: 'read' }).outcome) // => retry
 unmap.end()
 console.log(vm.mmuSeq) // => 1

@@ -1,17 +1,17 @@
 /**
- * The simplest model of memslots: for each gfn an array of entry words, newest first. What `compareMemslot` compares the
- * library's memslots with in its own tests.
+ * The simplest model of memslots: for each gfn an array of entry words, newest first. The tests of the library compare its
+ * memslots with this model, through `compareMemslot`.
  */
 import type { Entry, InsertOutcome } from '../../src/index'
 import type { MemslotImplementation, MemslotSettings } from '../../src/testing/index'
 
-/** LPID 0, frame 0: in a node its word is 0, where Linux's walks end (spec 11). */
+/** LPID 0, frame 0: in a node this entry is 0, and Linux's walks end there (spec 11). */
 const HIDING = 0n
 
-/** An entry's word by spec 2. */
+/** The word of an entry (spec 2). */
 export const wordOf = (lpid: number, gpa: number): bigint => BigInt(lpid) * 2n ** 52n + (BigInt(gpa) / 4096n) * 4096n
 
-/** The entries that a walk meets: up to a node that hides itself and what is older. The oldest has its tag. */
+/** The entries that a walk visits: those before a node that hides itself and older entries. The oldest entry has its tag. */
 export function visible(slot: readonly bigint[]): readonly bigint[] {
   const at = slot.findIndex((word, index) => word === HIDING && index < slot.length - 1)
   return at < 0 ? slot : slot.slice(0, at)
@@ -19,7 +19,7 @@ export function visible(slot: readonly bigint[]): readonly bigint[] {
 
 export class ArraySlots implements MemslotImplementation {
   readonly slots = new Map<number, bigint[]>()
-  /** By memslot. */
+  /** The counters of each memslot. */
   readonly counters: {
     empty: number
     second: number
@@ -72,7 +72,7 @@ export class ArraySlots implements MemslotImplementation {
     return visible(this.slot(gfn)).map(entryOf)
   }
 
-  /** Its nodes are freed one by one, each after its entry was shown; hidden ones are lost. */
+  /** Frees each node after the visit of its entry; hidden nodes leak. */
   takeAll(gfn: number, visit: (entry: Entry) => void = () => {}): Entry[] {
     const slot = this.slot(gfn)
     this.slots.delete(gfn)
@@ -89,7 +89,7 @@ export class ArraySlots implements MemslotImplementation {
     return slot.length > 1 ? 'list' : slot.length === 1 ? slot[0]! | 1n : 0n
   }
 
-  /** Whether LPID 0 was inserted: lists may then hold what cannot be seen, and nodes be lost. */
+  /** Whether LPID 0 was inserted: then lists may have hidden entries, and nodes may leak. */
   get lost(): boolean {
     const slots = [...this.slots.values()]
     const reachable = slots.reduce((sum, slot) => sum + slot.length - 1, 0)

@@ -1,8 +1,8 @@
 /**
- * How many random cases the tests run, and which. By default the same ones each time; with the environment variables
+ * Sets how many random cases the tests run, and which. By default they are the same each time. Environment variables:
  *
  *     TEST_CASES=10 npm test       ten times as many (0.1: a tenth)
- *     TEST_SEED=random npm test    others each time; TEST_SEED=7: those of seed 7
+ *     TEST_SEED=random npm test    other cases each time; TEST_SEED=7: those of seed 7
  *
  * fast-check prints the seed of a failure. Vitest loads this file before each file of tests.
  */
@@ -18,7 +18,7 @@ if (TEST_SEED !== 'random') {
   fc.configureGlobal({ seed })
 }
 
-/** `usual` cases, or as many times that as TEST_CASES says: at least one. */
+/** `usual` times TEST_CASES cases: at least one. */
 export function cases(usual: number): number {
   return Math.ceil(usual * factor)
 }

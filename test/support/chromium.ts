@@ -1,11 +1,11 @@
-/** A headless Chromium to try pages in, driven by its DevTools protocol over a pipe: no dependency, no port. */
+/** A headless Chromium for the tests of pages, controlled through its DevTools protocol over a pipe: no dependency, no port. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 
-/** Where Chromium is: $CHROMIUM, or the first that the PATH has; undefined if there is none. */
+/** The path of Chromium: $CHROMIUM, or the first in the PATH; undefined if there is none. */
 export const chromiumPath: string | undefined =
   process.env.CHROMIUM ??
   ['chromium', 'chromium-browser', 'google-chrome']
@@ -34,11 +34,11 @@ const FLAGS = [
 
 type Params = Record<string, unknown>
 
-/** One page. */
+/** A page in the browser. */
 export class Page {
-  /** What the page complained of: exceptions, errors on its console. */
+  /** The exceptions and console errors of the page. */
   readonly complaints: string[] = []
-  /** What it asked for, beyond itself and data: URLs. */
+  /** The addresses that it requested, without its own and data: URLs. */
   readonly requests: string[] = []
 
   readonly #browser: Chromium
@@ -61,7 +61,7 @@ export class Page {
     return this.#browser.send(method, params, this.#session)
   }
 
-  /** Opens an address and waits until it is loaded. */
+  /** Opens an address and waits until the page is loaded. */
   async open(url: string): Promise<void> {
     for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'Accessibility']) await this.send(`${domain}.enable`)
     const loaded = this.#browser.event('Page.loadEventFired')
@@ -69,7 +69,7 @@ export class Page {
     await loaded
   }
 
-  /** The value of an expression in the page; a promise is waited for. */
+  /** Evaluates an expression in the page, and awaits a promise. */
   async evaluate<T>(expression: string): Promise<T> {
     const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
       expression,
@@ -92,7 +92,7 @@ export class Page {
     await this.send('Input.dispatchKeyEvent', { type: 'keyUp', key })
   }
 
-  /** Gives the page a size, and light or dark. */
+  /** Sets the size of the page, and light or dark. */
   async look(width: number, height: number, scheme: 'light' | 'dark'): Promise<void> {
     await this.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false })
     await this.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] })
@@ -139,7 +139,7 @@ export class Chromium {
     return new Promise((resolve, reject) => this.#answers.set(id, { resolve, reject }))
   }
 
-  /** The next event of a kind. */
+  /** Waits for the next event of a kind. */
   event(method: string): Promise<void> {
     return new Promise((resolve) => this.#events.set(method, resolve))
   }
@@ -151,7 +151,7 @@ export class Chromium {
     try {
       rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20 })
     } catch {
-      // Processes of the browser that end later may still write there: the folder is a temporary one.
+      // Processes of the browser that end later may still write into this temporary folder.
     }
   }
 

@@ -1,4 +1,4 @@
-/** The command line as it is installed: runs dist/cli.js, which `npm test` builds first. */
+/** Runs the built command line, dist/cli.js. `npm test` builds it first. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

@@ -1,10 +1,10 @@
 /**
  * Finds the examples in the README and in doc comments, and runs them.
  *
- * - A `ts` block, or an `@example`, is one program. What it logs is said by its comments `// => text`, in order, one a line.
- * - In an `@example` an expression may end in `// value`: a JavaScript value that it must be equal to; words may follow
- *   after a colon. What it uses of the package need not be imported.
- * - A `console` block is a session: each line `$ nested-rmap ...` is a command, and what follows it is what it prints.
+ * - A `ts` block, or an `@example`, is one program. Its comments `// => text` are the lines that it logs, in order.
+ * - In an `@example` a line `expression // value` must have that JavaScript value; words may follow after a colon. The
+ *   example need not import the package.
+ * - A `console` block is a session: each line `$ nested-rmap ...` is a command, and the lines after it are its output.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -14,12 +14,12 @@ import { expect } from 'vitest'
 import { doors, exportedNames, subPath } from './public-api'
 
 export interface Example {
-  /** Where it is: `README.md:31`. */
+  /** Its file and line: `README.md:31`. */
   readonly name: string
   readonly code: string
 }
 
-/** The blocks of one language in a text, which starts at a line of a file. */
+/** The code blocks of one language in a text that starts at a line of a file. */
 export function blocks(language: string, text: string, file: string, firstLine = 1): Example[] {
   return [...text.matchAll(new RegExp('^```' + language + '\\n([^]*?)^```', 'gm'))].map(({ index, 1: code }) => ({
     name: `${file}:${firstLine + text.slice(0, index).split('\n').length - 1}`,
@@ -27,7 +27,7 @@ export function blocks(language: string, text: string, file: string, firstLine =
   }))
 }
 
-/** The examples in a source file's doc comments, with the imports that they leave out. */
+/** The examples in the doc comments of a source file, with the imports that they omit. */
 export function docExamples(file: string): Example[] {
   const source = readFileSync(file, 'utf8')
   return [...source.matchAll(/^( *)\/\*\*[^]*?\*\//gm)].flatMap(({ 0: comment, index }) => {
@@ -51,7 +51,7 @@ function withImports(code: string): string {
 
 const declares = (code: string, word: string): boolean => new RegExp(`\\b(const|let|class) ${word}\\b`).test(code)
 
-/** The lines that an example's comments promise. */
+/** The lines that an example must log. */
 export function promised(code: string): string[] {
   return [...code.matchAll(/\/\/ => ?(.*)$/gm)].map(([, text]) => text!)
 }
@@ -75,7 +75,7 @@ function isExpression(text: string): boolean {
   }
 }
 
-/** Runs an example on the sources, and compares its values; returns the lines that it logged. */
+/** Runs an example on the sources and compares its values. Returns the lines that it logged. */
 export async function run(code: string): Promise<string[]> {
   const modules = new Map<string, unknown>()
   for (const [, name] of code.matchAll(/from '([^']+)'/g)) modules.set(name!, await import(sourceOf(name!)))
@@ -104,7 +104,7 @@ function sourceOf(name: string): string {
   return name.startsWith('nested-rmap') ? doors.get(path ?? 'index')! : name
 }
 
-/** The types of all examples as one program, each a module of its own that imports the package: the errors it has. */
+/** Checks the types of all examples as one program, in which each is a module. Returns the errors. */
 export function typeErrors(examples: readonly Example[]): string[] {
   const files = new Map(examples.map(({ code }, i) => [`${process.cwd()}/example-${i}.ts`, `${code}\nexport {}\n`]))
   const names = new Map([...files.keys()].map((file, i) => [file, examples[i]!.name]))
@@ -130,7 +130,7 @@ export function typeErrors(examples: readonly Example[]): string[] {
     })
 }
 
-/** The commands of a session with what each printed, as `nested-rmap` prints it. */
+/** Runs the commands of a session. Returns each with its output. */
 export function session(code: string): { promised: string; printed: string } {
   const printed = [...code.matchAll(/^\$ nested-rmap (.*)$/gm)].map(([line, args]) => {
     const { stdout, stderr } = spawnSync(process.execPath, ['dist/cli.js', ...args!.replace(/ +#.*/, '').split(' ')], {

@@ -1,14 +1,14 @@
-/** What backs L1's memory in the kernel's vectors: the page table of the host process, whose leaves operations change. */
+/** The page table of the host process, which backs L1's memory in the kernel's vectors. Operations change its leaves. */
 import type { Backing, LeafShift, PageShift } from '../../src/index'
 
 interface HostLeaf {
-  /** In units of 4 KiB. */
+  /** The host frame, in units of 4 KiB. */
   readonly frame: number
   readonly writable: boolean
   readonly attributes: number
 }
 
-/** A leaf of the host process, and where it begins. */
+/** A leaf of the host process, and its first address. */
 export interface FoundLeaf extends HostLeaf {
   readonly base: number
   readonly shift: LeafShift
@@ -18,7 +18,7 @@ export interface FoundLeaf extends HostLeaf {
 export class HostProcess {
   readonly #shifts: readonly LeafShift[]
   readonly #leaves: ReadonlyMap<LeafShift, Map<number, HostLeaf>>
-  /** By the hva of a shared leaf: the frame that a write gets (copy on write). */
+  /** By the hva of a shared leaf: the frame after a write (copy on write). */
   readonly copies = new Map<number, number>()
 
   constructor(readonly pageShift: PageShift) {
@@ -35,7 +35,7 @@ export class HostProcess {
     return undefined
   }
 
-  /** Maps a leaf, or with undefined nothing, in place of what it overlaps. */
+  /** Maps a leaf and removes all leaves that it overlaps; undefined only removes them. */
   map(hva: number, shift: LeafShift, leaf: HostLeaf | undefined): void {
     const size = 2 ** shift
     for (const base of [...this.copies.keys()]) if (base >= hva && base < hva + size) this.copies.delete(base)
@@ -55,7 +55,7 @@ export class HostProcess {
     this.copies.delete(base)
   }
 
-  /** Makes smaller leaves of one, in place. */
+  /** Splits a leaf into smaller ones. */
   split({ base, shift, ...leaf }: FoundLeaf, into: LeafShift): void {
     this.#leaves.get(shift)!.delete(base)
     for (let offset = 0; offset < 2 ** shift; offset += 2 ** into) {
@@ -63,7 +63,7 @@ export class HostProcess {
     }
   }
 
-  /** What backs the base page at an address. */
+  /** The leaf that backs the base page at an address. */
   backing(hva: number): Backing | undefined {
     const leaf = this.find(hva)
     if (leaf === undefined) return undefined

@@ -1,4 +1,4 @@
-/** Mutated inputs for the parsers: seeded, so that a failing one can be made again from its number alone. */
+/** Mutated inputs for the parsers. They are seeded: the number of a failing input is enough to create it again. */
 
 /** A generator of integers: mulberry32. */
 export function random(seed: number): (below: number) => number {
@@ -34,7 +34,7 @@ const EDGE_NUMBERS = [
   ' ',
 ]
 
-/** Damages bytes in one to four places: bits, bytes, ranges; and in text, numbers and lines. */
+/** Damages bytes in one to four places: bits, bytes, ranges; in a text also numbers and lines. */
 export function mutate(bytes: Uint8Array, next: (below: number) => number): Uint8Array {
   let out = bytes
   for (let times = 1 + next(4); times > 0; times--) out = MUTATIONS[next(MUTATIONS.length)]!(out, next)
@@ -50,16 +50,16 @@ const MUTATIONS: Mutation[] = [
   (bytes, next) => bytes.subarray(0, next(bytes.length + 1)),
   (bytes, next) => {
     const [start, end] = range(bytes, next)
-    return joined(bytes.subarray(0, start), bytes.subarray(end)) // a piece taken out
+    return joined(bytes.subarray(0, start), bytes.subarray(end)) // a range removed
   },
   (bytes, next) => {
     const [start, end] = range(bytes, next)
-    return joined(bytes.subarray(0, end), bytes.subarray(start)) // a piece twice
+    return joined(bytes.subarray(0, end), bytes.subarray(start)) // a range doubled
   },
   (bytes, next) => {
     const [start, end] = range(bytes, next)
     const at = next(bytes.length + 1)
-    return joined(bytes.subarray(0, at), bytes.subarray(start, end), bytes.subarray(at)) // a piece elsewhere, too
+    return joined(bytes.subarray(0, at), bytes.subarray(start, end), bytes.subarray(at)) // a range copied to another place
   },
   (bytes, next) =>
     lines(bytes, (all) => {
@@ -76,7 +76,7 @@ const MUTATIONS: Mutation[] = [
     }),
   (bytes, next) =>
     lines(bytes, (all) => {
-      // one number for another: an edge, or one of the same text
+      // a number replaced by a limit or by another number of the text
       const at = next(all.length)
       const numbers = [...all[at]!.matchAll(/(?:0x)?[0-9a-f]+/g)]
       if (numbers.length === 0) return
@@ -113,7 +113,7 @@ function joined(...parts: Uint8Array[]): Uint8Array {
   return out
 }
 
-/** Bytes as lines, one character a byte, and back. */
+/** Converts bytes to lines, one character for each byte, and back. */
 function lines(bytes: Uint8Array, change: (all: string[]) => void): Uint8Array {
   const all = Buffer.from(bytes).toString('latin1').split('\n')
   change(all)

@@ -1,12 +1,12 @@
 /**
- * Reads vectors: operations on an L1, with what the code of Linux itself did (test/data/kernel/), and does the same on the
- * model. A line is `operation = result | changes`; numbers are hex, unless said otherwise.
+ * Reads vectors (operations on an L1, with the results of Linux's own code: test/data/kernel/) and runs the operations on
+ * the model. A line is `operation = result | changes`; numbers are in hex unless stated otherwise.
  *
- *     h+GPA/SHIFT:WORD  h=...  h-GPA/SHIFT   a host leaf was made, changed, cleared (SHIFT decimal)
- *     g+N  g-N                               the nested guest of shadow LPID N (decimal) was made, freed
+ *     h+GPA/SHIFT:WORD  h=...  h-GPA/SHIFT   a host leaf was created, changed, cleared (SHIFT decimal)
+ *     g+N  g-N                               the nested guest with shadow LPID N (decimal) was created, freed
  *     sN+GPA/SHIFT:WORD  ...                 a shadow leaf of it
  *     rGFN=-  rGFN=s,LPID:GPA  rGFN=Ln,...   an rmap slot: empty, one entry in its word, a list of n (decimal) entries: the
- *                                            newest 8, and a hash over all where there are more
+ *                                            newest 8, and a hash of all if there are more
  *     cNODES,PAGES,STEPS,SEQ,L1,L2,WRONG     nodes, table pages, scan steps, mmuSeq, TLB flushes, in decimal
  */
 import {
@@ -26,14 +26,14 @@ import {
 } from '../../src/index'
 import { HostProcess } from './host-process'
 
-/** A line where the model does something else than Linux. */
+/** A line whose result on the model differs from that of Linux. */
 export interface Divergence {
   readonly line: number
   readonly linux: string
   readonly model: string
 }
 
-/** Runs all lines of a file. `afterEach` is called after each operation, with its line as the model has it. */
+/** Runs all lines of a file. `afterEach` is called after each operation, with the line of the model. */
 export function runVectors(
   text: string,
   afterEach: (vm: Vm, line: string) => void = () => {},
@@ -60,10 +60,10 @@ const hex = (n: number | bigint): string => n.toString(16)
 
 type Slot = { readonly memslot: VmMemslot; readonly hva: number; lists: Map<number, string> }
 type Leaves = Map<number, string>
-/** The words of an operation after its name: as numbers, and as they are. */
+/** The words of an operation after its name: as numbers and as text. */
 type Words = { readonly n: readonly number[]; readonly text: readonly string[] }
 
-/** The model of one sequence, and what the operations refer to by number. */
+/** The model of one sequence, and the objects that operations refer to by number. */
 class VectorMachine {
   readonly vm: Vm
   readonly #host: HostProcess
@@ -80,7 +80,7 @@ class VectorMachine {
     this.vm = new Vm({ ...options, backing: (gfn, write) => this.#backing(gfn, write) })
   }
 
-  /** Does an operation, and returns its result as the files write it. */
+  /** Runs an operation. Returns its result as the files write it. */
   run(operation: string): string {
     const [name, ...text] = operation.split(' ')
     const n = text.map((word) => (/^[0-9a-f]+$/.test(word) ? Number(`0x${word}`) : NaN))
@@ -209,7 +209,7 @@ class VectorMachine {
     nodelimit: () => 'ok',
   }
 
-  /** What has changed since the last call. */
+  /** The changes since the last call. */
   changes(): string {
     const { vm } = this
     const host = leavesOf(vm.host)
@@ -256,7 +256,7 @@ class VectorMachine {
     return guest === undefined ? 'skip' : run(guest)
   }
 
-  /** The entries that an unmap met: the first 16, `!` cleared, `~` stale. */
+  /** The entries that an unmap visited: the first 16, `!` cleared, `~` stale. */
   #unmap(run: (visitor: NonNullable<NonNullable<Parameters<Vm['unmap']>[1]>['visitor']>) => unknown): string {
     const met: string[] = []
     run({ entry: (_, { lpid, gpa }, fate) => met.push(` ${hex(lpid)}:${hex(gpa)}${fate === 'cleared' ? '!' : '~'}`) })
@@ -264,7 +264,7 @@ class VectorMachine {
   }
 }
 
-/** An LPID beyond the partition table does not exist: the model refuses it, which Linux answers in its own way. */
+/** An LPID beyond the partition table does not exist: the model throws an error, Linux returns its own result. */
 function unlessBeyond(text: string, run: () => string | void): string | void {
   try {
     return run()

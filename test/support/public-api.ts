@@ -1,4 +1,4 @@
-/** The package's public API as an editor sees it: TypeScript's language service on the sources of its sub-paths. */
+/** The public API of the package as an editor shows it, from TypeScript's language service. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import ts from 'typescript'
@@ -8,14 +8,14 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
   tsup: { entry: Record<string, string> }[]
 }
 
-/** The source of each sub-path that package.json opens, by name: `index` for the package itself. */
+/** The source of each sub-path that package.json exports, by name: `index` for the package itself. */
 export const doors = new Map(
   Object.keys(manifest.exports)
     .filter((path) => !/\.\w+$/.test(path))
     .map((path) => {
       const name = path === '.' ? 'index' : path.slice(2)
       const source = manifest.tsup.map(({ entry }) => entry[name]).find((file) => file !== undefined)
-      if (source === undefined) throw new Error(`${path}: no entry of tsup's in package.json has the name ${name}`)
+      if (source === undefined) throw new Error(`${path}: tsup in package.json has no entry named ${name}`)
       return [name, resolve(source)]
     }),
 )
@@ -54,5 +54,5 @@ export function exportedNames(): Map<string, string> {
   return names
 }
 
-/** What a user imports a door by. */
+/** The name with which a user imports a sub-path. */
 export const subPath = (door: string): string => (door === 'index' ? 'nested-rmap' : `nested-rmap/${door}`)

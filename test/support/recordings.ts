@@ -1,4 +1,4 @@
-/** The recordings of a real kernel that the tests replay: A is in the repository, B and D may lie beside it. */
+/** The recordings of real kernels that the tests replay: some are in the repository, large ones may be next to it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib'
 const DATA = fileURLToPath(new URL('../data/', import.meta.url))
 const SHARED = fileURLToPath(new URL('../../../shared/traces/', import.meta.url))
 
-/** The path of a file of recordings, undefined where it is absent. */
+/** The path of a file of recordings; undefined if it is absent. */
 export function tracePath(name: string): string | undefined {
   return [DATA + name, SHARED + name].find(existsSync)
 }

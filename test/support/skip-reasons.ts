@@ -1,4 +1,4 @@
-/** Reporter of Vitest's that says at the end of `npm test` which tests were skipped, and why where `context.skip` was told. */
+/** A Vitest reporter that lists the skipped tests at the end of `npm test`, with the reason if `context.skip` gave one. */
 import type { Reporter, TestModule } from 'vitest/node'
 
 export default class SkipReasons implements Reporter {

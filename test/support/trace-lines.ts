@@ -1,4 +1,4 @@
-/** Recordings of a few lines, written by hand: an L1 (LPID 1), its nested guest (LPID 5, shadow LPID 2), and several tasks. */
+/** Builds recordings of a few lines: an L1 (LPID 1), its nested guest (LPID 5, shadow LPID 2), and several tasks. */
 import { expect } from 'vitest'
 import { Replay, type ReplayResult } from '../../src/trace/index'
 import { swapWord } from '../../src/view/index'
@@ -10,7 +10,7 @@ export const LEAF = 0xc000_0000_0000_0187n
 export type Value = bigint | number | string
 export const hex = (value: Value): string => (typeof value === 'string' ? value : `0x${value.toString(16)}`)
 
-/** A line of a task: the fields as they are, leaf words with their bytes reversed. */
+/** A line of a task, with the fields unchanged but the bytes of leaf words reversed. */
 export function line(pid: number, event: string, fields: Record<string, Value>): string {
   const shown = Object.entries(fields).map(
     ([name, value]) =>
@@ -45,7 +45,7 @@ export const guest = (pid: number, event: 'nested_update' | 'nested_release', l1
   line(pid, event, { l1_lpid: l1, shadow_lpid: shadow })
 export const freed = (pid: number, lpid: number): string => line(pid, 'table_free', { pgd: 1, lpid })
 
-/** L1's page `gfn` at host page `page`, mapped at `nested` by LPID 5, whose shadow LPID is 2. */
+/** LPID 5 (shadow LPID 2) maps its address `nested` to L1's page `gfn`, which is at host page `page`. */
 export const mapped = (pid: number, gfn: number, page: number, nested: number): string[] => {
   const word = LEAF | (BigInt(page) << 16n)
   const slot = ARRAY + BigInt(gfn * 8)
@@ -60,12 +60,12 @@ export const mapped = (pid: number, gfn: number, page: number, nested: number): 
 export const START = [guest(1, 'nested_update', 5, 2), ...mapped(1, 3, 0x2000, 0x70000)]
 export const WORD = LEAF | (0x2000n << 16n)
 export const ENTRY = (5n << 52n) | 0x70000n
-/** The same, of which the nested guest may not write yet; and the fault that lets it. */
+/** The same, but read-only; and the fault that makes it writable. */
 export const READ_ONLY = START.map((text) =>
   text.replace(/pte=\S+ gpa=0x70000/, `pte=${hex(swapWord(WORD & ~2n))} gpa=0x70000`),
 )
 export const GROWS = create(1, 2, WORD, 0x70000, ARRAY + 24n)
-/** The host takes gfn 3 away: the whole of it, in a task. */
+/** The host takes gfn 3 away: all events, in one task. */
 export const taken = (pid: number): string[] => [
   unmap(pid, 1, WORD, 0x30000, MEMSLOT),
   range(pid, 0x30000, 0x20000000),
