@@ -113,7 +113,7 @@ export function checkFunction<T>(name: string, value: T): T {
 /** Returns `value` if it is an iterable object: an array, a Set, a generator ... */
 export function checkIterable<T>(name: string, value: Iterable<T>): Iterable<T> {
   if (typeof value === 'object' && value !== null && typeof value[Symbol.iterator] === 'function') return value
-  throw wrongType(name, 'something to iterate', value)
+  throw wrongType(name, 'an iterable object', value)
 }
 
 /** Returns `value` if it is an object with a function named `method`. */

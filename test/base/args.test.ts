@@ -176,7 +176,7 @@ test('checkFunction and checkIterable accept a function and an iterable object',
     ['ab', 'string "ab"'],
     [1, 'number'],
   ] as const) {
-    refuses(() => checkIterable('gfns', value as never), TypeError, `gfns: expected something to iterate, got ${shown}`)
+    refuses(() => checkIterable('gfns', value as never), TypeError, `gfns: expected an iterable object, got ${shown}`)
   }
 })
 

@@ -261,6 +261,40 @@ function sealed(bytes: Uint8Array): Uint8Array {
   return copy
 }
 
+/** Replaces the one place with these 32-bit numbers by others, and seals the result. */
+function forged(bytes: Uint8Array, from: readonly number[], to: readonly number[]): Uint8Array {
+  const text = (numbers: readonly number[]): string => Buffer.from(Uint32Array.from(numbers).buffer).toString('latin1')
+  const parts = Buffer.from(bytes).toString('latin1').split(text(from))
+  expect(parts.length).toBe(2)
+  return sealed(new Uint8Array(Buffer.from(parts.join(text(to)), 'latin1')))
+}
+
+test('the error of a forged snapshot says what is wrong', () => {
+  const vm = new Vm()
+  vm.addMemslot({ baseGfn: 0, npages: 8 })
+  for (const lpid of [1, 2]) {
+    const table = vm.setGuestTable(lpid, new GuestTable())
+    for (const page of [5, 6, lpid === 1 ? 7 : 6]) {
+      table.map({ gpa: page * 0x10000, to: page * 0x10000 })
+      vm.fault({ lpid, gpa: page * 0x10000, access: 'read' })
+    }
+  }
+  const bytes = snapshot(vm)
+  const single = [7, 0x70001, 0x00100000] // gfn 7: the entry of LPID 1, page 7
+  for (const [from, to, message] of [
+    [[2, 1, 0, 2, 1], [2, 1, 0, 1, 1], 'partition: LPID 1 occurs twice'],
+    [[2, 1, 0, 2, 1], [2, 1, 0, 2, 9], 'partition: guest table 9 does not exist, the snapshot has 2'],
+    [single, [7, 0x1230, 0], 'rmap slot: 0x1230 is not a node in use'],
+    [single, [7, 0x10, 0], 'rmap slot: node 0x10 is in two lists, or twice in one'],
+    [single, [7, 0x70003, 0x00100000], 'rmap slot: 0x10000000070002 is not an entry'],
+    [single, [5, 0x70001, 0x00100000], 'slot index: expected at least 7, got 5'],
+    [[2, 3], [2, 2], 'shadow LPID: 2 is already in use'],
+    [[2, 3], [1, 3], 'nested guest: LPID 1 occurs twice, or after a dropped guest'],
+  ] as const) {
+    refuses(() => restore(forged(bytes, from, to)), SnapshotError, `snapshot: ${message}`)
+  }
+})
+
 test('a forged snapshot is refused with a SnapshotError, or restores an L1 that works', () => {
   const samples = [sample(), sample(true)]
   let refused = 0

@@ -172,6 +172,6 @@ test('invalid arguments are refused', () => {
   refuses(() => slotSvg(slot, { title: 1 as never }), TypeError, 'title: expected a string, got number')
   refuses(() => slotSvg({} as never), TypeError, 'slot.word: expected a BigInt, got undefined')
   refuses(() => slotSvg(undefined as never), TypeError, 'slot: expected an object, got undefined')
-  refuses(() => slotsSvg(slot as never), TypeError, 'slots: expected something to iterate, got object')
+  refuses(() => slotsSvg(slot as never), TypeError, 'slots: expected an iterable object, got object')
   refuses(() => slotsSvg([slot, 1 as never]), TypeError, 'slots[1]: expected an object, got number')
 })

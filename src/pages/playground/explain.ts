@@ -179,9 +179,9 @@ function tellFault(
       return {
         outcome: `present (${fault.reason})`,
         text: {
-          allowed: 'The shadow leaf allows this access: for the hardware it is no fault, and L0 is not entered.',
+          allowed: 'The shadow leaf allows this access: the hardware reports no fault, and L0 is not entered.',
           'same-bits':
-            'A shadow leaf of the same size was present that has all bits of the new one: nothing changes, and no entry is inserted.',
+            'A shadow leaf of the same size is present and has all bits of the new one: nothing changes, and no rmap entry is inserted.',
         }[fault.reason],
         spec: [5],
       }
@@ -200,7 +200,7 @@ function tellFault(
     case 'mmio':
       return {
         outcome: `mmio (${fault.reason})`,
-        text: 'No memslot has the gfn: it is a device that L1 emulates or is given.',
+        text: 'No memslot contains the gfn: the access is for an emulated device.',
         spec: [5],
       }
     case 'fault-to-l2':
@@ -218,7 +218,7 @@ function tellFault(
     case 'no-memory':
       return {
         outcome: `no-memory (${fault.reason})`,
-        text: 'A table page cannot be allocated: no leaf is created and the slot is unchanged.',
+        text: 'A table page cannot be allocated: no shadow leaf is created and the rmap slot is unchanged.',
         spec: [5],
       }
   }

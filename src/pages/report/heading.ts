@@ -34,13 +34,13 @@ export function writeHeading(data: ReportData): void {
   )
 }
 
-/** The verdict in a sentence. It never says more than what was read. */
+/** The verdict in a sentence, about the part of the recording that was read. */
 function verdictOf(data: ReportData): string {
   const { verdict, differences, incomplete } = data.result
   if (verdict === 'match') return 'No differences: the model matches the recording exactly.'
   const found = `${differences === 0 ? 'no differences' : count(differences, 'difference')} between model and ${otherSide(data)}`
   if (verdict === 'differences') return `${found}.`
-  return `Incomplete: ${incomplete}. What was read has ${found}.`
+  return `Incomplete: ${incomplete}. In the part that was read there ${differences === 1 ? 'is' : 'are'} ${found}.`
 }
 
 /** Writes the figures of the whole recording. */
