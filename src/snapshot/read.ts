@@ -282,7 +282,7 @@ function readPage(from: ByteReader, what: string, table: RadixTable, level: numb
   }
 }
 
-/** Reads a count, then so many items of at least `bytes` each. */
+/** Reads a count, then that many items of at least `bytes` each. */
 function list<T>(from: ByteReader, what: string, bytes: number, read: () => T): T[] {
   return Array.from({ length: from.count(what, bytes) }, read)
 }

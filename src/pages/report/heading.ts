@@ -43,7 +43,7 @@ function verdictOf(data: ReportData): string {
   return `Incomplete: ${incomplete}. In the part that was read there ${differences === 1 ? 'is' : 'are'} ${found}.`
 }
 
-/** Writes the figures of the whole recording. */
+/** Writes the figures of the complete recording. */
 export function writeFigures(data: ReportData, steps: readonly Step[], hiddenSlots: number): void {
   const { result, longest } = data
   const { inserts, stale, taken, slots } = result
