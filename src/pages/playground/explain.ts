@@ -128,7 +128,7 @@ function tellTlbie(op: Op & { readonly kind: 'tlbie-page' | 'tlbie' }, before: S
     text:
       `L0 clears ${count(cleared, 'shadow leaf', 'shadow leaves')} of LPID ${op.lpid}. The rmap does not change` +
       (cleared > 0 && entries > 0
-        ? ': the entries stay in their lists and are stale. They do no harm: a walk skips them, and a later fault of the page finds its entry.'
+        ? `: ${cleared === 1 ? 'its entry stays and is' : 'their entries stay and are'} stale. A stale entry does no harm: a walk skips it, and a later fault of the page finds it.`
         : '.'),
     spec: [8],
   }
@@ -161,7 +161,7 @@ function tellFault(
       const length = slotAt(before, fault.gfn)?.entries.length ?? 0
       const insert = {
         empty: `${cap(slot)} was 0: the word itself now holds the entry, with its tag set.`,
-        second: `${cap(slot)} held one entry: it becomes the next of a list node with the new entry, with its tag set.`,
+        second: `${cap(slot)} held one entry: a list node with the new entry is added, and the old entry becomes its next, with the tag set.`,
         list: `A list node with the new entry is pushed at the head of ${slot}, after all ${length} entries were compared.`,
         duplicate: `The scan of ${slot} found the entry: nothing is inserted. Without the scan each new fault of this page would add a node of 16 bytes, without limit.`,
       }[fault.insert ?? 'empty']
