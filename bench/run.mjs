@@ -31,11 +31,12 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const env = { ...process.env, MALLOC_MMAP_THRESHOLD_: '131072' }
 
 /** Starts a contestant: a process that reads and writes lines. */
-function contestant(name, command, args) {
+function start({ name, command, args, isNative = false }) {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
     name,
+    isNative,
     async round({ kind, npages, per }) {
       child.stdin.write(`${kind} ${npages} ${per}\n`)
       const { value, done } = await lines.next()
@@ -62,10 +63,11 @@ const only = process.argv[2] ?? ''
 const folder = mkdtempSync(join(tmpdir(), 'nested-rmap-bench-'))
 const floor = compile('floor')
 if (floor === undefined) console.log('No C compiler (cc): the native floor is omitted.')
-const script = (name) => contestant(name, process.execPath, [here('contestant.mjs'), name])
+const script = (name) => ({ name, command: process.execPath, args: [here('contestant.mjs'), name] })
+const native = (name, program) => ({ name, command: program, args: [], isNative: true })
 const all = [
   script(OURS),
-  ...(floor === undefined ? [] : [contestant(FLOOR, floor, []), contestant(DUTIES, compile('duties', '-DDUTIES'), [])]),
+  ...(floor === undefined ? [] : [native(FLOOR, floor), native(DUTIES, compile('duties', '-DDUTIES'))]),
   script('Map of Set<bigint>'),
   script('Map of number[]'),
   script('linked objects'),
@@ -83,18 +85,18 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
   if (!name.includes(only)) continue
   const times = new Map()
   const answers = new Map()
-  const isNative = (racer) => racer.name === FLOOR || racer.name === DUTIES
-  const racers = all.filter((racer) => !slow.includes(racer.name) && !(kind === 'replay' && isNative(racer)))
+  // New processes: the engine's compiler has seen nothing but this workload.
+  const racers = all.filter((one) => !slow.includes(one.name) && !(kind === 'replay' && one.isNative)).map(start)
   for (const racer of racers) {
     const until = performance.now() + WARMING_MS
     for (let round = 0; round < WARMING_ROUNDS && performance.now() < until; round++) {
       answers.set(racer.name, await racer.round({ kind, npages, per }))
-      if (isNative(racer) || answers.get(racer.name).ns === 0) break // already compiled, or does not have the operation
+      if (racer.isNative || answers.get(racer.name).ns === 0) break // already compiled, or does not have the operation
     }
   }
-  const start = performance.now()
+  const begun = performance.now()
   for (let round = 0; round < ROUNDS; round++) {
-    if (round >= MIN_ROUNDS && performance.now() - start > ROUNDS_MS) break
+    if (round >= MIN_ROUNDS && performance.now() - begun > ROUNDS_MS) break
     for (const racer of racers) {
       if (answers.get(racer.name).ns === 0) continue
       await racer.round({ kind, npages, per }) // not measured: loads code and data into the caches again
@@ -102,6 +104,7 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
       times.set(racer.name, [...(times.get(racer.name) ?? []), ns / (npages * per)])
     }
   }
+  for (const { end } of racers) end()
   const truth = answers.get(FLOOR) ?? answers.get(OURS)
   for (const [who, { ns, digest, scanSteps }] of answers) {
     if (ns === 0 || (digest === truth.digest && (scanSteps === -1 || scanSteps === truth.scanSteps))) continue
@@ -120,7 +123,6 @@ for (const { name, kind, npages, per, slow = [] } of WORKLOADS) {
   row([name, ...cells])
 }
 console.log('\n-: does not have the operation, or would need minutes.\n')
-for (const { end } of all) end()
 if (only === '') compareDesigns()
 console.log()
 spawnSync(process.execPath, [here('resident.mjs')], { stdio: 'inherit' })

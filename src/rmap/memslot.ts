@@ -96,9 +96,9 @@ export class Memslot {
   /** How many gfns: 1..2^28. */
   readonly npages: number = 0
   /** The heap of its list nodes. */
-  readonly nodes: NodeHeap
+  declare readonly nodes: NodeHeap // (declared only: V8 would check at each use a field that is first undefined)
   /** The rmap slots as the kernel has them in memory, by index (gfn - baseGfn): the live state. Do not write to it. */
-  readonly words: BigUint64Array
+  declare readonly words: BigUint64Array
   readonly #halves: Int32Array = NO_HALVES
   readonly #minLpid: 0 | 1 = 1
   readonly #counters = new InsertCounters()
