@@ -20,11 +20,11 @@ import { WORKLOADS } from './inputs.mjs'
 const OURS = 'nested-rmap'
 const FLOOR = 'C'
 const DUTIES = 'C with our duties'
-const WARMING_ROUNDS = 8
-const WARMING_MS = 2000 // at most, for one contestant
+const WARMING_ROUNDS = 30
+const WARMING_MS = 1500 // at most, for one contestant
 const ROUNDS = 7
 const MIN_ROUNDS = 3
-const ROUNDS_MS = 4500 // after that, no more rounds than MIN_ROUNDS
+const ROUNDS_MS = 4000 // after that, no more rounds than MIN_ROUNDS
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
 // Without this, glibc keeps the memory of freed large buffers: one contestant would reuse pages that another must request.

@@ -11,9 +11,18 @@
  * Frames are compared under the mask of the host leaf that was cleared, so any base page of a large page matches. The
  * walk removes every entry of the range, stale or not. Without a visitor it must never allocate per slot or per entry.
  */
-import { checkHas, checkObject, checkOneOf, checkOptionNames, checkWord, toInteger, wrongType } from '../base/args'
+import {
+  badInteger,
+  checkHas,
+  checkObject,
+  checkOneOf,
+  checkOptionNames,
+  checkWord,
+  toInteger,
+  wrongType,
+} from '../base/args'
 import { type Gfn, type Hpa, type LeafShift, type Lpid, MAX_HPA, type NestedGpa } from '../base/units'
-import { hiOf, hiOfNumber, loOf, pow2 } from '../base/word'
+import { hiOf, hiOfNumber, loOf } from '../base/word'
 import { LeafHi } from '../page-table/leaf'
 import { RadixTable, Ref, type Leaf, type LeafRef } from '../page-table/radix-table'
 import { EntryBits, entryGpa, entryHi, entryLo, entryLpid, type Entry } from './entry'
@@ -127,20 +136,42 @@ export function removeRmapRange(
   counters: RangeCounters = new RangeCounters(),
 ): RangeCounters {
   const { memslot, gfn, npages, hpa, shift } = checkObject('range', range)
+  if (!(memslot instanceof Memslot) || !isLeafSize(npages, shift) || !isHpa(hpa) || gfn === undefined) {
+    return removeRmapRange(guests, toRange(range), visitor, counters)
+  }
+  const first = memslot.indexOf(gfn)
+  if (npages > memslot.npages - first) throw badInteger('npages', npages, 1, memslot.npages - first)
+  if (typeof guests?.get !== 'function') throw wrongType('guests', 'a Map, or an object with a function get', guests)
+  if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
+  if (typeof counters !== 'object' || counters === null) throw wrongType('counters', 'an object', counters)
+  if (counters.ranges === 0 && guests instanceof Map) checkMap(guests) // once: it would be a fifth of a short walk
+  return walkRange(guests, memslot, first, npages, hostPage(hpa, shift), visitor, counters)
+}
+
+/** Whether a leaf of this size has so many base pages, of 64 KiB or of 4 KiB. */
+function isLeafSize(npages: number | bigint, shift: LeafShift): npages is number {
+  if (shift === 12) return npages === 1
+  return (
+    (shift === 16 || shift === 21 || shift === 30) && (npages === 1 << (shift - 16) || npages === 1 << (shift - 12))
+  )
+}
+
+function isHpa(hpa: Hpa | bigint): hpa is Hpa {
+  return typeof hpa === 'number' && hpa >= 0 && hpa <= MAX_HPA && Math.floor(hpa) === hpa
+}
+
+/** Converts BigInts in a range to numbers, and throws if it is invalid. (Not in the short path of a valid one.) */
+function toRange(range: RmapRange): RmapRange {
+  const { memslot, gfn, npages, hpa, shift } = range
   if (memslot === undefined || gfn === undefined || npages === undefined || hpa === undefined || shift === undefined) {
     checkOptionNames('range', range, RANGE) // a misspelled name leaves one out
   }
   if (!(memslot instanceof Memslot)) throw notMemslot(memslot)
-  const first = memslot.indexOf(gfn)
-  const count = toInteger('npages', npages, 1, memslot.npages - first)
+  const count = toInteger('npages', npages, 1, memslot.npages - memslot.indexOf(gfn))
   const address = toInteger('hpa', hpa, 0, MAX_HPA, 16)
-  if (shift !== 16 && shift !== 12) checkOneOf('shift', shift, LEAF_SHIFTS)
-  if (count * 0x10000 !== pow2(shift) && count * 0x1000 !== pow2(shift)) throw contradiction(count, shift)
-  if (typeof guests?.get !== 'function') throw wrongType('guests', 'a Map, or an object with a function get', guests)
-  if (visitor !== undefined) checkHas('visitor', visitor, 'entry')
-  checkObject('counters', counters)
-  if (counters.ranges === 0 && guests instanceof Map) checkMap(guests) // once: it would be a fifth of a short walk
-  return walkRange(guests, memslot, first, count, hostPage(address, shift), visitor, counters)
+  checkOneOf('shift', shift, LEAF_SHIFTS)
+  if (!isLeafSize(count, shift)) throw contradiction(count, shift)
+  return { memslot, gfn, npages: count, hpa: address, shift }
 }
 
 /** @internal {@link removeRmapRange} by slot index, unchecked: `count` may be a part of the range of a leaf. */
