@@ -4,10 +4,11 @@ import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { afterAll, beforeAll, describe } from 'vitest'
 
 /** The path of Chromium: $CHROMIUM, or the first in the PATH; undefined if there is none. */
-export const chromiumPath: string | undefined =
-  process.env.CHROMIUM ??
+const chromiumPath: string | undefined =
+  process.env.CHROMIUM ||
   ['chromium', 'chromium-browser', 'google-chrome']
     .flatMap((name) => (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)))
     .find((path) => {
@@ -178,4 +179,21 @@ export class Chromium {
       this.#events.get(method)?.()
     }
   }
+}
+
+/**
+ * Tests of pages in one browser. Where there is no Chromium they are skipped, and their name says why.
+ *
+ * @param define the tests; `newPage` opens a page, once a test or a hook runs
+ */
+export function describeInChromium(define: (newPage: () => Promise<Page>) => void): void {
+  const missing = chromiumPath === undefined
+  describe.skipIf(missing)(`in Chromium${missing ? ' (none found: set CHROMIUM)' : ''}`, () => {
+    let browser: Chromium | undefined
+    beforeAll(() => {
+      browser = new Chromium(chromiumPath!)
+    })
+    afterAll(() => browser?.close())
+    define(() => browser!.page())
+  })
 }
