@@ -162,10 +162,8 @@ function isHpa(hpa: Hpa | bigint): hpa is Hpa {
 
 /** Converts BigInts in a range to numbers, and throws if it is invalid. (Not in the short path of a valid one.) */
 function toRange(range: RmapRange): RmapRange {
+  if (RANGE.some((name) => range[name] === undefined)) checkOptionNames('range', range, RANGE) // a misspelled one?
   const { memslot, gfn, npages, hpa, shift } = range
-  if (memslot === undefined || gfn === undefined || npages === undefined || hpa === undefined || shift === undefined) {
-    checkOptionNames('range', range, RANGE) // a misspelled name leaves one out
-  }
   if (!(memslot instanceof Memslot)) throw notMemslot(memslot)
   const count = toInteger('npages', npages, 1, memslot.npages - memslot.indexOf(gfn))
   const address = toInteger('hpa', hpa, 0, MAX_HPA, 16)

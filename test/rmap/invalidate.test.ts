@@ -434,11 +434,12 @@ test('invalid arguments are refused, and nothing changes', () => {
       TypeError,
       'memslot: expected a Memslot, got a memslot of a Vm: call unmap of the Vm',
     ],
-    [
-      { npages: undefined, nPages: 1 },
-      TypeError,
-      'range: unknown option "nPages"; did you mean npages? expected memslot, gfn, npages, hpa, shift',
-    ],
+    [{ gfn: 0x10, npages: 16 }, RangeError, 'npages: expected an integer in 1..4, got 16'],
+    [{ npages: 32, shift: 21 }, RangeError, 'npages: expected an integer in 1..4, got 32'],
+    ...(['memslot', 'gfn', 'npages', 'hpa', 'shift'] as const).map((name) => {
+      const message = `range: unknown option "${name}s"; did you mean ${name}? expected memslot, gfn, npages, hpa, shift`
+      return [{ [name]: undefined, [`${name}s`]: good[name] }, TypeError, message] as (typeof cases)[number]
+    }),
   ]
   for (const [bad, type, message] of cases) refuses(walk(bad), type, message)
   const others: [unknown[], string][] = [
@@ -470,6 +471,28 @@ test('gfn, npages and hpa may be BigInts', () => {
     shift: 16,
   })
   expect([counters.cleared, shadow.leafCount]).toEqual([1, 0])
+})
+
+test.each([
+  [12, [1]],
+  [16, [1, 16]],
+  [21, [32, 512]],
+  [30, [16384, 262144]],
+] as const)('a leaf of shift %i has so many base pages, of 64 KiB or of 4 KiB: %o', (shift, sizes) => {
+  const memslot = new Memslot({ baseGfn: 0, npages: 2 ** 19 })
+  for (const npages of [1, 2, 16, 32, 512, 2 ** 14, 2 ** 16, 2 ** 18, 2 ** 19]) {
+    const walk = (): unknown => removeRmapRange(new Map(), { memslot, gfn: 0, npages, hpa: 0, shift }).ranges
+    if ((sizes as readonly number[]).includes(npages)) expect(walk()).toBe(1)
+    else expect(walk).toThrow(`npages: expected the pages of a leaf of shift ${shift}, `)
+  }
+})
+
+test('an unknown property beside a valid range is ignored, also beside a BigInt', () => {
+  const memslot = new Memslot({ baseGfn: 0, npages: 1 })
+  for (const hpa of [0, 0n]) {
+    const range = { memslot, gfn: 0, npages: 1, hpa, shift: 16 as const, note: 'mine' }
+    expect(removeRmapRange(new Map(), range).ranges).toBe(1)
+  }
 })
 
 /** A shadow table of the caller: a Map from 64 KiB pages to leaf words. */
