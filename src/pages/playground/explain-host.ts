@@ -1,10 +1,19 @@
 /** Explains how the host takes a page away and how it ages one: the operations with a walk of the rmap (spec 6). */
 import { count } from '../../view/format'
 import { LEAF_SIZES, hex } from '../shared/text'
-import type { Told } from './explain'
 import type { Outcome } from './machine'
 import type { Op } from './ops'
 import { leafAt, slotAt, type StateView } from './view'
+
+/** The part of an explanation that each operation has its own of. */
+export interface Told {
+  /** Why it ended as it did. */
+  readonly text: string
+  /** How it ended, in the words of the model's API. */
+  readonly outcome: string
+  /** Sections of the specification. */
+  readonly spec: readonly number[]
+}
 
 /** Explains an invalidation, or its first half. */
 export function tellUnmap(

@@ -7,28 +7,19 @@ import { count } from '../../view/format'
 import { LEAF_SIZES, hex } from '../shared/text'
 import type { Outcome } from './machine'
 import { countsOf } from './counts'
-import { tellAge, tellUnmap } from './explain-host'
+import { tellAge, tellUnmap, type Told } from './explain-host'
 import type { Step } from './history'
 import type { Op } from './ops'
 import { titleOf } from './title'
 import { leafAt, slotAt, type StateView } from './view'
 
 /** The explanation of a step. */
-export interface Explanation {
+export interface Explanation extends Told {
   /** What was done. */
   readonly title: string
-  /** Why it ended as it did. */
-  readonly text: string
-  /** How it ended, in the words of the model's API. */
-  readonly outcome: string
   /** Its cost and its changes, as counts. */
   readonly counts: readonly string[]
-  /** Sections of the specification. */
-  readonly spec: readonly number[]
 }
-
-/** An explanation without the parts that are the same for all operations. */
-export type Told = Omit<Explanation, 'title' | 'counts'>
 
 /** Explains a step. @param before the L1 before it */
 export function explain(step: Step, before: StateView, pageShift: number): Explanation {
