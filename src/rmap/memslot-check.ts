@@ -6,7 +6,8 @@
 import type { Gfn, Lpid, NestedGpa } from '../base/units'
 import { hex, hexWord, hiOf, loOf } from '../base/word'
 import { EntryBits, entryOf, type Entry } from './entry'
-import type { InsertCounters, Memslot } from './memslot'
+import type { InsertCounters } from './insert-counters'
+import type { NodeHeap } from './node-heap'
 
 /** The invariants of a memslot, by name (spec 3). */
 export const MEMSLOT_INVARIANTS = {
@@ -53,16 +54,30 @@ export interface MemslotJson {
   }[]
 }
 
+/** What the check reads of a memslot. */
+interface CheckedMemslot {
+  readonly baseGfn: Gfn
+  readonly npages: number
+  readonly nodes: NodeHeap
+  readonly words: BigUint64Array
+}
+
+/** What is written of it as JSON. */
+interface JsonMemslot extends CheckedMemslot {
+  readonly counters: Readonly<InsertCounters>
+  entries(gfn: Gfn): Entry[]
+}
+
 type Break = (invariant: BrokenMemslotInvariant['invariant'], message: string, where?: object) => void
 
 /** @internal The broken invariants of a memslot. */
-export function checkMemslot(memslot: Memslot): BrokenMemslotInvariant[] {
+export function checkMemslot(memslot: CheckedMemslot): BrokenMemslotInvariant[] {
   const broken: BrokenMemslotInvariant[] = []
   const breaks: Break = (invariant, message, where = {}) =>
     broken.push({ invariant, sentence: MEMSLOT_INVARIANTS[invariant], message, ...where })
   const nodes = new Set<number>()
   for (let index = 0; index < memslot.npages; index++) {
-    if (!memslot.isEmptyAt(index)) checkList(memslot, index, nodes, breaks)
+    if (memslot.words[index] !== 0n) checkList(memslot, index, nodes, breaks)
   }
   const { inUse } = memslot.nodes
   if (nodes.size > inUse) breaks('nodes', `the rmap slots lead to ${nodes.size} nodes, the heap has ${inUse} in use`)
@@ -70,7 +85,7 @@ export function checkMemslot(memslot: Memslot): BrokenMemslotInvariant[] {
 }
 
 /** Checks one list. @param nodes the nodes of the lists before; adds those of this list */
-function checkList(memslot: Memslot, index: number, nodes: Set<number>, breaks: Break): void {
+function checkList(memslot: CheckedMemslot, index: number, nodes: Set<number>, breaks: Break): void {
   const gfn = memslot.baseGfn + index
   const entries = new Set<string>()
   const add = (word: bigint): void => {
@@ -98,13 +113,14 @@ function checkList(memslot: Memslot, index: number, nodes: Set<number>, breaks: 
 }
 
 /** @internal A memslot as JSON. Cost: the gfns and all entries. */
-export function memslotJson(memslot: Memslot): MemslotJson {
-  const { baseGfn, npages, counters } = memslot
+export function memslotJson(memslot: JsonMemslot): MemslotJson {
+  const { baseGfn, npages, counters, words } = memslot
   const slots = []
   for (let index = 0; index < npages; index++) {
-    if (memslot.isEmptyAt(index)) continue
+    const word = words[index]!
+    if (word === 0n) continue
     const gfn = baseGfn + index
-    slots.push({ gfn, word: hexWord(memslot.word(gfn)), entries: memslot.entries(gfn) })
+    slots.push({ gfn, word: hexWord(word), entries: memslot.entries(gfn) })
   }
   return { baseGfn, npages, counters, slots }
 }

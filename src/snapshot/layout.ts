@@ -33,7 +33,7 @@
  * written.
  */
 import type { RangeCounters } from '../rmap/invalidate'
-import type { InsertCounters } from '../rmap/memslot'
+import type { InsertCounters } from '../rmap/insert-counters'
 import type { FaultResult } from '../vm/fault-result'
 import type { FlushCounters, RcWalkCounters, VmState } from '../vm/state'
 

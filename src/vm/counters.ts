@@ -1,6 +1,6 @@
 /** What an L1 has done and what it has in use, at one moment, as plain numbers (spec 12). */
 import type { RangeCounters } from '../rmap/invalidate'
-import type { InsertCounters } from '../rmap/memslot'
+import type { InsertCounters } from '../rmap/insert-counters'
 import type { FaultResult } from './fault-result'
 import type { VmState } from './state'
 
