@@ -85,7 +85,9 @@ export class L1Invalidations {
   /** `pte_unmap` of a shadow leaf, by the task of the request. @returns whether it belongs to the request */
   unmaps(event: TraceEvent, guest: TraceGuest, request: PendingInvalidation): boolean {
     const gpa = event.numberAt(FIELD.gpa)
-    return guest === request.guest && gpa >= request.from && gpa < request.to
+    if (guest !== request.guest || gpa < request.from || gpa >= request.to) return false
+    guest.maybeDropped = false // found by its LPID
+    return true
   }
 
   /** A leaf was cleared, by any task: no request needs to clear it any more. */
@@ -106,7 +108,11 @@ export class L1Invalidations {
         request.leaf = -1
         request.others = undefined
       }
-      for (const guest of request.tables ?? []) if (guest.shadow === table) request.tables!.delete(guest)
+      for (const guest of request.tables ?? []) {
+        if (guest.shadow !== table) continue
+        request.tables!.delete(guest)
+        guest.maybeDropped = false // found by its LPID
+      }
     }
   }
 

@@ -258,7 +258,10 @@ export class RangeRemovals {
     const { lpid, guest, node } = want
     const isStale = event.isZeroAt(FIELD.gp)
     if (isStale && node === 0n) this.#hasStaleTerminators = true
-    if (isStale === (guest === undefined)) return true
+    if (isStale === (guest === undefined)) {
+      if (guest !== undefined) guest.maybeDropped = false // found by its LPID
+      return true
+    }
     if (guest === undefined) {
       this.#guests.expect(event, lpid)
       this.counters.staleNoGuest--
