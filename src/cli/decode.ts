@@ -23,7 +23,7 @@ reason to doubt it, if there is one.
 Without a WORD, or with -, pasted text is read from standard input: words,
 lines of a trace (name=value), registers of an oops (GPR20: ...), and memory
 as xxd, hexdump -C, crash (rd), gdb (x/gx) and drgn print it. Addresses of
-memory are shown, but not decoded.
+memory are shown, but not decoded. Lines that begin with # are skipped.
 
 Exit code: 0; 2 for something that is not a word.
 
@@ -73,8 +73,10 @@ async function decodeLines(show: (word: PastedWord) => void): Promise<void> {
   const lines = new LineSplitter()
   const onLine = (bytes: Uint8Array, start: number, end: number, line: number): void => {
     let words: PastedWord[]
+    const text = Buffer.from(bytes.subarray(start, end)).toString('latin1')
+    if (/^(?:\xef\xbb\xbf)?\s*#/.test(text)) return // the header of a trace
     try {
-      words = pastedWords(Buffer.from(bytes.subarray(start, end)).toString('latin1'))
+      words = pastedWords(text)
     } catch (error) {
       throw new LineError(line, (error as Error).message)
     }

@@ -59,13 +59,13 @@ const FORMS: readonly TextForm[] = [
   },
   {
     // Pairs: a trace's name=value, drgn's .name = (u64)value. Text between them is ignored.
-    line: /[\w.]+\s*=\s*(?:\([^)]*\)\s*)?(?:0x[\da-f]|\d)/i,
+    line: /[\w.]+\s*=\s*(?:\([^)]*\)\s*)?(?:0x[\da-f]|-?\d)/i,
     words: (_, text) =>
-      [...text.matchAll(/(?:^|[\s.,{(*$])(\w+)\s*=\s*(?:\([^)]*\)\s*)?(0x[\da-f_]+|\d[\d_]*)/gi)].map(
-        ([, name, value]) => ({
-          name: name!,
-          word: parseWord(value!.replaceAll('_', '')),
-        }),
+      [...text.matchAll(/(?:^|[\s.,{(*$])(\w+)\s*=\s*(?:\([^)]*\)\s*)?(-?)(0x[\da-f_]+|\d[\d_]*)/gi)].map(
+        ([, name, minus, value]) => {
+          const word = parseWord(value!.replaceAll('_', ''))
+          return { name: name!, word: minus === '' ? word : BigInt.asUintN(64, -word) }
+        },
       ),
   },
   {

@@ -62,6 +62,12 @@ test('decode: words on standard input, up to a text that is not a word', () => {
   })
 })
 
+test('decode: a complete trace: its header is skipped, and a negative value is read', () => {
+  const { code, out, err } = run(['decode'], readFileSync(data('cases/ret-s32.txt'), 'utf8'))
+  expect({ code, err }).toEqual({ code: 0, err: '' })
+  expect(out).toContain('\nret = 0xfffffffffffffff5\n')
+})
+
 test('decode: an argument that is not a word is wrong usage', () => {
   expect(run(['decode', '5', 'face'])).toEqual({
     code: 2,
