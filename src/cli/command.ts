@@ -1,7 +1,6 @@
 /** The common parts of the commands: their interface, their errors and their options. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { checkOneOf } from '../base/args'
 import type { PageShift } from '../base/units'
 import { parseWord } from '../view/decode'
 
@@ -56,11 +55,9 @@ export function numberOption(name: string, text: string): number {
 
 /** The value of `--page-shift`. @throws UsageError */
 export function pageShiftOption(value: string | undefined): PageShift {
-  try {
-    return checkOneOf<PageShift>('--page-shift', Number(value ?? 16) as PageShift, [16, 12])
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
+  const shift = Number(value ?? 16)
+  if (shift === 16 || shift === 12) return shift
+  throw new UsageError(`--page-shift: expected 16 (64 KiB pages) or 12 (4 KiB pages), got ${JSON.stringify(value)}`)
 }
 
 /** The value of `--kvm`: an address, in hex with or without 0x. @throws UsageError */

@@ -49,7 +49,7 @@ interface Description {
 
 function describe(file: string, text: string): Description {
   return named(file, () => {
-    const { byteOrder, slots, memory } = checkObject('file', JSON.parse(text))
+    const { byteOrder, slots, memory } = checkObject('file', parseJson(text))
     const { baseGfn, npages } = checkObject('slots', slots)
     if (!Array.isArray(memory)) throw new TypeError('memory: expected an array')
     const name = (of: string, value: unknown): string => {
@@ -68,6 +68,16 @@ function describe(file: string, text: string): Description {
       ranges,
     }
   })
+}
+
+function parseJson(text: string): ReturnType<typeof JSON.parse> {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new TypeError(
+      'not JSON: expected a description, in JSON, of a dump of kernel memory, as in the README, "Dumps of kernel memory"',
+    )
+  }
 }
 
 function addressAt(of: string, value: string): bigint {
@@ -101,7 +111,7 @@ function named<T>(name: string, what: () => T): T {
   try {
     return what()
   } catch (error) {
-    if (error instanceof RangeError || error instanceof TypeError || error instanceof SyntaxError) {
+    if (error instanceof RangeError || error instanceof TypeError) {
       throw new Failure(`${name}: ${error.message}`)
     }
     throw error

@@ -109,7 +109,8 @@ function nextLine(lines: Iterator<string, void>): IteratorResult<string, void> {
   try {
     return lines.next()
   } catch (error) {
-    if (error instanceof RangeError || error instanceof TypeError) throw new UsageError(error.message)
+    if (error instanceof RangeError || error instanceof TypeError)
+      throw new UsageError(`--${error.message.replace(/^weights\./, 'weight ')}`)
     throw error
   }
 }

@@ -54,16 +54,17 @@ test('a line that is cut or unknown, damaged gzip, wrong usage: exit code 2', ()
   )
   for (const [args, message] of [
     [[], 'expected --level entry, memslot or vm, or --check FILE'],
-    [['--level', 'page'], 'level: expected one of entry, memslot, vm, got page'],
-    [['--level', 'entry', '--ops', '0'], 'ops: expected an integer in 1..9007199254740991, got 0'],
+    [['--level', 'page'], '--level: expected one of entry, memslot, vm, got page'],
+    [['--level', 'entry', '--ops', '0'], '--ops: expected an integer in 1..9007199254740991, got 0'],
     [['--level', 'entry', '--seed', '-1'], /^Option '--seed' argument is ambiguous/],
     [['--level', 'entry', '--page-shift', '16'], '--page-shift: only for --level vm'],
-    [['--level', 'vm', '--page-shift', '14'], '--page-shift: expected one of 16, 12, got 14'],
-    [['--level', 'vm', '--placement', 'tail'], 'placement: expected one of head, faulting, got tail'],
+    [['--level', 'vm', '--page-shift', '14'], '--page-shift: expected 16 (64 KiB pages) or 12 (4 KiB pages), got "14"'],
+    [['--level', 'vm', '--placement', 'tail'], '--placement: expected one of head, faulting, got tail'],
     [
       ['--level', 'vm', '--weight', 'rare=1'],
       '--weight: expected NAME=N with a NAME of races, large, reuse, memslots, malformed, long, quirks, got "rare=1"',
     ],
+    [['--level', 'vm', '--weight', 'races=1001'], '--weight races: expected an integer in 0..1000, got 1001'],
     [['--level', 'vm', '--weight', 'races=x'], '--weight races: expected a number, in hex (0x...) or decimal, got "x"'],
     [['--check', '-', '--seed', '1'], '--check: the file contains its own options: omit --seed'],
     [['A.jsonl'], 'expected no argument, got "A.jsonl"'],

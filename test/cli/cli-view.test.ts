@@ -237,7 +237,7 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
   [
     'a file that is not JSON',
     () => ['dump', '--memory', file('bad.json', '{')],
-    /^nested-rmap: \S+bad\.json: .*JSON.*\n$/,
+    /^nested-rmap: \S+bad\.json: not JSON: expected a description, in JSON, of a dump of kernel memory, as in the README, "Dumps of kernel memory"\n$/,
   ],
   [
     'a JSON file without a description',

@@ -75,7 +75,12 @@ describe('errors: exit code 2, a line on standard error, nothing on standard out
     ['no file', ['replay'], '', /^nested-rmap replay: expected one FILE, or --sample: see nested-rmap replay --help$/],
     ['two files', ['replay', A, A], '', /expected one FILE/],
     ['an unknown option', ['replay', '--jsn', A], '', /^nested-rmap replay: Unknown option '--jsn'/],
-    ['an invalid page shift', ['replay', '--page-shift', '13', A], '', /--page-shift: expected one of 16, 12, got 13/],
+    [
+      'an invalid page shift',
+      ['replay', '--page-shift', '64K', A],
+      '',
+      /--page-shift: expected 16 \(64 KiB pages\) or 12 \(4 KiB pages\), got "64K"/,
+    ],
     ['a file that does not exist', ['replay', 'nowhere'], '', /^nested-rmap: nowhere: no such file or directory$/],
     [
       'a directory',
