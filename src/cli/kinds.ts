@@ -1,6 +1,6 @@
 /**
  * Recognises files that cannot be read by their first bytes. The error names the kind of file, and a command that
- * converts it. One table has compressed and binary files, the other text that is not a recording.
+ * converts it. One table has the kinds that no command reads, the other those that are not a recording.
  */
 
 /** A kind of file. */
@@ -48,8 +48,14 @@ const BINARY: readonly Kind[] = [
   },
   {
     name: 'a crash dump of a kernel',
-    matches: begins('KDUMP   ', 'DISKDUMP', 'makedumpfile', '\x7fELF'),
+    matches: begins('KDUMP   ', 'DISKDUMP', 'makedumpfile'),
     advice: 'get the text of its trace buffer with crash (extension trace: "trace show"), and give that text',
+  },
+  {
+    name: 'an ELF file, such as a crash dump',
+    matches: begins('\x7fELF'),
+    advice:
+      'get the text of the trace buffer of a crash dump with crash (extension trace: "trace show"), and give that text',
   },
   {
     name: 'text in UTF-16',
@@ -80,17 +86,23 @@ const NOT_RECORDINGS: readonly Kind[] = [
     matches: (head) => /^(?:#.*\n|\s*\n)*[pr]\d*:[\w-]+\/\w+ \w/.test(firstLines(head)),
     advice: 'write them to kprobe_events, enable them, and give a copy of the file trace',
   },
+  {
+    name: 'binary data',
+    matches: (head) => head.includes(0),
+    advice:
+      'a recording is text: one line for each event, as ftrace, trace-cmd report or perf script print it (a dump of memory is given with --memory, which takes a description in JSON)',
+  },
 ]
 
 /** The number of first bytes of a file that are examined. */
-export const HEAD_BYTES = 512
+export const HEAD_BYTES = 1024
 
 /** The kind of a binary file, and how to convert it; undefined if it may be text. */
 export function binaryKind(head: Buffer, file: string, command: string): string | undefined {
   return describe(BINARY, head, file, command)
 }
 
-/** The kind of a text that is not a recording, and what to do; undefined if it may be a recording. */
+/** The kind of a text, or of other binary data, that is not a recording, and what to do; undefined if it may be one. */
 export function textKind(head: Buffer, file: string, command: string): string | undefined {
   return describe(NOT_RECORDINGS, head, file, command)
 }

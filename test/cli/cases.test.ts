@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { Replay, type ReplayResult } from '../../src/trace/index'
 
@@ -221,6 +221,12 @@ describe('files that are refused with their kind and a command that converts the
     ['a radix dump with BOM', bytes('radix-bom.txt'), /a dump of page tables/],
     ['JSON', Buffer.from('{"slots": {}}'), /: JSON: a recording is text/],
     ['UTF-16', Buffer.from('\ufeffabc', 'utf16le'), /text in UTF-16: try: iconv /],
+    ['an ELF file', Buffer.from('\x7fELF\x02\x01\x01'), /: an ELF file, such as a crash dump: get the text /],
+    [
+      'binary data',
+      gunzipSync(readFileSync(path('../D-nodes.bin.gz'))),
+      /: binary data: a recording is text: .* \(a dump of memory is given with --memory, /,
+    ],
     ['kprobes', readFileSync(path('../probes.txt')), /definitions of kprobes/],
   ]
   test.each(refused)('%s', (_name, input, message) => {
