@@ -97,22 +97,25 @@ export const dump: Command = {
       slots = [...slotsOfReplay(replay)]
       arrays = replay.knownArrays()
     }
+    // All inputs are read before anything is printed.
+    const recorded = slots
     if (values.memory !== undefined) {
       const file = await openMemoryFile(values.memory)
       const read: Slot[] = []
       await file.readSlots((slot) => read.push(slot))
-      if (slots !== undefined) wrong = !compare(slots, read)
       slots = read
       arrays = [file]
     }
+    const tables = radix === undefined ? undefined : await readTables(radix, pageShift)
+    if (slots !== undefined) for (const gfn of chosen ?? []) checkInside(gfn, arrays)
+
     if (slots !== undefined) {
-      for (const gfn of chosen ?? []) checkInside(gfn, arrays)
+      if (recorded !== undefined && recorded !== slots) wrong = !compare(recorded, slots)
       draw(slots, chosen, { width, entries })
       if (values.svg !== undefined) print(writeSvg(values.svg, slots, chosen, entries))
       wrong ||= slots.some(({ flaws }) => flaws.length > 0)
     }
-    if (radix !== undefined) {
-      const tables = await readTables(radix, pageShift)
+    if (tables !== undefined) {
       const { host, shadows } = tables
       print(tablesText(tables))
       if (slots !== undefined && host !== undefined) {

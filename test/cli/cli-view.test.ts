@@ -235,6 +235,11 @@ const unreadable: [name: string, args: () => string[], err: string | RegExp][] =
     /bad\.txt: line 2: expected "pgdir: ADDRESS", /,
   ],
   [
+    'a recording with a malformed radix file',
+    () => ['dump', data('A.txt.gz'), '--memory', data('D-memory.json'), '--radix', file('bad.txt', 'pgdir: 0\nx')],
+    /bad\.txt: line 2: expected "pgdir: ADDRESS", /,
+  ],
+  [
     'a file that is not JSON',
     () => ['dump', '--memory', file('bad.json', '{')],
     /^nested-rmap: \S+bad\.json: not JSON: expected a description, in JSON, of a dump of kernel memory, as in the README, "Dumps of kernel memory"\n$/,
