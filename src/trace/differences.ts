@@ -24,6 +24,8 @@ export class Differences {
   readonly first: Difference[] = []
   /** Known causes outside the kernel that may explain the differences, a sentence for each. */
   readonly hints = new Set<string>()
+  /** The hint at a cause that can explain all differences: it comes before the others. */
+  mainHint: string | undefined
 
   add(line: number, event: string, message: string): void {
     this.count++

@@ -4,6 +4,9 @@ import type { TraceParser } from './parser'
 
 /** Events that occur together: if a recording has the first and never the second, the second's probe did not fire. */
 const FIRES_WITH: readonly (readonly [EventName, EventName])[] = [
+  ['rmap_insert_node', 'rmap_insert_empty'],
+  ['rmap_insert_duplicate', 'rmap_insert_empty'],
+  ['rmap_take_node', 'rmap_take'],
   ['pte_create', 'pte_create_ret'],
   ['rmap_insert', 'pte_create'],
   ['rmap_insert', 'nested_update'],
@@ -16,6 +19,12 @@ const FIRES_WITH: readonly (readonly [EventName, EventName])[] = [
   ['set_rc', 'set_rc_ret'],
 ]
 
+/** Events that usually occur together, and what else than its probe can be the reason if the second never occurs. */
+const OFTEN_WITH: readonly (readonly [EventName, EventName, string])[] = [
+  ['rmap_insert_empty', 'rmap_insert_node', 'no rmap slot ever had a second entry'],
+  ['rmap_insert_empty', 'rmap_insert_duplicate', 'no insert found its entry in the list'],
+]
+
 /** @internal The mistakes that the lines of a recording suggest, a sentence for each. */
 export function parserHints(parser: TraceParser): string[] {
   const hints: string[] = []
@@ -25,9 +34,21 @@ export function parserHints(parser: TraceParser): string[] {
         'record the file trace, which has all CPUs',
     )
   }
+  const silent = new Set<EventName>()
+  const lacks = (name: EventName, other: EventName): boolean => {
+    if (parser.count(name) === 0 || parser.count(other) > 0 || silent.has(other)) return false
+    silent.add(other)
+    return true
+  }
   for (const [name, other] of FIRES_WITH) {
-    if (parser.count(name) > 0 && parser.count(other) === 0) {
+    if (lacks(name, other))
       hints.push(`there are ${name} events and no ${other}: its probe was not defined, not enabled, or never fires`)
+  }
+  for (const [name, other, harmless] of OFTEN_WITH) {
+    if (lacks(name, other)) {
+      hints.push(
+        `there are ${name} events and no ${other}: either ${harmless}, or its probe was not defined, not enabled, or never fires`,
+      )
     }
   }
   const created = parser.count('pte_create')

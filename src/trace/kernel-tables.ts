@@ -58,7 +58,7 @@ export class KernelTables {
     const { pageShift } = this.#guests
     const shift = event.numberAt(FIELD.shift)
     if ((shift === 16 || shift === 12) && shift !== pageShift) {
-      this.#differences.hints.add(`the kernel's base pages have 2^${shift} bytes: use --page-shift ${shift}`)
+      this.#differences.mainHint = `the kernel's base pages have 2^${shift} bytes: use --page-shift ${shift}`
     }
     return shift === 0 || shift === pageShift ? pageShift : shift === 21 || shift === 30 ? shift : undefined
   }

@@ -239,6 +239,7 @@ export class Replay {
       differences,
       first: [...found.first, ...(radix?.first ?? [])].slice(0, MOST_KEPT),
       hints: [
+        ...(differences > 0 && found.mainHint !== undefined ? [found.mainHint] : []),
         ...unexplainedHint(unexplained),
         ...(differences === 0 ? [] : [...found.hints, ...(radix?.hints ?? []), ...parserHints(this.#parser)]),
       ],

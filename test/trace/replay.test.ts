@@ -159,6 +159,22 @@ describe('a damaged recording', () => {
     )
   })
 
+  test.each([
+    ['rmap_insert_empty', 'there are rmap_insert_node events and no rmap_insert_empty: its probe was not defined'],
+    ['rmap_insert_node', 'there are rmap_insert_empty events and no rmap_insert_node: either no rmap slot ever had a'],
+    [
+      'rmap_insert_duplicate',
+      'there are rmap_insert_empty events and no rmap_insert_duplicate: either no insert found',
+    ],
+    ['rmap_take', 'there are rmap_take_node events and no rmap_take: its probe was not defined'],
+  ])('all %s lines are missing: one hint at the probe', (event, hint) => {
+    const { differences, hints } = replay(damaged((line) => (line.includes(` ${event}: `) ? undefined : line)))
+    expect(differences).toBeGreaterThan(0)
+    expect(hints.filter((text) => text.includes(' events and no ')).map((text) => text.slice(0, hint.length))).toEqual([
+      hint,
+    ])
+  })
+
   test('another pointer inside a detached list', () => {
     const at = find('rmap_take_node', 'next=0xc')
     differs(
