@@ -20,7 +20,7 @@ import {
 } from './command'
 import { readInput } from './input'
 import { openMemoryFile } from './memory-file'
-import { EXIT_CODES, EXIT_HELP, readRecording, recordingArgument, verdictText } from './recording'
+import { EXIT_CODES, EXIT_HELP, missingText, readRecording, recordingArgument, verdictText } from './recording'
 import { writeSvg } from './svg-file'
 
 const HELP = `Usage: nested-rmap dump [RECORDING] [OPTION]...
@@ -133,8 +133,10 @@ export const dump: Command = {
     }
     const verdict = result?.verdict === 'incomplete' ? 'incomplete' : wrong ? 'differences' : 'match'
     if (verdict === 'incomplete') print(verdictText(result!))
-    else if (slots !== undefined)
-      print(wrong ? '!! Problems were found: see the lines that begin with !!' : 'No problems found.')
+    else if (slots !== undefined) {
+      const left = result === undefined ? '' : missingText(result)
+      print(wrong ? '!! Problems were found: see the lines that begin with !!' : `No problems found${left}.`)
+    }
     return EXIT_CODES[verdict]
   },
 }

@@ -92,7 +92,7 @@ function noEvent(file: string, run: Replay): string {
 }
 
 function warnings(file: string, run: Replay, truncated: boolean): string[] {
-  const { cutLine, lost, unread, firstUnread } = run.result()
+  const { cutLine, lost, missing, unread, firstUnread } = run.result()
   const name = inputName(file)
   const list: string[] = []
   if (run.events === 0) list.push(noEvent(file, run))
@@ -100,6 +100,11 @@ function warnings(file: string, run: Replay, truncated: boolean): string[] {
   if (cutLine !== null)
     list.push(`${name}: the last line (${count(cutLine)}) is cut off: it has no line end and is not read`)
   if (lost) list.push(`${name} says that events were lost: this can cause differences`)
+  if (missing > 0)
+    list.push(
+      `${name}: the header counts ${counted(run.headerEntries, 'entry', 'entries')}, and ` +
+        `${counted(run.headerEntries - missing, 'line')} of events were read: the recording was cut or filtered`,
+    )
   const [first] = firstUnread
   if (first !== undefined && run.events > 0) {
     const { line, reason } = first
@@ -110,11 +115,17 @@ function warnings(file: string, run: Replay, truncated: boolean): string[] {
   return list
 }
 
+/** What a verdict must add if a part of the recording is missing: ` in what was read: ...`; else nothing. */
+export function missingText({ missing }: ReplayResult): string {
+  if (missing === 0) return ''
+  return ` in what was read: ${counted(missing, 'entry', 'entries')} of the header ${missing === 1 ? 'is' : 'are'} missing`
+}
+
 /** The last lines of a report: the lines that could not be read, and the verdict. */
 export function verdictText(result: ReplayResult): string {
   const { verdict, differences, unread, firstUnread, incomplete } = result
   const found = differences === 0 ? 'no differences' : counted(differences, 'difference')
-  if (verdict === 'match') return 'No differences: the model matches the recording exactly.'
+  if (verdict === 'match') return `No differences${missingText(result) || ': the model matches the recording exactly'}.`
   if (verdict === 'differences') return `${found.replace(/^1 /, 'One ')} between the model and the recording.`
   const lines = firstUnread.map(
     ({ line, text, reason }) => `  line ${line}: ${reason}\n    ${text.trim().slice(0, 74)}`,

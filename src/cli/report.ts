@@ -16,7 +16,7 @@ import {
   writeOutput,
   type Command,
 } from './command'
-import { readRecording, recordingArgument } from './recording'
+import { missingText, readRecording, recordingArgument } from './recording'
 
 const HELP = `Usage: nested-rmap report RECORDING -o FILE [OPTION]...
 
@@ -82,9 +82,10 @@ export const report: Command = {
     }
     writeOutput(output, html)
     const { differences } = data.result
+    const found = differences === 0 ? 'no difference' : count(differences, 'difference')
+    const between = differences === 0 ? '' : ` between model and ${data.source === 'model' ? 'recording' : 'kernel'}`
     process.stdout.write(
-      `${output}: ${Math.ceil(html.length / 1024)} KiB` +
-        `${differences === 0 ? ', no difference' : `, ${count(differences, 'difference')} between model and ${data.source === 'model' ? 'recording' : 'kernel'}`}\n`,
+      `${output}: ${Math.ceil(html.length / 1024)} KiB, ${found}${between}${missingText(data.result)}\n`,
     )
     return 0
   },

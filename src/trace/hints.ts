@@ -25,6 +25,14 @@ const OFTEN_WITH: readonly (readonly [EventName, EventName, string])[] = [
   ['rmap_insert_empty', 'rmap_insert_duplicate', 'no insert found its entry in the list'],
 ]
 
+/** @internal The hint for a recording that lacks `missing` of the `entries` that its header counts. */
+export function missingHint(entries: number, missing: number): string {
+  return (
+    `the header counts ${entries} entries, and ${missing} of them are missing: the recording was cut or filtered, which ` +
+    'can cause differences: replay a complete copy of the file trace'
+  )
+}
+
 /** @internal The mistakes that the lines of a recording suggest, a sentence for each. */
 export function parserHints(parser: TraceParser): string[] {
   const hints: string[] = []

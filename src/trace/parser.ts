@@ -12,7 +12,7 @@ import { Byte, bytesOf, isDigit, printable, skipSpaces, skipWord, textOf } from 
 import { EVENT_NAMES, type EventName } from './events'
 import { eventForm, FieldReader, type EventForm } from './field-reader'
 import { findHead } from './forms/index'
-import { cleanLine, namedEvent, saysLost } from './text'
+import { cleanLine, headerEntriesOf, namedEvent, saysLost } from './text'
 import { TraceEvent } from './trace-event'
 
 export { TraceEvent } from './trace-event'
@@ -47,6 +47,11 @@ export class TraceParser {
   readonly firstUnread: UnreadLine[] = []
   /** Whether the recording itself says that events were lost. */
   lost = false
+  /**
+   * The entries that ftrace's header counts; 0 without a header. Of several headers the largest count: the header of
+   * the file of a single CPU counts the entries of all CPUs, so a sum would count them twice.
+   */
+  headerEntries = 0
   /** The first line whose time is earlier than that of the event before it; 0 if there is none. */
   backwardsAt = 0
   /** The number of the last line if it has no line end and may be cut off; else 0. Such a line is not read. */
@@ -61,6 +66,14 @@ export class TraceParser {
   #seconds = 0
   #time = 0
   #isLast = false
+
+  /**
+   * @internal How many of the entries that the header counts have no line that was read. Every line that is not empty, a header or a
+   * loss counts as an entry, so the number is never too large.
+   */
+  get missing(): number {
+    return Math.max(0, this.headerEntries - this.events - this.unread - this.skipped)
+  }
 
   /** @internal How many events of this name were read. */
   count(name: EventName): number {
@@ -181,6 +194,7 @@ export class TraceParser {
     const isHeader = text.startsWith('#')
     const named = isHeader ? undefined : namedEvent(text)
     if (named === undefined) {
+      if (isHeader) this.headerEntries = Math.max(this.headerEntries, headerEntriesOf(text) ?? 0)
       if (saysLost(text) && !(isHeader && this.#isLast)) this.lost = true
       else if (this.#isLast) this.#cut(line)
       else if (!isHeader) this.skipped++

@@ -24,6 +24,13 @@ export interface ReplayResult {
   cutLine: number | null
   /** Whether the recording itself says that events were lost. Lost events can cause differences. */
   lost: boolean
+  /**
+   * Entries that ftrace's header (`entries-in-buffer`, `latency: ... #N/M`) counts and whose lines were not read: the
+   * recording was cut or filtered. 0 if there are none, if the recording has no header, and before it has ended. Every line that is
+   * not empty, a header or a report of lost events counts as an entry, and of several headers the largest count is used,
+   * so the real number can be larger. It does not change the verdict, which is about the lines that were read.
+   */
+  missing: number
   /** Why the verdict is `incomplete`, in words; null for another verdict. */
   incomplete: string | null
   /** Inserts into rmap slots, by outcome (spec 3). */

@@ -14,7 +14,7 @@ import type { RadixTable } from '../page-table/radix-table'
 import { TAG } from '../rmap/entry'
 import type { RadixResult } from './compare-radix'
 import { MOST_KEPT, type Differences } from './differences'
-import { parserHints } from './hints'
+import { missingHint, parserHints } from './hints'
 import type { KernelArrays } from './kernel-arrays'
 import type { KernelSlots } from './kernel-slots'
 import { KvmFilter } from './kvm-filter'
@@ -125,6 +125,11 @@ export class Replay {
     return this.#lines.lines
   }
 
+  /** @internal The entries that ftrace's header counts; 0 without a header. */
+  get headerEntries(): number {
+    return this.#parser.headerEntries
+  }
+
   /** L1's own table, as far as the recording shows it. */
   get host(): RadixTable {
     return this.#model.guests.host
@@ -201,6 +206,7 @@ export class Replay {
     const range = removals.counters
     const differences = found.count + (radix?.differences ?? 0)
     const { unread, lost, cutAt } = this.#parser
+    const missing = this.ended ? this.#parser.missing : 0
     const incomplete = [
       ...(this.events === 0 ? ['no event was found'] : []),
       ...(unread > 0 ? [`${unread} ${unread === 1 ? 'line' : 'lines'} could not be read`] : []),
@@ -215,6 +221,7 @@ export class Replay {
       firstUnread: [...this.#parser.firstUnread],
       cutLine: cutAt === 0 ? null : cutAt,
       lost,
+      missing,
       incomplete: incomplete === '' ? null : incomplete,
       inserts: { ...inserts.counts },
       scanSteps,
@@ -240,6 +247,7 @@ export class Replay {
       first: [...found.first, ...(radix?.first ?? [])].slice(0, MOST_KEPT),
       hints: [
         ...(differences > 0 && found.mainHint !== undefined ? [found.mainHint] : []),
+        ...(differences > 0 && missing > 0 ? [missingHint(this.#parser.headerEntries, missing)] : []),
         ...unexplainedHint(unexplained),
         ...(differences === 0 ? [] : [...found.hints, ...(radix?.hints ?? []), ...parserHints(this.#parser)]),
       ],

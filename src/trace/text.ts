@@ -42,6 +42,12 @@ const LOSSES: readonly RegExp[] = [
 /** The counts in ftrace's headers: events in the buffer, events ever written. */
 const WRITTEN = /^#\s*(?:entries-in-buffer\/entries-written:\s*|latency: [^#]*#)(\d+)\/(\d+)/
 
+/** The entries that a header of ftrace counts in its buffer; undefined if the line is no such header. */
+export function headerEntriesOf(text: string): number | undefined {
+  const entries = Number(WRITTEN.exec(text.slice(0, 300))?.[1])
+  return Number.isSafeInteger(entries) ? entries : undefined
+}
+
 /** Whether a line that is not a known event says that events were lost. */
 export function saysLost(text: string): boolean {
   const head = text.slice(0, 300)

@@ -69,6 +69,38 @@ describe('replay', () => {
   })
 })
 
+describe('a recording that was cut: a warning, and a verdict about what was read', () => {
+  const lines = TEXT.toString('latin1').split('\n')
+  const cut = (count: number): string => `${lines.slice(0, count).join('\n')}\n`
+  const missing = 'in what was read: 9,216 entries of the header are missing'
+  test.each([
+    ['replay', ['replay', '-'], `\nNo differences ${missing}.\n`],
+    ['dump', ['dump', '-', '--gfn', '1'], `\nNo problems found ${missing}.\n`],
+    ['report', ['report', '-', '-o', '/dev/null'], `, no difference ${missing}\n`],
+  ])('%s', (_name, args, end) => {
+    const { status, stdout, stderr } = cli(args, cut(3000))
+    expect(stderr).toBe(
+      'warning: standard input: the header counts 12,204 entries, and 2,988 lines of events were read: ' +
+        'the recording was cut or filtered\n',
+    )
+    expect(stdout.slice(-end.length)).toBe(end)
+    expect(status).toBe(0)
+  })
+
+  test('--json has the number, and differences have a hint', () => {
+    expect(JSON.parse(cli(['replay', '-', '--json'], cut(12_215)).stdout)).toMatchObject({
+      verdict: 'match',
+      missing: 1,
+      hints: [],
+    })
+    const { status, stdout } = cli(['replay', '-'], [...lines.slice(0, 4000), ...lines.slice(6000)].join('\n'))
+    expect(stdout.replace(/\n {2}/g, ' ')).toContain(
+      '\nhint: the header counts 12204 entries, and 2000 of them are missing: the recording was cut or filtered, ',
+    )
+    expect(status).toBe(1)
+  })
+})
+
 describe('errors: exit code 2, a line on standard error, nothing on standard output', () => {
   const zipped = readFileSync(A)
   const refused: [string, string[], string | Uint8Array, RegExp][] = [

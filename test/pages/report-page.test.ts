@@ -299,6 +299,17 @@ describeInChromium((newPage) => {
     expect(page.complaints).toEqual([])
   })
 
+  test('a recording that was cut: the verdict is about the part that was read', async () => {
+    const lines = gunzipSync(readFileSync(recording)).toString().split('\n')
+    const file = join(scratch, 'cut.txt')
+    writeFileSync(file, `${lines.slice(0, 3000).join('\n')}\n`)
+    await page.open(pathToFileURL(report(file, 'cut.html').path).href)
+    expect(await page.text('#verdict')).toBe('No differences in the part of the recording that was read.')
+    expect(await page.text('#left-out')).toContain(
+      'The recording was cut or filtered: 9,216 entries of its header are missing.',
+    )
+  })
+
   test('omitted steps are counted', async () => {
     await page.open(pathToFileURL(report(recording, 'short.html', '--from', '7000', '--steps', '50').path).href)
     expect(await page.text('#of')).toBe('of 50')

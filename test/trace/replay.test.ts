@@ -44,6 +44,7 @@ describe('recordings of a real kernel', () => {
       events: 12204,
       skipped: 0,
       lost: false,
+      missing: 0,
       incomplete: null,
       inserts: { empty: 155, second: 146, list: 737, duplicate: 113 },
       scanSteps: 3825,
@@ -126,6 +127,23 @@ describe('recordings of a real kernel', () => {
     expect(replay(header)).toMatchObject({ differences: 0, lost: true })
   })
 
+  test('entries that the header counts and that have no line are missing', () => {
+    const missing = (text: string): number => {
+      const result = replay(text)
+      expect(result).toMatchObject({ verdict: 'match', hints: [] })
+      return result.missing
+    }
+    const cut = LINES.slice(0, 3000)
+    expect(missing(cut.join('\n'))).toBe(12204 - 2988)
+    const header = (text: string): string => cut.map((line) => line.replace(/^# entries.*/, text)).join('\n')
+    expect(missing(header('# latency: 0 us, #3000/3000, CPU#0 | (M:preempt VP:0, KP:0, SP:0 HP:0 #P:2)'))).toBe(12)
+    expect(missing(header('# no count'))).toBe(0)
+    expect(missing(header('# entries-in-buffer/entries-written: 5/5   #P:1'))).toBe(0)
+    // The files of single CPUs: the header of each counts the entries of all CPUs.
+    const count = LINES.find((line) => line.startsWith('# entries'))!
+    expect(missing([...LINES.slice(0, 5000), '# tracer: nop', count, ...LINES.slice(5000)].join('\n'))).toBe(0)
+  })
+
   test('a task may have a name with spaces, brackets and numbers, and a thread group', () => {
     const text = damaged((line) => line.replace(/^ *qemu-system-ppc-196 +/, ' CPU 0/KVM [3] -196   (   77) '))
     expect(text).toContain('[3] -196')
@@ -140,6 +158,22 @@ describe('a damaged recording', () => {
     expect(result.first.map((d) => `${d.event}: ${d.message}`).join('\n')).toMatch(message)
     expect(result.first.map((d) => d.event)).toContain(event)
   }
+
+  test.each([
+    ['rmap_insert_empty', 'there are rmap_insert_node events and no rmap_insert_empty: its probe was not defined'],
+    ['rmap_insert_node', 'there are rmap_insert_empty events and no rmap_insert_node: either no rmap slot ever had a'],
+    [
+      'rmap_insert_duplicate',
+      'there are rmap_insert_empty events and no rmap_insert_duplicate: either no insert found',
+    ],
+    ['rmap_take', 'there are rmap_take_node events and no rmap_take: its probe was not defined'],
+  ])('all %s lines are missing: one hint at the probe', (event, hint) => {
+    const { differences, hints } = replay(damaged((line) => (line.includes(` ${event}: `) ? undefined : line)))
+    expect(differences).toBeGreaterThan(0)
+    expect(hints.filter((text) => text.includes(' events and no ')).map((text) => text.slice(0, hint.length))).toEqual([
+      hint,
+    ])
+  })
 
   test('another entry in an insert', () => {
     const at = find('rmap_insert', 'old=0xc', 5)
@@ -157,22 +191,6 @@ describe('a damaged recording', () => {
       'rmap_insert',
       /in slot 0xc0/,
     )
-  })
-
-  test.each([
-    ['rmap_insert_empty', 'there are rmap_insert_node events and no rmap_insert_empty: its probe was not defined'],
-    ['rmap_insert_node', 'there are rmap_insert_empty events and no rmap_insert_node: either no rmap slot ever had a'],
-    [
-      'rmap_insert_duplicate',
-      'there are rmap_insert_empty events and no rmap_insert_duplicate: either no insert found',
-    ],
-    ['rmap_take', 'there are rmap_take_node events and no rmap_take: its probe was not defined'],
-  ])('all %s lines are missing: one hint at the probe', (event, hint) => {
-    const { differences, hints } = replay(damaged((line) => (line.includes(` ${event}: `) ? undefined : line)))
-    expect(differences).toBeGreaterThan(0)
-    expect(hints.filter((text) => text.includes(' events and no ')).map((text) => text.slice(0, hint.length))).toEqual([
-      hint,
-    ])
   })
 
   test('another pointer inside a detached list', () => {

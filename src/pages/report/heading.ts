@@ -36,7 +36,8 @@ export function writeHeading(data: ReportData): void {
 
 /** The verdict in a sentence, about the part of the recording that was read. */
 function verdictOf(data: ReportData): string {
-  const { verdict, differences, incomplete } = data.result
+  const { verdict, differences, incomplete, missing } = data.result
+  if (verdict === 'match' && missing > 0) return 'No differences in the part of the recording that was read.'
   if (verdict === 'match') return 'No differences: the model matches the recording exactly.'
   const found = `${differences === 0 ? 'no differences' : count(differences, 'difference')} between model and ${otherSide(data)}`
   if (verdict === 'differences') return `${found}.`
@@ -70,6 +71,12 @@ function notesOf({ result, longest, leftOut }: ReportData, steps: readonly Step[
   const notes = result.first.map(({ line, event, message }) => `line ${number(line)}, ${event}: ${message}`)
   if (result.differences > notes.length) notes.push(`${number(result.differences - notes.length)} more differences`)
   if (result.lost) notes.push('The recording says that events were lost.')
+  if (result.missing > 0) {
+    notes.push(
+      `The recording was cut or filtered: ${number(result.missing)} ` +
+        `${result.missing === 1 ? 'entry of its header is' : 'entries of its header are'} missing.`,
+    )
+  }
   for (const { line, reason } of result.firstUnread) notes.push(`line ${number(line)} could not be read: ${reason}`)
   if (leftOut.before > 0) {
     notes.push(
