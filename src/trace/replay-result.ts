@@ -118,3 +118,26 @@ export interface ReplayResult {
   /** Known causes outside the kernel that may explain the differences, a sentence for each. */
   hints: string[]
 }
+
+/** What a comparison with a radix dump found. */
+export interface RadixResult {
+  /** Shadow leaves in the dump. */
+  readonly leaves: number
+  /** Shadow leaves that differ, that only the model has, or that only the dump has. */
+  readonly differences: number
+  /** The first ten of these differences. `line` is a line of the dump. */
+  readonly first: readonly Difference[]
+  /** Known causes outside the kernel that may explain the differences, a sentence for each. */
+  readonly hints: readonly string[]
+  /** L1's own table, for information: none of this counts as a difference. */
+  readonly host: {
+    /** Leaves that are equal in both. */
+    readonly same: number
+    /** Leaves that both have at the same address, but with another word or size. */
+    readonly different: number
+    /** Leaves that only the model has: the kernel cleared them after the recording. */
+    readonly onlyModel: number
+    /** Leaves that only the dump has: created before the recording began, or after it ended. */
+    readonly onlyKernel: number
+  }
+}
