@@ -82,12 +82,18 @@ export function checkOptionNames<T extends object>(name: string, options: T, kno
 }
 
 function unknownOption(name: string, option: string, known: readonly string[]): TypeError {
-  const [nearest] = known
-    .map((one) => ({ one, distance: editDistance(one.toLowerCase(), option.toLowerCase()) }))
-    .filter(({ distance }) => distance <= option.length / 2)
-    .sort((a, b) => a.distance - b.distance)
-  const hint = nearest === undefined ? '' : `did you mean ${nearest.one}? `
+  const nearest = nearestName(option, known)
+  const hint = nearest === undefined ? '' : `did you mean ${nearest}? `
   return new TypeError(`${name}: unknown option ${quote(option)}; ${hint}expected ${known.join(', ')}`)
+}
+
+/** The known name that a misspelled one is most likely to be; undefined if none is near. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const [nearest] = known
+    .map((one) => ({ one, distance: editDistance(one.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ distance }) => distance <= name.length / 2)
+    .sort((a, b) => a.distance - b.distance)
+  return nearest?.one
 }
 
 /** How many letters must be inserted, removed or replaced to change one word into the other. */

@@ -1,6 +1,7 @@
 /** The common parts of the commands: their interface, their errors and their options. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { nearestName } from '../base/args'
 import type { PageShift } from '../base/units'
 import { parseWord } from '../view/decode'
 
@@ -30,7 +31,13 @@ export function writeOutput(file: string, text: string | Uint8Array): void {
   }
 }
 
-/** Node's own parser of arguments. @throws UsageError with its message */
+/** ` (did you mean X?)` for a misspelled X of the known names, with `before` in front of it; empty if none is near. */
+export function didYouMean(name: string, known: readonly string[], before = ''): string {
+  const nearest = nearestName(name, known)
+  return nearest === undefined ? '' : ` (did you mean ${before}${nearest}?)`
+}
+
+/** Node's own parser of arguments. @throws UsageError with its message, and the nearest option for an unknown one */
 export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
   options: T,
@@ -38,7 +45,10 @@ export function parseCommandArgs<T extends NonNullable<ParseArgsConfig['options'
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    throw new UsageError((error as Error).message.split(/\.? ?\n|\. /)[0]!)
+    const message = (error as Error).message.split(/\.? ?\n|\. /)[0]!
+    const [, unknown] = /^Unknown option '--(.+)'$/.exec(message) ?? []
+    const hint = unknown === undefined ? '' : didYouMean(unknown, Object.keys(options), '--')
+    throw new UsageError(message + hint)
   }
 }
 

@@ -1,6 +1,6 @@
 /** The command line: runs a command, and turns an error into a line on standard error and an exit code. */
 import { version } from '../../package.json'
-import { Failure, UsageError, type Command } from './command'
+import { didYouMean, Failure, UsageError, type Command } from './command'
 import { decode } from './decode'
 import { dump } from './dump'
 import { events } from './events'
@@ -31,9 +31,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === '--help' || name === '-h' || name === 'help') return print(HELP)
   const command = COMMANDS.find((known) => known.name === name)
   if (command === undefined) {
-    process.stderr.write(
-      name === undefined ? HELP : `nested-rmap: unknown command ${JSON.stringify(name)}: see nested-rmap --help\n`,
-    )
+    process.stderr.write(name === undefined ? HELP : unknownCommand(name))
     return 2
   }
   if (args.includes('--help') || args.includes('-h')) return print(command.help)
@@ -49,6 +47,11 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     }
     return 2
   }
+}
+
+function unknownCommand(name: string): string {
+  const known = [...COMMANDS.map((command) => command.name), '--version']
+  return `nested-rmap: unknown command ${JSON.stringify(name)}${didYouMean(name, known)}: see nested-rmap --help\n`
 }
 
 function print(text: string): 0 {

@@ -106,7 +106,18 @@ describe('errors: exit code 2, a line on standard error, nothing on standard out
   const refused: [string, string[], string | Uint8Array, RegExp][] = [
     ['no file', ['replay'], '', /^nested-rmap replay: expected one FILE, or --sample: see nested-rmap replay --help$/],
     ['two files', ['replay', A, A], '', /expected one FILE/],
-    ['an unknown option', ['replay', '--jsn', A], '', /^nested-rmap replay: Unknown option '--jsn'/],
+    [
+      'an unknown option',
+      ['replay', '--jsn', A],
+      '',
+      /^nested-rmap replay: Unknown option '--jsn' \(did you mean --json\?\): see nested-rmap replay --help$/,
+    ],
+    [
+      'an option that is near no known one',
+      ['replay', '--colour', A],
+      '',
+      /^nested-rmap replay: Unknown option '--colour': see/,
+    ],
     [
       'an invalid page shift',
       ['replay', '--page-shift', '64K', A],
@@ -133,7 +144,13 @@ describe('errors: exit code 2, a line on standard error, nothing on standard out
       'pgdir: xyz\n',
       /^nested-rmap: standard input: line 1: expected "pgdir/,
     ],
-    ['an unknown command', ['reply'], '', /^nested-rmap: unknown command "reply": see nested-rmap --help$/],
+    [
+      'a misspelled command',
+      ['repaly'],
+      '',
+      /^nested-rmap: unknown command "repaly" \(did you mean replay\?\): see nested-rmap --help$/,
+    ],
+    ['an unknown command', ['trace.txt'], '', /^nested-rmap: unknown command "trace.txt": see nested-rmap --help$/],
     ['no command', [], '', /^nested-rmap: an executable model/],
   ]
   test.each(refused)('%s', (_name, args, input, message) => {
