@@ -40,7 +40,12 @@ export function badInteger(name: string, value: unknown, min: number, max: numbe
 export function badNumber(name: string, expected: string, value: unknown, radix: Radix = 10): Error {
   return typeof value === 'number'
     ? new RangeError(`${name}: expected ${expected}, got ${show(value, radix)}`)
-    : wrongType(name, expected, value)
+    : notANumber(name, expected, value)
+}
+
+/** The error for a value of another type where only numbers are accepted. A BigInt may have the right value. */
+function notANumber(name: string, expected: string, value: unknown): TypeError {
+  return wrongType(name, typeof value === 'bigint' ? `${expected} (a number)` : expected, value)
 }
 
 /** Returns `word` if it is a BigInt of 0..2^64-1. */
@@ -54,7 +59,9 @@ export function checkWord(name: string, word: bigint): bigint {
 export function checkOneOf<T extends string | number>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
   const range = `one of ${allowed.join(', ')}`
-  if (typeof value !== typeof allowed[0]) throw wrongType(name, range, value)
+  if (typeof value !== typeof allowed[0]) {
+    throw typeof allowed[0] === 'number' ? notANumber(name, range, value) : wrongType(name, range, value)
+  }
   throw new RangeError(`${name}: expected ${range}, got ${String(value)}`)
 }
 
@@ -130,7 +137,9 @@ export function checkHas<T extends object>(name: string, value: T, method: keyof
 
 /** The TypeError for an argument of the wrong type. */
 export function wrongType(name: string, expected: string, value: unknown): TypeError {
-  const got = value === null ? 'null' : typeof value === 'string' ? `string ${quote(value)}` : typeof value
+  const type = value === null ? 'null' : typeof value
+  const got =
+    type === 'string' ? `string ${quote(value as string)}` : type === 'bigint' ? `bigint ${value as bigint}n` : type
   return new TypeError(`${name}: expected ${expected}, got ${got}`)
 }
 

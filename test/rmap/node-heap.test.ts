@@ -145,7 +145,6 @@ test('has and read accept the addresses of nodes in use, and no other', () => {
   }
   for (const [address, shown] of [
     ['16', 'string "16"'],
-    [16n, 'bigint'],
     [undefined, 'undefined'],
     [null, 'null'],
   ] as const) {
@@ -156,6 +155,11 @@ test('has and read accept the addresses of nodes in use, and no other', () => {
       `address: expected the address of a node in use, got ${shown}`,
     )
   }
+  refuses(
+    () => nodes.read(16n as never),
+    TypeError,
+    'address: expected the address of a node in use (a number), got bigint 16n',
+  )
   memslot.takeAll(0)
   expect([16, 32].map((address) => nodes.has(address))).toEqual([false, false])
   refuses(() => nodes.read(16), RangeError, 'address: expected the address of a node in use, got 0x10')
