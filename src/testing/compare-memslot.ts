@@ -167,6 +167,7 @@ class MemslotPair<M extends MemslotImplementation> {
           'entries taken',
           answer.entries,
           theirs(() => Array.from(mine.takeAll(operation.gfn), pairOf)),
+          'entries',
         )
     }
   }
@@ -180,6 +181,7 @@ class MemslotPair<M extends MemslotImplementation> {
         `entries in ${slot}`,
         memslot.entries(gfn).map(pairOf),
         theirs(() => Array.from(mine.entries(gfn), pairOf)),
+        'entries',
       )
       if (mine.word === undefined) continue
       const word = theirs(() => mine.word!(gfn))
@@ -189,8 +191,8 @@ class MemslotPair<M extends MemslotImplementation> {
   }
 }
 
-function differ(what: string, model: unknown, mine: unknown): void {
-  const [left, right] = [shown(model), shown(mine)]
+function differ(what: string, model: unknown, mine: unknown, name?: string): void {
+  const [left, right] = [shown(model, name), shown(mine, name)]
   if (left !== right) throw new Differs(`${what}: the model has ${left}, yours ${right}`)
 }
 
@@ -215,7 +217,7 @@ function scriptOf(settings: MemslotSettings, { operations, difference }: Found<M
     const { gfn } = operation
     const { outcome, entries } = model.run(operation)
     const gpa = operation.op === 'insert' ? `, ${operation.lpid}, 0x${operation.gpa.toString(16)}` : ''
-    return `${name(gfn)}.${operation.op}(0x${gfn.toString(16)}${gpa}) // ${shown(outcome ?? entries)}`
+    return `${name(gfn)}.${operation.op}(0x${gfn.toString(16)}${gpa}) // ${shown(outcome ?? entries, 'entries')}`
   })
   return [
     `import { Memslot, NodeHeap } from 'nested-rmap'`,

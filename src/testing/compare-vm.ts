@@ -205,7 +205,7 @@ class VmPair<M extends VmImplementation> {
           others[at]!.lpid === lpid && others[at]!.gpa === gpa
         if (entries.length === others.length && entries.every(isSame)) continue
         const slot = `entries in the slot of gfn 0x${gfn.toString(16)}`
-        differ(slot, shown(entries.map(pairOf)), shown(others.map(pairOf)))
+        differ(slot, shown(entries.map(pairOf), 'entries'), shown(others.map(pairOf), 'entries'))
       }
     }
   }
@@ -234,7 +234,7 @@ function leavesText(leaves: readonly Leaf[], mask: bigint): string {
 }
 
 function differ(what: string, model: unknown, mine: unknown): void {
-  const [left, right] = [model, mine].map((value) => (typeof value === 'string' ? value : shown(value)))
+  const [left, right] = [model, mine].map((value) => (typeof value === 'string' ? value : shown(value, what)))
   if (left !== right) throw new Differs(`${what}:\n  model  ${left}\n  yours  ${right}`)
 }
 

@@ -114,8 +114,26 @@ export class Tally implements ComparisonResult {
   }
 }
 
-/** @internal A value of an implementation that is not ours, for a message. */
-export function shown(value: unknown): string {
+/** What the parts of an array in an answer are: one name for all, or a name for each. */
+const PARTS: Readonly<Record<string, string | readonly string[]>> = {
+  entries: 'entry',
+  entry: ['lpid', 'gpa'],
+  walk: 'walked',
+  walked: ['gfn', 'lpid', 'gpa', 'fate'],
+  dirty: 'gfn',
+}
+
+/**
+ * @internal A value of the model or of the other implementation, for a message. Addresses and gfns are in hex, as
+ * operations show them: `name` says which numbers are some.
+ */
+export function shown(value: unknown, name = ''): string {
+  if (typeof value === 'bigint') return `0x${value.toString(16)}n`
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return literal(name, value)
+  if (Array.isArray(value)) {
+    const parts = Object.hasOwn(PARTS, name) ? PARTS[name]! : ''
+    return `[${value.map((part, at) => shown(part, typeof parts === 'string' ? parts : parts[at])).join(', ')}]`
+  }
   const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `0x${part.toString(16)}` : part))
   return text ?? 'undefined'
 }
@@ -138,7 +156,7 @@ export function operationText(operation: Operation): string {
   return `{ ${fields.join(', ')} }`
 }
 
-const HEX = new Set(['gpa', 'to', 'hpa', 'copy', 'gfn', 'baseGfn', 'flags'])
+const HEX = new Set(['gpa', 'l1Gpa', 'to', 'hpa', 'copy', 'gfn', 'baseGfn', 'flags'])
 
 function literal(name: string, value: unknown): string {
   if (typeof value === 'number' && HEX.has(name)) return `0x${value.toString(16)}`

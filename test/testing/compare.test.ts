@@ -124,6 +124,38 @@ for (const [mistake, operations, difference] of [
   })
 }
 
+test('a difference shows addresses in hex, as the operation does', () => {
+  const slots = differenceOf(() =>
+    compareMemslot(fc, (settings) => new Arrays(settings, 'wrong mask'), { runs: 200, seed: 2 }),
+  )
+  const { gfn, lpid, gpa } = slots.operations[0] as { gfn: number; lpid: number; gpa: number } & VmOperation
+  const hex = (value: number): string => `0x${value.toString(16)}`
+  expect(slots.difference).toBe(
+    `{ op: 'insert', gfn: ${hex(gfn)}, lpid: ${lpid}, gpa: ${hex(gpa)} }: entries in the slot of gfn ${hex(gfn)}: ` +
+      `the model has [[${lpid}, ${hex(gpa - (gpa % 4096))}]], yours [[${lpid}, ${hex(gpa - (gpa % 2048))}]]`,
+  )
+  // an L1 that counts its pages from 1
+  const walks = differenceOf(() =>
+    compareVm(
+      fc,
+      (settings) => {
+        const model = new VmModel(settings)
+        return {
+          run(operation) {
+            const answer = model.run(operation)
+            const walk = answer.walk?.map(([at, ...rest]) => [at + 1, ...rest] as const)
+            return walk === undefined ? answer : { ...answer, walk }
+          },
+        }
+      },
+      { runs: 50, seed: 6 },
+    ),
+  )
+  expect(walks.difference).toMatch(
+    /: walk:\n {2}model {2}\[\[0x\w+, \d+, 0x\w+, "\w+"\]\]\n {2}yours {2}\[\[0x\w+, \d+, 0x\w+, "\w+"\]\]$/,
+  )
+})
+
 test('several memslots that share nodes, LPID 0, and a limit of nodes: the settings reach both', () => {
   const memslots = [
     { baseGfn: 0, npages: 3 },
