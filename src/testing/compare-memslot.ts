@@ -5,7 +5,7 @@ import type { Entry } from '../rmap/entry'
 import type { InsertOutcome, Memslot } from '../rmap/memslot'
 import { memslotSteps, SEQUENCE, sequenceOptions, type SequenceOptions } from './arbitraries'
 import {
-  checkImplementation,
+  checkedMaker,
   compareSequences,
   Differs,
   operationText,
@@ -58,7 +58,7 @@ export interface CompareMemslotOptions<M extends MemslotImplementation = Memslot
  * operation its answer and the entries of every slot that is used.
  *
  * @param fc the module fast-check
- * @param makeMine makes the other implementation, empty; called for every sequence
+ * @param makeMine makes the other implementation, empty: a new object for every sequence
  * @returns what the comparison rests on
  * @throws ComparisonError for a difference: its script is the shortest sequence that shows it; RangeError, TypeError
  * @example
@@ -86,8 +86,9 @@ export function compareMemslot<M extends MemslotImplementation>(
   checkOptionNames('options', options, [...RUN, ...SEQUENCE, ...MEMSLOT_SETTINGS, 'afterEach'])
   const settings = memslotSettings(options, sequenceOptions(options).weights.quirks > 0)
   const tally = new Tally()
+  const make = checkedMaker(makeMine, ['insert', 'entries', 'takeAll'])
   const run = (operations: readonly MemslotOperation[]): Found<MemslotOperation> | undefined => {
-    const pair = new MemslotPair(settings, makeMine(settings), options)
+    const pair = new MemslotPair(settings, make(settings), options)
     return pair.run(operations, tally)
   }
   compareSequences(
@@ -111,7 +112,7 @@ class MemslotPair<M extends MemslotImplementation> {
 
   constructor(settings: MemslotSettings, mine: M, options: CompareMemslotOptions<M>) {
     this.#model = new MemslotRunner(settings)
-    this.#mine = checkImplementation('makeMine()', mine, ['insert', 'entries', 'takeAll'])
+    this.#mine = mine
     this.#options = options
     this.#gfns = sampleGfns(settings)
   }

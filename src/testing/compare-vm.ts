@@ -5,6 +5,7 @@ import type { Leaf } from '../page-table/radix-table'
 import type { Entry } from '../rmap/entry'
 import { SEQUENCE, sequenceOptions, vmSteps, type SequenceOptions } from './arbitraries'
 import {
+  checkedMaker,
   checkImplementation,
   compareSequences,
   Differs,
@@ -58,7 +59,7 @@ export interface CompareVmOptions<M extends VmImplementation = VmImplementation>
  * answer and the state: host leaves, shadow leaves and entries, as far as the other one shows them.
  *
  * @param fc the module fast-check
- * @param makeMine makes the other implementation, empty; called for every sequence
+ * @param makeMine makes the other implementation, empty: a new object for every sequence
  * @returns what the comparison rests on
  * @throws ComparisonError for a difference: its script is the shortest sequence that shows it; RangeError, TypeError
  * @example
@@ -76,7 +77,8 @@ export function compareVm<M extends VmImplementation>(
   checkOptionNames('options', options, [...RUN, ...SEQUENCE, ...VM_SETTINGS, ...OWN])
   const settings = vmSettings(options, sequenceOptions(options).weights.quirks > 0)
   const tally = new Tally()
-  const pair = (): VmPair<M> => new VmPair(settings, makeMine(settings), options, tally)
+  const make = checkedMaker(makeMine, ['run'])
+  const pair = (): VmPair<M> => new VmPair(settings, make(settings), options, tally)
   compareSequences<VmStep, VmOperation>(
     fc,
     {
@@ -110,7 +112,7 @@ class VmPair<M extends VmImplementation> {
   constructor(settings: VmSettings, mine: M, options: CompareVmOptions<M>, tally: Tally) {
     this.#settings = settings
     this.#model = new VmModel(settings)
-    this.#mine = checkImplementation('makeMine()', mine, ['run'])
+    this.#mine = mine
     this.#options = options
     this.#tally = tally
     this.#mask = ~(options.ignoredShadowBits ?? 0n)

@@ -163,6 +163,30 @@ function literal(name: string, value: unknown): string {
   return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
+/**
+ * @internal Makes the other implementation, and checks it. One that was returned before still has the state of an earlier
+ * sequence: the shortest sequence would not show the difference when it runs alone.
+ *
+ * @throws TypeError
+ */
+export function checkedMaker<S, M extends object>(
+  makeMine: (settings: S) => M,
+  methods: readonly (keyof M & string)[],
+): (settings: S) => M {
+  const made = new WeakSet<M>()
+  return (settings) => {
+    const mine = checkImplementation('makeMine()', makeMine(settings), methods)
+    if (made.has(mine)) {
+      throw new TypeError(
+        'makeMine(): expected a new implementation for each sequence, got the object of an earlier call: ' +
+          'create the implementation in makeMine',
+      )
+    }
+    made.add(mine)
+    return mine
+  }
+}
+
 /** @internal The options of a comparison, which are an object. @throws TypeError */
 export function checkImplementation<T extends object>(
   name: string,

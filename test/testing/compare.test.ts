@@ -323,6 +323,18 @@ test('an implementation that is not made anew is named as such', () => {
   )
 })
 
+test('an implementation that is returned twice is refused, with a difference and without', () => {
+  const message =
+    'makeMine(): expected a new implementation for each sequence, got the object of an earlier call: ' +
+    'create the implementation in makeMine'
+  for (const mistake of [undefined, 'reversed', 'throws'] as const) {
+    const mine = new Arrays({ memslots: [], allowLpidZero: false, maxNodes: 0 }, mistake)
+    refuses(() => compareMemslot(fc, () => mine, { seed: 11 }), TypeError, message)
+  }
+  const model = new VmModel()
+  refuses(() => compareVm(fc, () => model, { seed: 11 }), TypeError, message)
+})
+
 test('arbitraries: what they give is in range, meets edges, and composes with those of fast-check', () => {
   fc.assert(
     fc.property(lpid(fc), nestedGpa(fcDefault), entry(fc, { zero: true }), word(fc), (l, g, e, w) => {
