@@ -10,6 +10,7 @@ import {
   Differs,
   operationText,
   RUN,
+  scriptEnd,
   shown,
   Tally,
   theirs,
@@ -197,7 +198,7 @@ function differ(what: string, model: unknown, mine: unknown, name?: string): voi
   if (left !== right) throw new Differs(`${what}: the model has ${left}, yours ${right}`)
 }
 
-/** A program with the package's own memslots, and what the model says in each line. */
+/** A program with the package's own memslots: what the model answers to each call, and the calls for the other one. */
 function scriptOf(settings: MemslotSettings, { operations, difference }: Found<MemslotOperation>): string {
   const { memslots, allowLpidZero, maxNodes } = settings
   const model = new MemslotRunner(settings)
@@ -214,18 +215,23 @@ function scriptOf(settings: MemslotSettings, { operations, difference }: Found<M
     ]
     return `const ${name(baseGfn)} = new Memslot({ ${options.join(', ')} })`
   })
-  const calls = operations.map((operation) => {
-    const { gfn } = operation
-    const { outcome, entries } = model.run(operation)
+  const call = (operation: MemslotOperation): string => {
     const gpa = operation.op === 'insert' ? `, ${operation.lpid}, 0x${operation.gpa.toString(16)}` : ''
-    return `${name(gfn)}.${operation.op}(0x${gfn.toString(16)}${gpa}) // ${shown(outcome ?? entries, 'entries')}`
+    return `${operation.op}(0x${operation.gfn.toString(16)}${gpa})`
+  }
+  const calls = operations.map((operation) => {
+    const { outcome, entries } = model.run(operation)
+    return `${name(operation.gfn)}.${call(operation)} // ${shown(outcome ?? entries, 'entries')}`
   })
   return [
     `import { Memslot, NodeHeap } from 'nested-rmap'`,
     `const nodes = new NodeHeap({ limit: ${maxNodes} })`,
     ...made,
     ...calls,
-    ...difference.split('\n').map((line) => `// ${line}`),
-    '',
+    ...scriptEnd(
+      settings,
+      operations.map((operation) => `mine.${call(operation)}`),
+      difference,
+    ),
   ].join('\n')
 }

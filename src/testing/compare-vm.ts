@@ -11,6 +11,7 @@ import {
   Differs,
   operationText,
   RUN,
+  scriptEnd,
   shown,
   Tally,
   theirs,
@@ -240,19 +241,20 @@ function differ(what: string, model: unknown, mine: unknown): void {
   if (left !== right) throw new Differs(`${what}:\n  model  ${left}\n  yours  ${right}`)
 }
 
-/** A program that runs the operations on the model; the last one shows what it answers. */
+/** A program that runs the operations on the model and, as comments, on the other one; it prints the last answer. */
 function scriptOf(settings: VmSettings, { operations, difference }: Found<VmOperation>): string {
   const { pageShift, placement, allowLpidZero, allowDroppedFaults, maxNodes } = settings
   const options = { pageShift, placement, allowLpidZero, allowDroppedFaults, maxNodes }
   const last = operations.length - 1
+  const calls = (subject: string): string[] =>
+    operations.map((operation, i) => {
+      const call = `${subject}.run(${operationText(operation)})`
+      return i === last ? `console.log(${call})` : call
+    })
   return [
     `import { VmModel } from 'nested-rmap/testing'`,
     `const model = new VmModel(${JSON.stringify(options)})`,
-    ...operations.map((operation, i) => {
-      const call = `model.run(${operationText(operation)})`
-      return i === last ? `console.log(${call})` : call
-    }),
-    ...difference.split('\n').map((line) => `// ${line}`),
-    '',
+    ...calls('model'),
+    ...scriptEnd(settings, calls('mine'), difference),
   ].join('\n')
 }

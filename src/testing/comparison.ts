@@ -28,7 +28,10 @@ export interface ComparisonResult {
 /** The other implementation differs from the model. */
 export class ComparisonError extends Error {
   override readonly name = 'ComparisonError'
-  /** A program that runs the shortest sequence on the model: paste it, and run the same on the other implementation. */
+  /**
+   * A program that runs the shortest sequence on the model. The calls for the other implementation are in it as comments:
+   * remove the comment marks, and import your `makeMine`.
+   */
   readonly script: string
   /** The operations of that sequence. The last one shows the difference. */
   readonly operations: readonly Operation[]
@@ -152,13 +155,27 @@ export class Differs extends Error {}
 
 /** @internal An operation as a line of a script. */
 export function operationText(operation: Operation): string {
-  const fields = Object.entries(operation).map(([name, value]) => `${name}: ${literal(name, value)}`)
-  return `{ ${fields.join(', ')} }`
+  return literal('', operation)
+}
+
+/** @internal The lines of a script that run a sequence on the other implementation, as comments, and the difference. */
+export function scriptEnd(settings: object, calls: readonly string[], difference: string): string[] {
+  const lines = [
+    'Your implementation: remove the comment marks of these lines, and import makeMine.',
+    `const mine = makeMine(${literal('', settings)})`,
+    ...calls,
+  ]
+  return ['', ...lines.map((line) => `// ${line}`), '', ...difference.split('\n').map((line) => `// ${line}`), '']
 }
 
 const HEX = new Set(['gpa', 'l1Gpa', 'to', 'hpa', 'copy', 'gfn', 'baseGfn', 'flags'])
 
 function literal(name: string, value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((part) => literal('', part)).join(', ')}]`
+  if (typeof value === 'object' && value !== null) {
+    const fields = Object.entries(value).map(([field, part]) => `${field}: ${literal(field, part)}`)
+    return `{ ${fields.join(', ')} }`
+  }
   if (typeof value === 'number' && HEX.has(name)) return `0x${value.toString(16)}`
   return typeof value === 'string' ? `'${value}'` : String(value)
 }

@@ -80,13 +80,14 @@ function differenceOf(compare: () => unknown): ComparisonError {
 }
 
 /** Runs a script as a user would who pasted it into a file; returns what it logged. */
-function runScript(script: string): unknown[] {
+function runScript(script: string, makeMine?: (settings: never) => object): unknown[] {
   const logged: unknown[] = []
   const body = script.replace(/^import (\{.*\}) from '(.*)'$/gm, "const $1 = modules['$2']")
   const code = ts.transpile(body, { target: ts.ScriptTarget.ES2022 })
-  new Function('modules', 'console', code)(
+  new Function('modules', 'console', 'makeMine', code)(
     { 'nested-rmap': main, 'nested-rmap/testing': testing },
     { log: (value: unknown) => logged.push(value) },
+    makeMine,
   )
   return logged
 }
@@ -123,6 +124,39 @@ for (const [mistake, operations, difference] of [
     expect(again.script).toBe(found.script)
   })
 }
+
+/** A script with the calls for the other implementation, which are comments. */
+function withMine(script: string): string {
+  const [model, calls] = script.split(
+    '\n// Your implementation: remove the comment marks of these lines, and import makeMine.\n',
+  )
+  return model! + calls!.split('\n\n')[0]!.replace(/^\/\/ /gm, '')
+}
+
+test('a script has the calls for the other implementation as comments', () => {
+  let mine!: Arrays
+  const slots = differenceOf(() =>
+    compareMemslot(fc, (settings) => new Arrays(settings, 'leaks a node'), { runs: 200, seed: 2 }),
+  )
+  runScript(withMine(slots.script), (settings) => (mine = new Arrays(settings, 'leaks a node')))
+  expect(mine.settings).toEqual({
+    memslots: [{ baseGfn: 0x100, npages: 6 }],
+    maxNodes: 2 ** 27 - 1,
+    allowLpidZero: false,
+  })
+  expect(mine.nodes).toBe(1)
+
+  const makeMine = (settings: object): VmImplementation => {
+    const model = new VmModel(settings)
+    return {
+      run: (operation) => ({ ...model.run(operation), ...(operation.op === 'commit' && { shift: 12 as const }) }),
+    }
+  }
+  const vm = differenceOf(() => compareVm(fc, makeMine, { runs: 50, seed: 7 }))
+  const [model, other] = runScript(withMine(vm.script), makeMine)
+  expect(other).toEqual({ ...(model as object), shift: 12 })
+  expect(model).not.toEqual(other)
+})
 
 test('a difference shows addresses in hex, as the operation does', () => {
   const slots = differenceOf(() =>
