@@ -47,6 +47,9 @@ type Pair = readonly [lpid: number, gpa: number]
 
 /** @internal What is likely to be wrong, in a sentence; undefined where nothing is known. */
 export function explain({ op }: Operation, { name, theirs, model }: PropertyDifference): string | undefined {
+  if (hasNumberForWord(theirs, model)) {
+    return 'a 64-bit word is a string in hex ("0x..."): a JSON number is exact only up to 2^53'
+  }
   if (op === 'insert' && name === 'outcome') {
     if (model === 'duplicate') {
       return 'the entry is already in the slot: an insert compares it with every entry of the list first (spec 3)'
@@ -67,6 +70,14 @@ export function explain({ op }: Operation, { name, theirs, model }: PropertyDiff
   }
   if (name === 'entries' && Array.isArray(theirs) && Array.isArray(model)) return explainEntries(theirs, model)
   return undefined
+}
+
+/** Whether there is a number where the model has a word, also within a list of leaves. */
+function hasNumberForWord(theirs: unknown, model: unknown): boolean {
+  if (Array.isArray(theirs) && Array.isArray(model)) {
+    return model.some((part, at) => hasNumberForWord(theirs[at], part))
+  }
+  return typeof theirs === 'number' && typeof model === 'string' && model.startsWith('0x')
 }
 
 const MASKS = 'an entry has the LPID in bits 63..52 and the 4 KiB frame of the nested address in bits 51..12 (spec 2)'

@@ -224,6 +224,21 @@ test('the first difference: the operation, both answers, the rule, and what came
   })
 })
 
+test('a word that is a JSON number: the difference says that words are strings', () => {
+  const says = '(a 64-bit word is a string in hex ("0x..."): a JSON number is exact only up to 2^53)'
+  const insert = { op: 'insert', gfn: 1, lpid: 1, gpa: 0x1000, answer: { outcome: 'empty', word: 0x10000000001001 } }
+  const { difference } = check(byHand(insert))
+  expect(difference!.text).toContain(`word\n    file   ${0x10000000001001}\n    model  "0x10000000001001"\n    ${says}`)
+  expect(check(byHand({ op: 'entries', gfn: 1, answer: { entries: [], word: 0 } })).difference!.text).toContain(says)
+  const names = { ...insert, answer: { outcome: 1, word: '0x10000000001001' } }
+  expect(check(byHand(names)).difference!.text).not.toContain(says)
+  // in a list of leaves
+  const lines = [...vectors({ level: 'vm', ops: 300 })]
+  const at = lines.findIndex((line) => /"host":\[\[\d+,\d+,"0x/.test(line))
+  lines[at] = lines[at]!.replace(/("host":\[\[\d+,\d+,)"0x\w+"/, '$10')
+  expect(check(`${lines.join('\n')}\n`).difference!.text).toContain(says)
+})
+
 test('refused options, by name', () => {
   const first =
     (options: object): (() => unknown) =>
