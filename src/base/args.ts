@@ -84,14 +84,31 @@ export function checkObject<T extends object>(name: string, value: T): T {
  */
 export function checkOptionNames<T extends object>(name: string, options: T, known: readonly (keyof T & string)[]): T {
   checkObject(name, options)
-  for (const option in options) if (!known.includes(option)) throw unknownOption(name, option, known)
+  for (const option in options) if (!known.includes(option)) throw unknownName(name, 'option', option, known)
   return options
 }
 
-function unknownOption(name: string, option: string, known: readonly string[]): TypeError {
-  const nearest = nearestName(option, known)
+/** Returns `answer`, which a function of the caller returned, if it is an object whose enumerable properties are all known. */
+export function checkAnswer<T extends object>(name: string, answer: T, known: readonly (keyof T & string)[]): T {
+  checkObject(name, answer)
+  for (const property in answer) {
+    if (known.includes(property)) continue
+    checkNoPromise(name, answer)
+    throw unknownName(name, 'property', property, known)
+  }
+  return answer
+}
+
+/** Refuses a Promise as an answer. (It has no enumerable properties: call this where a required property is missing.) */
+export function checkNoPromise(name: string, answer: object): void {
+  if (typeof (answer as { then?: unknown }).then !== 'function') return
+  throw new TypeError(`${name}: expected the answer itself, got a Promise: the function must not be async`)
+}
+
+function unknownName(name: string, kind: 'option' | 'property', unknown: string, known: readonly string[]): TypeError {
+  const nearest = nearestName(unknown, known)
   const hint = nearest === undefined ? '' : `did you mean ${nearest}? `
-  return new TypeError(`${name}: unknown option ${quote(option)}; ${hint}expected ${known.join(', ')}`)
+  return new TypeError(`${name}: unknown ${kind} ${quote(unknown)}; ${hint}expected ${known.join(', ')}`)
 }
 
 /** The known name that a misspelled one is most likely to be; undefined if none is near. */

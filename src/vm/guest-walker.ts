@@ -2,7 +2,7 @@
  * L1's page table for a nested guest where the caller has it: an emulator walks its own page tables, and the model asks it
  * (spec 5 step 1). What it returns is checked at each use, as the caller's backing is.
  */
-import { checkBoolean, checkInteger, checkOneOf, checkOptionNames, wrongType } from '../base/args'
+import { checkAnswer, checkBoolean, checkInteger, checkNoPromise, checkOneOf, wrongType } from '../base/args'
 import type { Gpa, LeafShift, NestedGpa } from '../base/units'
 import { hex, hiOf, hiOfNumber, loOf, numberOf } from '../base/word'
 import { LeafFlag, LeafHi } from '../page-table/leaf'
@@ -53,7 +53,8 @@ export type NoGuestTranslation = 'no-translation' | 'malformed'
 export interface GuestWalker {
   /**
    * Translates an address of the nested guest. It is called once for each fault that is not `present` and for each set-rc,
-   * before anything has changed; never by `check`. It may call the L1, and may throw: then there was no fault.
+   * before anything has changed; never by `check`. It may call the L1, and may throw: then there was no fault. It cannot be
+   * async.
    *
    * @param nestedGpa the address of the access, in bytes: 0..2^52-1
    */
@@ -95,7 +96,8 @@ export function askWalker(
   if (typeof answer !== 'object' || answer === null) {
     throw wrongType('walk()', "{ l1Gpa, shift, permissions }, 'no-translation' or 'malformed'", answer)
   }
-  const { l1Gpa, shift, permissions, referenced, changed } = checkOptionNames('walk()', answer, TRANSLATION)
+  const { l1Gpa, shift, permissions, referenced, changed } = checkAnswer('walk()', answer, TRANSLATION)
+  if (l1Gpa === undefined) checkNoPromise('walk()', answer)
   const { hi: l1Hi, lo: l1Lo } = l1Address(l1Gpa)
   checkOneOf<LeafShift>('walk().shift', shift, [12, 16, 21, 30])
   const offset = (1 << shift) - 1

@@ -5,7 +5,7 @@
  * where gpa and host address agree modulo the size of the backing, and the memslot does not log dirty pages. There is no
  * step down: a 1 GiB backing that agrees modulo 2 MiB only gives a base page.
  */
-import { checkBoolean, checkInteger, checkOneOf, checkOptionNames, toInteger } from '../base/args'
+import { checkAnswer, checkBoolean, checkInteger, checkNoPromise, checkOneOf, toInteger } from '../base/args'
 import { type Gfn, type Hpa, type LeafShift, MAX_HPA } from '../base/units'
 import { hex, hiOfNumber, pow2 } from '../base/word'
 import { Flag, LeafHi } from '../page-table/leaf'
@@ -68,7 +68,7 @@ export function instantiateHostLeaf(
 /** The leaf for a backing: its size and its word. */
 function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): LeafRequest {
   const { pageShift } = vm
-  const { shift: backingShift = pageShift, writable, attributes = 0 } = checkOptionNames('backing', backing, BACKING)
+  const { shift: backingShift = pageShift, writable, attributes = 0 } = checkAnswer('backing', backing, BACKING)
   const hpa = hpaOf(backing, pageShift)
   checkOneOf<LeafShift>('backing.shift', backingShift, [pageShift, 21, 30])
   const mayWrite = checkBoolean('backing.writable', writable, true) && !slot.readOnly
@@ -101,9 +101,13 @@ function requestOf(vm: VmState, slot: VmMemslot, gfn: Gfn, backing: Backing): Le
 }
 
 /** The host address of a backing, in bytes. */
-function hpaOf({ hpa, frame }: Backing, pageShift: number): Hpa {
+function hpaOf(backing: Backing, pageShift: number): Hpa {
+  const { hpa, frame } = backing
   if (frame === undefined) {
-    if (hpa === undefined) throw new TypeError('backing: expected either hpa or frame, got neither')
+    if (hpa === undefined) {
+      checkNoPromise('backing', backing)
+      throw new TypeError('backing: expected either hpa or frame, got neither')
+    }
     const address = toInteger('backing.hpa', hpa, 0, MAX_HPA, 16)
     if (address % pow2(pageShift) === 0) return address
     throw new RangeError(`backing.hpa: expected a multiple of ${hex(pow2(pageShift))}, got ${hex(address)}`)

@@ -50,7 +50,8 @@ export type Backing = BackingByHpa | BackingByFrame
  * Says what backs a gfn now; undefined: the host has no page to give just now, and the fault is retried.
  *
  * For a write (`write` true) the host would break a sharing first: the function may call `unmap`, and answer with the new
- * page. What backs a gfn that the host table maps may change only after an `unmap` of it, as in a host.
+ * page. What backs a gfn that the host table maps may change only after an `unmap` of it, as in a host. The function cannot
+ * be async.
  */
 export type BackingOf = (gfn: Gfn, write: boolean) => Backing | undefined
 

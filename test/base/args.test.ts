@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import {
   badInteger,
   badNumber,
+  checkAnswer,
   checkBoolean,
   checkFunction,
   checkHas,
@@ -229,6 +230,18 @@ test('a BigInt of the range is converted to a number; outside the range it is a 
   for (const [value, shown] of OTHER_TYPES) {
     refuses(() => toInteger('n', value as never, 0, 9), TypeError, `n: expected an integer in 0..9, got ${shown}`)
   }
+})
+
+test('an unknown property of an answer is refused as a property, a Promise as a Promise', () => {
+  const check = (answer: object): unknown => checkAnswer<Record<string, unknown>>('walk()', { ...answer }, ['l1Gpa'])
+  expect(check({ l1Gpa: 1 })).toEqual({ l1Gpa: 1 })
+  refuses(() => check({ l1gpa: 1 }), TypeError, 'walk(): unknown property "l1gpa"; did you mean l1Gpa? expected l1Gpa')
+  refuses(
+    () => checkAnswer<object>('walk()', Object.assign(Promise.resolve(), { traced: true }), []),
+    TypeError,
+    'walk(): expected the answer itself, got a Promise: the function must not be async',
+  )
+  refuses(() => checkAnswer('walk()', null as never, []), TypeError, 'walk(): expected an object, got null')
 })
 
 test('an unknown option is refused, and the nearest known one is named', () => {

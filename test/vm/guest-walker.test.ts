@@ -179,6 +179,7 @@ test('a leaf below the base page is refused; one that names no address of L1 is 
 })
 
 const GOOD = { l1Gpa: 2 * PAGE + 5, shift: 16, permissions: 7 }
+const ASYNC = 'walk(): expected the answer itself, got a Promise: the function must not be async'
 const EXPECTED = "walk(): expected { l1Gpa, shift, permissions }, 'no-translation' or 'malformed', got"
 
 test.each<[answer: unknown, type: typeof TypeError | typeof RangeError, message: string]>([
@@ -187,6 +188,7 @@ test.each<[answer: unknown, type: typeof TypeError | typeof RangeError, message:
   [5, TypeError, `${EXPECTED} number`],
   ['not-allowed', RangeError, 'walk(): expected one of no-translation, malformed, got not-allowed'],
   [{}, TypeError, 'walk().l1Gpa: expected an integer in 0x0..0x1fffffffffffff, got undefined'],
+  [Promise.resolve(GOOD), TypeError, ASYNC],
   [{ ...GOOD, l1Gpa: -1 }, RangeError, 'walk().l1Gpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1'],
   [
     { ...GOOD, l1Gpa: 2n ** 57n },
@@ -211,7 +213,7 @@ test.each<[answer: unknown, type: typeof TypeError | typeof RangeError, message:
   [
     { ...GOOD, refrenced: true },
     TypeError,
-    'walk(): unknown option "refrenced"; did you mean referenced? expected l1Gpa, shift, permissions, referenced, changed',
+    'walk(): unknown property "refrenced"; did you mean referenced? expected l1Gpa, shift, permissions, referenced, changed',
   ],
 ])('a wrong answer, %o, is refused, and nothing has changed', (answer, type, message) => {
   const { vm } = l1(() => answer)

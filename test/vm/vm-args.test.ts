@@ -179,6 +179,16 @@ test('what a caller answers for a backing', () => {
     [{ frame: -1 }, RangeError, 'backing.frame: expected an integer in 0x0..0x1ffffffffff, got -0x1'],
     [{ frame: 8 }, RangeError, 'backing.frame: expected a multiple of 0x10, got 0x8'],
     [{}, TypeError, 'backing: expected either hpa or frame, got neither'],
+    [
+      Promise.resolve({ frame: 0 }),
+      TypeError,
+      'backing: expected the answer itself, got a Promise: the function must not be async',
+    ],
+    [
+      { frame: 0, writeable: true },
+      TypeError,
+      'backing: unknown property "writeable"; did you mean writable? expected hpa, frame, shift, writable, attributes',
+    ],
     [{ hpa: '0' }, TypeError, 'backing.hpa: expected an integer in 0x0..0x1fffffffffffff, got string "0"'],
     [{ hpa: -1 }, RangeError, 'backing.hpa: expected an integer in 0x0..0x1fffffffffffff, got -0x1'],
     [{ hpa: 0x8000 }, RangeError, 'backing.hpa: expected a multiple of 0x10000, got 0x8000'],
