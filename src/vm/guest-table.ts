@@ -91,9 +91,7 @@ export class GuestTable {
     this.#checkShift(shift, [this.pageShift, 21, 30])
     const first = this.#checkPlace(gpa, shift)
     const l1Gpa = toInteger('to', to, 0, MAX_GPA, 16)
-    if (l1Gpa % pow2(shift) !== 0) {
-      throw new RangeError(`to: expected a multiple of ${hex(2 ** shift)}, got ${hex(l1Gpa)}`)
-    }
+    if (l1Gpa % pow2(shift) !== 0) throw this.#unaligned('to', l1Gpa, shift)
     this.write(first, shift, packLeaf({ hpa: l1Gpa, flags }))
   }
 
@@ -188,7 +186,20 @@ export class GuestTable {
     this.#checkShift(shift, [this.pageShift, 21, 30, ROOT_SHIFT])
     const first = toInteger('gpa', gpa, 0, MAX_GPA, 16)
     if (first % pow2(shift) === 0) return first
-    throw new RangeError(`gpa: expected a multiple of ${hex(2 ** shift)}, got ${hex(first)}`)
+    throw this.#unaligned('gpa', first, shift)
+  }
+
+  /** The error for an address that is not a multiple of the leaf's size, with the likely reason. */
+  #unaligned(name: string, address: number, shift: number): RangeError {
+    let hint = ''
+    if (shift === this.pageShift) {
+      if (address % 4096 === 0) {
+        hint = ': this table has pages of 2^16 bytes; for pages of 2^12, use new GuestTable({ pageShift: 12 })'
+      } else if (address < pow2(shift)) {
+        hint = ` (a page number? Its address in bytes is ${hex(address * pow2(shift))})`
+      }
+    }
+    return new RangeError(`${name}: expected a multiple of ${hex(2 ** shift)}, got ${hex(address)}${hint}`)
   }
 
   #checkShift(shift: number, allowed: readonly number[]): void {

@@ -230,7 +230,31 @@ test('a guest table is checked like the rest, and takes any nonsense that L1 may
   const table = new GuestTable({ pageShift: 12 })
   refuses(() => new GuestTable({ pageShift: wrong(21) }), RangeError, 'pageShift: expected one of 16, 12, got 21')
   refuses(() => new GuestTable({ rootBits: 4 }), RangeError, 'rootBits: expected an integer in 5..16, got 4')
-  refuses(() => table.map({ gpa: 0x800, to: 0 }), RangeError, 'gpa: expected a multiple of 0x1000, got 0x800')
+  refuses(() => table.map({ gpa: 0x1800, to: 0 }), RangeError, 'gpa: expected a multiple of 0x1000, got 0x1800')
+  refuses(
+    () => table.map({ gpa: 8, to: 0 }),
+    RangeError,
+    'gpa: expected a multiple of 0x1000, got 0x8 (a page number? Its address in bytes is 0x8000)',
+  )
+  const large = new GuestTable()
+  const smaller = ': this table has pages of 2^16 bytes; for pages of 2^12, use new GuestTable({ pageShift: 12 })'
+  refuses(
+    () => large.map({ gpa: 0x1000, to: 0 }),
+    RangeError,
+    `gpa: expected a multiple of 0x10000, got 0x1000${smaller}`,
+  )
+  refuses(
+    () => large.map({ gpa: 0, to: 0x13000 }),
+    RangeError,
+    `to: expected a multiple of 0x10000, got 0x13000${smaller}`,
+  )
+  refuses(
+    () => large.map({ gpa: 0, to: 7 }),
+    RangeError,
+    'to: expected a multiple of 0x10000, got 0x7 (a page number? Its address in bytes is 0x70000)',
+  )
+  refuses(() => large.map({ gpa: 0, to: 0x10008 }), RangeError, 'to: expected a multiple of 0x10000, got 0x10008')
+  refuses(() => large.map({ gpa: 7, to: 0, shift: 21 }), RangeError, 'gpa: expected a multiple of 0x200000, got 0x7')
   refuses(
     () => table.map({ gpa: 0, to: 0x1000, shift: 21 }),
     RangeError,
