@@ -169,6 +169,7 @@ function show(value: number, radix: Radix): string {
   return showWord(BigInt(value))
 }
 
-function showWord(word: bigint): string {
+/** A BigInt in hex, for an error: also one that is no word. */
+export function showWord(word: bigint): string {
   return word < 0n ? `-0x${(-word).toString(16)}` : `0x${word.toString(16)}`
 }

@@ -178,6 +178,17 @@ test('a leaf below the base page is refused; one that names no address of L1 is 
   expect(far.vm.fault({ lpid: 1, gpa: PAGE, access: 'read' })).toMatchObject({ outcome: 'mmio', l1Gpa: 2 ** 57 - PAGE })
 })
 
+test("L1's address may be a BigInt of 0..2^57-1", () => {
+  const at = (gpa: number, l1Gpa: bigint): string => {
+    const { vm } = l1(() => ({ l1Gpa, shift: 16, permissions: 7 }))
+    return vm.fault({ lpid: 1, gpa, access: 'read' }).outcome
+  }
+  expect(at(2 * PAGE, 0n)).toBe('mapped')
+  expect(at(3 * PAGE - 1, 2n ** 57n - 1n)).toBe('mmio')
+  expect(() => at(2 * PAGE, -1n)).toThrow('walk().l1Gpa: expected an integer in 0x0..0x1ffffffffffffff, got -0x1')
+  expect(() => at(2 * PAGE, 2n ** 57n)).toThrow('walk().l1Gpa: expected an integer in 0x0..0x1ffffffffffffff, got')
+})
+
 const GOOD = { l1Gpa: 2 * PAGE + 5, shift: 16, permissions: 7 }
 const ASYNC = 'walk(): expected the answer itself, got a Promise: the function must not be async'
 const EXPECTED = "walk(): expected { l1Gpa, shift, permissions }, 'no-translation' or 'malformed', got"
