@@ -79,9 +79,9 @@ export class Memslot {
   /** How many gfns: 1..2^28. */
   readonly npages: number = 0
   /** The heap of its list nodes. */
-  declare readonly nodes: NodeHeap // (declared only: V8 would check at each use a field that is first undefined)
+  readonly nodes: NodeHeap
   /** The rmap slots as the kernel has them in memory, by index (gfn - baseGfn): the live state. Do not write to it. */
-  declare readonly words: BigUint64Array
+  readonly words: BigUint64Array
   readonly #halves: Int32Array = NO_HALVES
   readonly #minLpid: 0 | 1 = 1
   readonly #counters = new InsertCounters()
