@@ -156,6 +156,7 @@ function isLeafSize(npages: number | bigint, shift: LeafShift): npages is number
   )
 }
 
+/** Whether a host address is valid and a number. (On its own: {@link toInteger} makes a short walk slower.) */
 function isHpa(hpa: Hpa | bigint): hpa is Hpa {
   return typeof hpa === 'number' && hpa >= 0 && hpa <= MAX_HPA && Math.floor(hpa) === hpa
 }

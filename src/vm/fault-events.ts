@@ -5,6 +5,7 @@
 import type { LeafShift, Lpid } from '../base/units'
 import { numberOf, wordOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
+import type { LeafRef, RadixTable } from '../page-table/radix-table'
 import { vcpuAddress } from './event-addresses'
 import type { Access } from './fault-result'
 import type { NoGuestTranslation } from './guest-walker'
@@ -35,6 +36,11 @@ export interface FoundLeaf {
   readonly hi: number
   readonly lo: number
   readonly shift: LeafShift
+}
+
+/** @internal The guest leaf at a reference into L1's table. */
+export function guestLeafAt(tree: RadixTable, ref: LeafRef): FoundLeaf {
+  return { hi: tree.hiAt(ref), lo: tree.loAt(ref), shift: tree.shiftOf(ref) }
 }
 
 /** @internal `nested_walk`. @param found what the walk has found at the address */

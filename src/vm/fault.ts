@@ -12,7 +12,7 @@ import { clearShadowLeaf } from './clear-leaf'
 import { createLeaf, LeafRequest } from './create-leaf'
 import type { Access, FaultResult, FaultToL2, ForwardToL1, Mmio, NoMemory, Present, Retry } from './fault-result'
 import { findOrMakeGuest, putGuest, readPartitionEntry } from './guest-life'
-import { emitFault, emitWalk } from './fault-events'
+import { emitFault, emitWalk, guestLeafAt } from './fault-events'
 import { MALFORMED } from './guest-table'
 import { askWalker, type WalkedLeaf } from './ask-walker'
 import type { NoGuestTranslation } from './guest-walker'
@@ -145,7 +145,7 @@ function planLeaf(
 ): LeafRequest | FaultResult {
   // what the hardware says: no fault, refused, or a miss
   const there = guest.shadow.find(hi, lo)
-  if (there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return ALLOWED
+  if (allows(guest, there, access)) return ALLOWED
 
   if (vm.events.observed) emitFault(vm, guest.lpid, hi, lo, access, there === Ref.NONE ? DSISR.MISS : DSISR.REFUSED)
 
@@ -217,6 +217,11 @@ function planLeaf(
   return request
 }
 
+/** Whether a nested guest has a shadow leaf there that allows the access: then the hardware reports no fault. */
+function allows(guest: NestedGuest, there: LeafRef, access: Access): boolean {
+  return there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0
+}
+
 /** The result where L1 has no memory that the access may use. */
 function withoutMemory(slot: VmMemslot | undefined, l1Gpa: Gpa): Mmio | FaultToL2 {
   if (slot !== undefined && !slot.invalid) {
@@ -284,8 +289,7 @@ type Asked = WalkedLeaf | NoGuestTranslation | undefined
 
 /** Asks the caller, where L1's table is the caller's and there is a fault: before it begins, as the caller may throw. */
 function askCaller(vm: VmState, guest: NestedGuest, gpa: number, access: Access): Asked {
-  const there = guest.shadow.refAt(gpa)
-  if (there !== Ref.NONE && (guest.shadow.loAt(there) & ALLOWING[access]) !== 0) return undefined
+  if (allows(guest, guest.shadow.refAt(gpa), access)) return undefined
   return askWalker(vm, guest, hiOfNumber(gpa) & GPA_HI, gpa | 0)
 }
 
@@ -320,7 +324,7 @@ export function walkGuestTable(
     return reason
   }
   const { tree } = table
-  if (vm.events.observed) emitWalk(vm, hi, lo, { hi: tree.hiAt(ref), lo: tree.loAt(ref), shift: tree.shiftOf(ref) })
+  if (vm.events.observed) emitWalk(vm, hi, lo, guestLeafAt(tree, ref))
   return (tree.loAt(ref) & ALLOWING[access]) === 0 ? 'not-allowed' : ref
 }
 

@@ -1,6 +1,6 @@
 /**
- * L1's page table for a nested guest where the caller has it: an emulator walks its own page tables, and the model asks it
- * (spec 5 step 1).
+ * The interface of a guest table that the caller keeps: an emulator walks its own page tables, and the model asks it for
+ * each translation (spec 5 step 1).
  */
 import type { Gpa, LeafShift, NestedGpa } from '../base/units'
 
@@ -25,9 +25,8 @@ export interface GuestTranslation {
 export type NoGuestTranslation = 'no-translation' | 'malformed'
 
 /**
- * L1's page table for a nested guest, kept by the caller: the argument of `Vm.setGuestTable` where a `GuestTable` is not
- * wanted. An L1 sees no edits of such a table, so `Vm.check` does not check the invariant `composition` for its leaves.
- * `snapshot` refuses it.
+ * L1's page table for a nested guest, kept by the caller: an argument of `Vm.setGuestTable`. The model does not see edits
+ * of such a table, so `Vm.check` does not check the invariant `composition` for its leaves. `snapshot` refuses it.
  *
  * @example
  * const pages = new Map([[1, 7]]) // the emulator's own: page 1 of the nested guest is page 7 of L1

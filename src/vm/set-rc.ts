@@ -4,10 +4,10 @@
  */
 import { hiOfNumber, numberOf, wordOf } from '../base/word'
 import { LeafFlag } from '../page-table/leaf'
-import { NONE, type LeafRef, type RadixTable } from '../page-table/radix-table'
+import { NONE, type RadixTable } from '../page-table/radix-table'
 import { KVM_ADDRESS } from './event-addresses'
 import { clearByLpid, GPA_HI, ISA_FRAME_HI, walkGuestTable } from './fault'
-import { emitFault, type FoundLeaf } from './fault-events'
+import { emitFault, guestLeafAt } from './fault-events'
 import type { Access, Retry, SetRcResult } from './fault-result'
 import { findOrMakeGuest, putGuest } from './guest-life'
 import { askWalker } from './ask-walker'
@@ -59,7 +59,11 @@ function trySet(
   const bits = LeafFlag.REFERENCED | (write ? LeafFlag.CHANGED : 0)
   if (typeof walked === 'string') return { outcome: 'forward-to-l1', reason: walked } // not a refusal: the shadow leaf stays
 
-  const { hi: guestHi, lo: guestLo, shift } = typeof walked === 'number' ? leafOf(guest.table!.tree, walked) : walked
+  const {
+    hi: guestHi,
+    lo: guestLo,
+    shift,
+  } = typeof walked === 'number' ? guestLeafAt(guest.table!.tree, walked) : walked
   if ((guestLo & bits) !== bits) return { outcome: 'forward-to-l1', reason: 'no-rc' }
 
   const offset = (1 << shift) - 1
@@ -76,10 +80,6 @@ function trySet(
   const shadowSet = shadow !== undefined && setBits(shadow, hi, lo, bits, write)
   if (observed) vm.events.emit({ event: 'set_rc_ret', ret: shadowSet ? 1 : 0 })
   return shadowSet ? SET : clearAndRetry(vm, guest, hi, lo, 'shadow-leaf')
-}
-
-function leafOf(tree: RadixTable, ref: LeafRef): FoundLeaf {
-  return { hi: tree.hiAt(ref), lo: tree.loAt(ref), shift: tree.shiftOf(ref) }
 }
 
 function emitSetRc(vm: VmState, nested: 0 | 1, write: boolean, hi: number, lo: number, lpid: number): void {

@@ -10,7 +10,7 @@ import { History } from '../../src/pages/playground/history'
 import { decodeSequence, encodeSequence, type Op } from '../../src/pages/playground/ops'
 import { PRESETS } from '../../src/pages/playground/presets'
 import { describeInChromium, type Page } from '../support/chromium'
-import { nameless, overflow, weakTexts } from '../support/page-checks'
+import { SIZES, nameless, overflow, weakTexts } from '../support/page-checks'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'nested-rmap-playground-'))
@@ -313,11 +313,7 @@ describeInChromium((newPage) => {
       for (const id of ['stale-tlbie', 'lpid-zero', 'large-page']) {
         await set('preset', id)
         await click('last')
-        for (const [width, height] of [
-          [400, 800],
-          [1280, 720],
-          [1920, 1080],
-        ] as const) {
+        for (const [width, height] of SIZES) {
           await page.look(width, height, scheme)
           expect(await overflow(page)).toBeLessThanOrEqual(0)
         }

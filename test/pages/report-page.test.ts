@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GuestTable, recorder, Vm } from '../../src/index'
 import { describeInChromium, type Page } from '../support/chromium'
-import { nameless, overflow, weakTexts } from '../support/page-checks'
+import { SIZES, nameless, overflow, weakTexts } from '../support/page-checks'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'nested-rmap-report-'))
@@ -241,11 +241,7 @@ describeInChromium((newPage) => {
 
   for (const scheme of ['light', 'dark'] as const) {
     test(`every text is readable in ${scheme}, and nothing overflows at any size`, async () => {
-      for (const [width, height] of [
-        [400, 800],
-        [1280, 720],
-        [1920, 1080],
-      ] as const) {
+      for (const [width, height] of SIZES) {
         await page.look(width, height, scheme)
         await page.press('l')
         expect(await overflow(page)).toBeLessThanOrEqual(0)

@@ -1,6 +1,13 @@
 /** Checks for every page of the project in a browser: its text is readable, and nothing overflows. */
 import type { Page } from './chromium'
 
+/** The sizes of a window, in CSS pixels, at which the pages are looked at: a phone, a laptop, a large screen. */
+export const SIZES = [
+  [400, 800],
+  [1280, 720],
+  [1920, 1080],
+] as const
+
 /** Texts with a contrast below 4.5 to their background. */
 export function weakTexts(page: Page): Promise<string[]> {
   return page.evaluate(`(() => {
