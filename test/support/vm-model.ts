@@ -333,12 +333,12 @@ export class Model {
 
   /** Whether a planned leaf would be OR-ed into one that maps another frame. */
   mixes(plan: Plan): boolean {
-    if (this.#overtaken(plan) !== undefined) return false
+    if (this.#racedBy(plan) !== undefined) return false
     const same = sameSize(plan)
     return same !== undefined && same.frame !== plan.leaf.frame
   }
 
-  #overtaken({ guest, tlbies, seq }: Plan): 'dropped' | 'tlbie' | 'mmu-seq' | undefined {
+  #racedBy({ guest, tlbies, seq }: Plan): 'dropped' | 'tlbie' | 'mmu-seq' | undefined {
     if (!guest.live) return 'dropped'
     if (tlbies !== guest.tlbies) return 'tlbie'
     return this.inProgress > 0 || seq !== this.seq ? 'mmu-seq' : undefined
@@ -346,7 +346,7 @@ export class Model {
 
   commit(plan: Plan): FaultResult {
     const { guest, leaf, slot: gfn } = plan
-    const reason = this.#overtaken(plan)
+    const reason = this.#racedBy(plan)
     if (reason !== undefined) return { outcome: 'retry', reason }
     const { gpa } = leaf
     const shift = leaf.shift as LeafShift

@@ -64,7 +64,7 @@ test('a leaf or a table that is not cleared after an invalidation by L1 is a dif
       else if (first[0]!.line === at + 2 && first[0]!.message.includes('_invalidate of line')) named++
     }
   }
-  // Not seen: a guest that L1's last flush may have dropped, and of which nothing shows that it was not.
+  // Not detected: clears in guests that L1's last flush may have dropped, until an event shows that they exist.
   expect(all).toBeGreaterThan(100)
   expect(named / all).toBeGreaterThan(0.4)
   expect(missed / all).toBeLessThan(0.05)
